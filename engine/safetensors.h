@@ -1,0 +1,22 @@
+// Our own strict safetensors reader and writer: never pickle. The reader trusts nothing (header length checked
+// before allocation, tiling checked exactly, names restricted); its errors are 4001..4009 with the file name.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "engine/tensor.h"
+
+namespace eb::engine {
+
+struct SafetensorsFile {
+  std::map<std::string, Tensor> tensors;          // F32, BF16, U8, I32, F64 only
+  std::map<std::string, std::string> metadata;
+};
+
+SafetensorsFile parse_safetensors(const void* data, size_t size, const std::string& name);
+SafetensorsFile read_safetensors(const std::filesystem::path& path);
+// The bytes of a file: tensors in name order, header padded with spaces to 8 bytes.
+std::string to_safetensors(const SafetensorsFile& file);
+
+}  // namespace eb::engine

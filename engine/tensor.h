@@ -1,0 +1,58 @@
+// The one tensor type: storage, shape, dtype, device and its place in the tape (engine/autograd.h).
+// Tensors are contiguous; activations are (N, H, W, C), conv weights (K, R, S, C). Copies share storage.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/dtype.h"
+
+namespace eb::engine {
+
+using kernels::bf16;
+using kernels::Device;
+using kernels::DType;
+using Shape = std::vector<int64_t>;
+
+int64_t element_count(const Shape& shape);
+std::string to_string(const Shape& shape);  // "(2, 32, 32, 3)"
+
+struct TapeNode;
+
+class Tensor {
+ public:
+  Tensor() = default;
+  // From the caching allocator; contents undefined.
+  static Tensor empty(Shape shape, DType dtype = DType::f32, Device device = Device::cpu);
+  static Tensor zeros(Shape shape, DType dtype = DType::f32, Device device = Device::cpu);
+  // Over memory someone else owns (an arena); `owner` keeps it alive.
+  static Tensor view(void* data, Shape shape, DType dtype, Device device, std::shared_ptr<void> owner = nullptr);
+
+  bool defined() const { return data_ != nullptr || !shape_.empty(); }
+  const Shape& shape() const { return shape_; }
+  int64_t dim(int i) const { return shape_[i]; }
+  int64_t size() const { return element_count(shape_); }
+  size_t bytes() const { return static_cast<size_t>(size()) * kernels::size_of(dtype_); }
+  DType dtype() const { return dtype_; }
+  Device device() const { return device_; }
+  void* raw() const { return data_; }
+  template <class T>
+  T* data() const { return static_cast<T*>(data_); }
+
+  Tensor reshape(Shape shape) const;  // same storage and tape node; sizes must agree
+  Tensor detach() const;              // same storage, no tape
+
+  const std::shared_ptr<TapeNode>& node() const { return node_; }
+  void set_node(std::shared_ptr<TapeNode> node) { node_ = std::move(node); }
+
+ private:
+  void* data_ = nullptr;
+  Shape shape_;
+  DType dtype_ = DType::f32;
+  Device device_ = Device::cpu;
+  std::shared_ptr<void> owner_;
+  std::shared_ptr<TapeNode> node_;
+};
+
+}  // namespace eb::engine

@@ -1,0 +1,37 @@
+// y = conv(x, w) + b. Backward-data reads w, backward-weight reads x. Layouts: activations NHWC, weights OHWI.
+// Sums are accumulated in fp32 whatever the dtype; gradients of parameters are always fp32.
+#pragma once
+#include "kernels/pick.h"
+
+namespace eb::kernels {
+
+struct Conv2d {
+  struct Params {
+    DType dtype = DType::f32;  // of x, y, w, dx and dy; b, dw and db are f32
+    int64_t n, h, w, c;        // x (N, H, W, C)
+    int64_t k, r, s;           // w (K, R, S, C / groups)
+    int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
+    int64_t groups = 1;
+    bool deterministic = false;  // same bits for any number of threads, at some cost (see the backend)
+    int64_t out_h() const { return (h + 2 * pad_h - r) / stride_h + 1; }
+    int64_t out_w() const { return (w + 2 * pad_w - s) / stride_w + 1; }
+    bool operator==(const Params&) const = default;
+  };
+  enum class Direction : uint8_t { forward, backward_data, backward_weight };
+
+  // Scratch bytes the call needs; contents need not survive it.
+  size_t (*workspace_bytes)(const Params&, Direction);
+  // Bytes of w in the layout the direction wants; 0 if it reads OHWI as it is. Pack once per update.
+  size_t (*packed_bytes)(const Params&, Direction);
+  void (*pack)(const Params&, Direction, const void* w, void* packed);
+  // `w` below is the packed form where packed_bytes > 0. b may be null. y (N, P, Q, K)
+  void (*forward)(const Params&, const void* x, const void* w, const float* b, void* y, void* workspace);
+  void (*backward_data)(const Params&, const void* dy, const void* w, void* dx, void* workspace);
+  // dw (K, R, S, C / groups) and db (K, may be null) are overwritten.
+  void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw, float* db, void* workspace);
+};
+
+namespace cpu { extern const Conv2d conv2d; }
+inline const Conv2d& conv2d(Device d) { return pick<cpu::conv2d>(d); }
+
+}  // namespace eb::kernels

@@ -1,0 +1,42 @@
+// Number types and devices, and the bf16 conversions every backend agrees on (round to nearest even).
+#pragma once
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+namespace eb::kernels {
+
+enum class DType : uint8_t { f32, bf16, u8, i32, f64 };
+enum class Device : uint8_t { cpu };
+
+constexpr size_t size_of(DType t) {
+  switch (t) {
+    case DType::f32: return 4;
+    case DType::bf16: return 2;
+    case DType::u8: return 1;
+    case DType::i32: return 4;
+    case DType::f64: return 8;
+  }
+  return 0;
+}
+
+constexpr const char* name_of(DType t) {
+  constexpr const char* names[] = {"f32", "bf16", "u8", "i32", "f64"};
+  return names[static_cast<int>(t)];
+}
+
+// Storage-only 16-bit float: all arithmetic happens in float.
+struct bf16 {
+  uint16_t bits = 0;
+  bf16() = default;
+  bf16(float x) {
+    uint32_t u = std::bit_cast<uint32_t>(x);
+    const uint32_t nan = (u & 0x7fffffffu) > 0x7f800000u;
+    const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    bits = static_cast<uint16_t>(nan ? 0x7fc0u : rounded);
+  }
+  operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+};
+
+}  // namespace eb::kernels

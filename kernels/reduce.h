@@ -1,0 +1,16 @@
+// Reductions over fp32 arrays in a fixed order, whatever the number of threads.
+#pragma once
+#include "kernels/pick.h"
+
+namespace eb::kernels {
+
+struct Reduce {
+  void (*sum)(int64_t n, const float* x, double* result);
+  void (*sum_of_squares)(int64_t n, const float* x, double* result);
+  void (*all_finite)(int64_t n, const float* x, int32_t* flag);  // flag = 1 or 0; a device-side gate for sgd
+};
+
+namespace cpu { extern const Reduce reduce; }
+inline const Reduce& reduce(Device d) { return pick<cpu::reduce>(d); }
+
+}  // namespace eb::kernels

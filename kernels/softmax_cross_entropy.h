@@ -1,0 +1,24 @@
+// loss = mean over samples of -sum_k t_k log softmax(logits)_k, with t the smoothed one-hot label
+// (1 - smoothing + smoothing / K at the label, smoothing / K elsewhere; PyTorch's rule). fp32 inside.
+#pragma once
+#include "kernels/pick.h"
+
+namespace eb::kernels {
+
+struct SoftmaxCrossEntropy {
+  struct Params {
+    DType dtype = DType::f32;  // of logits and dlogits
+    int64_t n, classes;        // logits (N, K)
+    float label_smoothing = 0.f;
+  };
+  // Writes loss (1), top1 and top5 (counts of correct samples, 1 each) and, unless null, dlogits (N, K).
+  // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a NaN
+  // logit at the label is never correct.
+  void (*forward_backward)(const Params&, const void* logits, const int32_t* labels, float* loss, int32_t* top1,
+                           int32_t* top5, void* dlogits);
+};
+
+namespace cpu { extern const SoftmaxCrossEntropy softmax_cross_entropy; }
+inline const SoftmaxCrossEntropy& softmax_cross_entropy(Device d) { return pick<cpu::softmax_cross_entropy>(d); }
+
+}  // namespace eb::kernels
