@@ -1,6 +1,6 @@
 // A model is a flat list of named nodes in topological order, each reading earlier ones. The list is what a
-// checkpoint carries: real channel counts, so a pruned model always loads. Node ids are the state_dict prefixes
-// of the reference ("feature.0", "layer1.0.bn1"), and node order is its module registration order.
+// checkpoint carries: real channel counts, so a pruned model always loads. Node ids are the state_dict
+// prefixes of the reference ("feature.0", "layer1.0.bn1"), and node order is its module registration order.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -46,8 +46,8 @@ struct Graph {
 };
 
 // { "input": {"id": "x", "shape": [C, H, W]}, "output": "fc", "nodes": [{"id", "op", "in": [...], ...}] }
-// Strict: unknown keys, dangling ids and cycles are errors 21xx. Nodes may come in any order that is acyclic; they
-// keep their file order if it is topological.
+// Strict: unknown keys, dangling ids and cycles are errors 21xx. Nodes may come in any order that is acyclic;
+// they keep their file order if it is topological.
 Graph graph_from_json(const nlohmann::json& j);
 nlohmann::json to_json(const Graph& graph);
 
