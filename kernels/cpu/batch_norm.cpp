@@ -1,0 +1,142 @@
+// Batch norm. Memory-bound, so passes are what counts: training forward is one statistics pass and one apply
+// pass, backward one reduce pass and one apply pass, with relu, residual and select fused into them. Variance
+// comes from sums shifted by the mean of the chunk's first rows: with m of N rows in the shift, the rounding
+// error of a chunk's variance is at most 1 + N / m <= 65 units whatever the data, so no second pass. Chunks
+// are combined in double and in order: same bits for any number of threads.
+#include "kernels/batch_norm.h"
+
+#include <cmath>
+
+#include "kernels/cpu/batch_norm_rows.h"
+#include "kernels/cpu/by_dtype.h"
+
+namespace eb::kernels::cpu {
+namespace {
+
+constexpr int64_t shift_rows = 16;
+
+// Writes shift, sum(x - shift) and sum((x - shift)^2) of one chunk to out (3, c).
+template <class T>
+void chunk_moments(const BatchNormRows& rows, const T* x, int64_t chunk, float* out) {
+  const int64_t c = rows.c(), begin = rows.chunk_begin(chunk), end = rows.chunk_end(chunk);
+  const int64_t m = std::min(shift_rows, end - begin);
+  auto buffer = group_buffer<T>(rows);
+  auto first = std::vector<T>(rows.selects() ? m * c : 0);
+  const T* head = rows.load(x, begin, m, first.data());
+  std::fill(out, out + c, 0.f);
+  for_slots(m * c, c, [=](int64_t i, int64_t j) { out[j] += float(head[i]); });
+  for (int64_t j = 0; j < c; ++j) out[j] /= static_cast<float>(m);
+
+  const auto shift = rows.tile([&](int64_t j) { return out[j]; });
+  std::vector<float> sums(2 * rows.width());
+  for_groups(rows, chunk, [&](int64_t row, int64_t count) {
+    add_terms(count * c, rows.width(), sums.data(),
+              [v = rows.load(x, row, count, buffer.data()), k = shift.data()](int64_t i, int64_t j) {
+                const float d = float(v[i]) - k[j];
+                return Pair{d, d * d};
+              });
+  });
+  fold(rows, sums.data(), out + c);
+}
+
+// mean (c) and the sum of squared deviations (c) over all rows, by Chan's rule over chunks.
+template <class T>
+void moments(const BatchNormRows& rows, const T* x, std::vector<double>& mean, std::vector<double>& squares) {
+  const int64_t c = rows.c(), chunks = rows.chunks();
+  std::vector<float> parts(chunks * 3 * c);
+  parallel_for(chunks, [&](int64_t i) { chunk_moments(rows, x, i, &parts[i * 3 * c]); });
+  mean.assign(c, 0.);
+  squares.assign(c, 0.);
+  double before = 0;
+  for (int64_t i = 0; i < chunks; ++i) {
+    const float *shift = &parts[i * 3 * c], *sum = shift + c, *square = sum + c;
+    const double n = static_cast<double>(rows.chunk_end(i) - rows.chunk_begin(i)), total = before + n;
+    for (int64_t j = 0; j < c; ++j) {
+      const double delta = shift[j] + sum[j] / n - mean[j];
+      squares[j] += (square[j] - double(sum[j]) * sum[j] / n) + delta * delta * (before * n / total);
+      mean[j] += delta * (n / total);
+    }
+    before = total;
+  }
+}
+
+// y = relu((x - mean) * scale + beta + residual)
+struct Affine {
+  std::vector<float> mean, scale, beta;  // (R * c)
+};
+
+template <class T, bool relu, bool residual>
+void apply(const BatchNormRows& rows, const Affine& affine, const T* x, const T* r, T* y) {
+  parallel_for(rows.chunks(), [&](int64_t i) {
+    auto buffer = group_buffer<T>(rows);
+    for_groups(rows, rows.chunks() - 1 - i, [&](int64_t row, int64_t count) {
+      const T* v = rows.load(x, row, count, buffer.data());
+      const int64_t at = row * rows.c();
+      for_slots(count * rows.c(), rows.width(),
+                [v, out = y + at, add = r + (residual ? at : 0), mean = affine.mean.data(),
+                 scale = affine.scale.data(), beta = affine.beta.data()](int64_t k, int64_t j) {
+                  float z = (float(v[k]) - mean[j]) * scale[j] + beta[j];
+                  if constexpr (residual) z += float(add[k]);
+                  if constexpr (relu) z = z < 0.f ? 0.f : z;
+                  out[k] = T(z);
+                });
+    });
+  });
+}
+
+void apply(const BatchNorm::Params& p, const BatchNormRows& rows, const Affine& affine, const void* x,
+           const void* residual, void* y) {
+  by_dtype(p.dtype, [&]<class T>() {
+    by_flags(
+        [&]<bool relu, bool add>() {
+          apply<T, relu, add>(rows, affine, static_cast<const T*>(x), static_cast<const T*>(residual),
+                              static_cast<T*>(y));
+        },
+        p.relu, residual != nullptr);
+  });
+}
+
+void forward_train(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
+                   const float* beta, const void* residual, void* y, float* mean, float* rstd,
+                   float* running_mean, float* running_var) {
+  const BatchNormRows rows(p.rows, p.c_in, p.c, select);
+  std::vector<double> mu, squares;
+  by_dtype(p.dtype, [&]<class T>() { moments(rows, static_cast<const T*>(x), mu, squares); });
+  const double n = static_cast<double>(p.rows), unbiased = std::max(1., n - 1);
+  for (int64_t j = 0; j < p.c; ++j) {
+    const int64_t at = rows.channel(j);
+    mean[j] = static_cast<float>(mu[j]);
+    rstd[j] = static_cast<float>(1 / std::sqrt(squares[j] / n + p.eps));
+    running_mean[at] += p.momentum * (mean[j] - running_mean[at]);
+    running_var[at] += p.momentum * (static_cast<float>(squares[j] / unbiased) - running_var[at]);
+  }
+  const Affine affine{rows.tile([&](int64_t j) { return mean[j]; }),
+                      rows.tile([&](int64_t j) { return gamma[rows.channel(j)] * rstd[j]; }),
+                      rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
+  apply(p, rows, affine, x, residual, y);
+}
+
+void forward_infer(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
+                   const float* beta, const float* running_mean, const float* running_var,
+                   const void* residual, void* y) {
+  const BatchNormRows rows(p.rows, p.c_in, p.c, select);
+  const auto scale = [&](int64_t j) {
+    const int64_t at = rows.channel(j);
+    return static_cast<float>(gamma[at] / std::sqrt(double(running_var[at]) + p.eps));
+  };
+  const Affine affine{rows.tile([&](int64_t j) { return running_mean[rows.channel(j)]; }), rows.tile(scale),
+                      rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
+  apply(p, rows, affine, x, residual, y);
+}
+
+}  // namespace
+
+// In batch_norm_backward.cpp.
+void batch_norm_backward(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
+                         const float* mean, const float* rstd, const void* y, const void* dy, void* dx,
+                         void* dresidual, float* dgamma, float* dbeta);
+
+const BatchNorm batch_norm = {
+    .forward_train = forward_train, .forward_infer = forward_infer, .backward = batch_norm_backward};
+
+}  // namespace eb::kernels::cpu

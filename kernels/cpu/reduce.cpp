@@ -1,0 +1,52 @@
+// Sums in double, one partial per fixed chunk, added in order.
+#include "kernels/reduce.h"
+
+#include "kernels/cpu/parallel.h"
+
+namespace eb::kernels::cpu {
+namespace {
+
+// f(begin, end) of every chunk, in order of the chunks.
+template <class F>
+auto per_chunk(int64_t n, F&& f) {
+  std::vector<decltype(f(n, n))> parts(ceil_div(n, chunk_elements));
+  parallel_ranges(n, 1, [&](int64_t begin, int64_t end) { parts[begin / chunk_elements] = f(begin, end); });
+  return parts;
+}
+
+template <class Term>
+double sum_of(int64_t n, Term&& term) {
+  const auto parts = per_chunk(n, [&](int64_t begin, int64_t end) {
+    double s = 0;
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = begin; i < end; ++i) s += term(i);
+    return s;
+  });
+  double total = 0;
+  for (double part : parts) total += part;
+  return total;
+}
+
+void sum(int64_t n, const float* x, double* result) {
+  *result = sum_of(n, [x](int64_t i) { return double(x[i]); });
+}
+
+void sum_of_squares(int64_t n, const float* x, double* result) {
+  *result = sum_of(n, [x](int64_t i) { return double(x[i]) * x[i]; });
+}
+
+void all_finite(int64_t n, const float* x, int32_t* flag) {
+  constexpr uint32_t exponent = 0x7f800000u;
+  const auto parts = per_chunk(n, [x](int64_t begin, int64_t end) {
+    int32_t bad = 0;
+    for (int64_t i = begin; i < end; ++i) bad |= (std::bit_cast<uint32_t>(x[i]) & exponent) == exponent;
+    return bad;
+  });
+  *flag = std::all_of(parts.begin(), parts.end(), [](int32_t bad) { return bad == 0; });
+}
+
+}  // namespace
+
+const Reduce reduce = {.sum = sum, .sum_of_squares = sum_of_squares, .all_finite = all_finite};
+
+}  // namespace eb::kernels::cpu
