@@ -12,11 +12,16 @@ enum class Device : uint8_t { cpu };
 
 constexpr size_t size_of(DType t) {
   switch (t) {
-    case DType::f32: return 4;
-    case DType::bf16: return 2;
-    case DType::u8: return 1;
-    case DType::i32: return 4;
-    case DType::f64: return 8;
+    case DType::f32:
+      return 4;
+    case DType::bf16:
+      return 2;
+    case DType::u8:
+      return 1;
+    case DType::i32:
+      return 4;
+    case DType::f64:
+      return 8;
   }
   return 0;
 }
@@ -30,11 +35,15 @@ constexpr const char* name_of(DType t) {
 struct bf16 {
   uint16_t bits = 0;
   bf16() = default;
-  bf16(float x) {
-    uint32_t u = std::bit_cast<uint32_t>(x);
-    const uint32_t nan = (u & 0x7fffffffu) > 0x7f800000u;
+  bf16(float x) : bits(round(x)) {}
+  bf16& operator=(float x) {  // compilers vectorise this store, but not the copy of a temporary
+    bits = round(x);
+    return *this;
+  }
+  static uint16_t round(float x) {
+    const uint32_t u = std::bit_cast<uint32_t>(x), nan = -static_cast<uint32_t>(x != x);
     const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-    bits = static_cast<uint16_t>(nan ? 0x7fc0u : rounded);
+    return static_cast<uint16_t>((rounded & ~nan) | (0x7fc0u & nan));
   }
   operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 };

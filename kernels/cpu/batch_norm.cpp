@@ -78,7 +78,7 @@ void apply(const BatchNormRows& rows, const Affine& affine, const T* x, const T*
                   float z = (float(v[k]) - mean[j]) * scale[j] + beta[j];
                   if constexpr (residual) z += float(add[k]);
                   if constexpr (relu) z = z < 0.f ? 0.f : z;
-                  out[k] = T(z);
+                  out[k] = z;
                 });
     });
   });

@@ -60,8 +60,8 @@ void apply(const BatchNormRows& rows, const Tensors<T>& t, const Coefficients& a
                  offset = a.offset.data(), slope = a.slope.data()](int64_t k, int64_t j) {
                   float g = dy[k];
                   if constexpr (relu) g = float(y[k]) <= 0.f ? 0.f : g;
-                  if constexpr (residual) dr[k] = T(g);
-                  dx[k] = T(scale[j] * ((g - offset[j]) - (float(x[k]) - mean[j]) * slope[j]));
+                  if constexpr (residual) dr[k] = g;
+                  dx[k] = scale[j] * ((g - offset[j]) - (float(x[k]) - mean[j]) * slope[j]);
                 });
       rows.store(t.dx, row, count, dx);
     });

@@ -21,7 +21,10 @@ void relu_forward(const Elementwise::Params& p, const void* x_, void* y_) {
   by_dtype(p.dtype, [&]<class T>() {
     auto* x = static_cast<const T*>(x_);
     auto* y = static_cast<T*>(y_);
-    map(p.n, [=](int64_t i) { y[i] = float(x[i]) < 0.f ? T(0.f) : x[i]; });
+    map(p.n, [=](int64_t i) {
+      const float v = x[i];
+      y[i] = v < 0.f ? 0.f : v;
+    });
   });
 }
 
@@ -29,7 +32,10 @@ void relu_backward(const Elementwise::Params& p, const void* y_, const void* dy_
   by_dtype(p.dtype, [&]<class T>() {
     auto *y = static_cast<const T*>(y_), *dy = static_cast<const T*>(dy_);
     auto* dx = static_cast<T*>(dx_);
-    map(p.n, [=](int64_t i) { dx[i] = float(y[i]) <= 0.f ? T(0.f) : dy[i]; });
+    map(p.n, [=](int64_t i) {
+      const float g = dy[i];
+      dx[i] = float(y[i]) <= 0.f ? 0.f : g;
+    });
   });
 }
 
@@ -37,21 +43,21 @@ void add(const Elementwise::Params& p, const void* a_, const void* b_, void* y_)
   by_dtype(p.dtype, [&]<class T>() {
     auto *a = static_cast<const T*>(a_), *b = static_cast<const T*>(b_);
     auto* y = static_cast<T*>(y_);
-    map(p.n, [=](int64_t i) { y[i] = T(float(a[i]) + float(b[i])); });
+    map(p.n, [=](int64_t i) { y[i] = float(a[i]) + float(b[i]); });
   });
 }
 
 void fill(const Elementwise::Params& p, float value, void* y_) {
   by_dtype(p.dtype, [&]<class T>() {
     auto* y = static_cast<T*>(y_);
-    map(p.n, [y, v = T(value)](int64_t i) { y[i] = v; });
+    map(p.n, [=](int64_t i) { y[i] = value; });
   });
 }
 
 void scale(const Elementwise::Params& p, float factor, void* y_) {
   by_dtype(p.dtype, [&]<class T>() {
     auto* y = static_cast<T*>(y_);
-    map(p.n, [=](int64_t i) { y[i] = T(factor * float(y[i])); });
+    map(p.n, [=](int64_t i) { y[i] = factor * float(y[i]); });
   });
 }
 
@@ -67,7 +73,7 @@ void cast(int64_t n, DType from, const void* x_, DType to, void* y_) {
     by_dtype(to, [&]<class To>() {
       auto* x = static_cast<const From*>(x_);
       auto* y = static_cast<To*>(y_);
-      map(n, [=](int64_t i) { y[i] = To(float(x[i])); });
+      map(n, [=](int64_t i) { y[i] = float(x[i]); });
     });
   });
 }

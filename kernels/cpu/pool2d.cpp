@@ -63,7 +63,7 @@ void max_row(const Params& p, int64_t n, int64_t oh, const T* x, T* y, uint8_t* 
       }
     }
     const int64_t out = ((n * p.out_h() + oh) * p.out_w() + ow) * p.c;
-    for (int64_t j = 0; j < p.c; ++j) y[out + j] = T(m[j]);
+    for (int64_t j = 0; j < p.c; ++j) y[out + j] = m[j];
     if (index) std::copy(at.begin(), at.end(), index + out);
   }
 }
@@ -91,7 +91,7 @@ void backward_row(const Params& p, int64_t n, int64_t h, float scale, T* dx, Vis
       }
     }
     T* to = dx + ((n * p.h + h) * p.w + w) * p.c;
-    for (int64_t j = 0; j < p.c; ++j) to[j] = T(sum[j] * scale);
+    for (int64_t j = 0; j < p.c; ++j) to[j] = sum[j] * scale;
   }
 }
 
@@ -101,7 +101,10 @@ void max_backward(const Params& p, const uint8_t* index, const void* dy_, void* 
     for_rows(p.n, p.h, p.w * p.c * 2, [&](int64_t n, int64_t h) {
       backward_row(p, n, h, 1.f, static_cast<T*>(dx), [&, c = p.c](float* sum, int64_t out, uint8_t tap) {
 #pragma omp simd
-        for (int64_t j = 0; j < c; ++j) sum[j] += index[out + j] == tap ? float(dy[out + j]) : 0.f;
+        for (int64_t j = 0; j < c; ++j) {
+          const float g = dy[out + j];
+          sum[j] += index[out + j] == tap ? g : 0.f;
+        }
       });
     });
   });
@@ -123,7 +126,7 @@ void avg_row(const Params& p, int64_t n, int64_t oh, const T* x, T* y) {
       }
     }
     T* to = y + ((n * p.out_h() + oh) * p.out_w() + ow) * p.c;
-    for (int64_t j = 0; j < p.c; ++j) to[j] = T(sum[j] * scale);
+    for (int64_t j = 0; j < p.c; ++j) to[j] = sum[j] * scale;
   }
 }
 

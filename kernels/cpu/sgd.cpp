@@ -41,7 +41,7 @@ void update(const Sgd::Params& p, const Piece& piece, const Arena& a) {
     const float next = w - lr * (nesterov ? g + mu * v : v);
     a.momentum[i] = v;
     a.master[i] = next;
-    if constexpr (has_working) a.working[i] = bf16(next);
+    if constexpr (has_working) a.working[i] = next;
   }
 }
 

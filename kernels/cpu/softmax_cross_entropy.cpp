@@ -47,7 +47,7 @@ Sample one_sample(const Params& p, const T* z, int32_t label, float* e, T* dz) {
     const float hit = 1.f - p.label_smoothing;
     for (int64_t k = 0; k < p.classes; ++k) {
       const float target = k == label ? hit + rest : rest;
-      dz[k] = T((e[k] * inverse - target) * scale);
+      dz[k] = (e[k] * inverse - target) * scale;
     }
   }
   return {loss, count_larger(p.classes, z, label)};
