@@ -1,0 +1,110 @@
+#include "data/fields.h"
+
+#include <algorithm>
+
+namespace eb::data {
+
+using engine::Config;
+using engine::Field;
+using engine::Table;
+using Type = Field::Type;
+
+static std::vector<Field> source_fields() {
+  return {
+      Field{"data.kind", Type::string, nullptr,
+            "Kind of data: CIFAR's binary files, a folder of images (train/ and test/ or val/ with one "
+            "folder per "
+            "class), or procedural images."}
+          .one_of({"cifar10_bin", "cifar100_bin", "image_folder", "synthetic"})
+          .must_be_given()
+          .not_yet({"packed"}),
+      Field{"data.root", Type::path, nullptr,
+            "Folder of the data, relative to the current directory; ${EB_DATA}, ${HOME} and ${TMPDIR} are "
+            "replaced. Every kind but synthetic needs it."}
+          .or_null(),
+      Field{"data.holdout", Type::integer, 5000,
+            "Training images set aside to pick the best checkpoint; 0 picks it on the test set, as the paper "
+            "did, "
+            "and the report says so."}
+          .range(0, 1'000'000'000),
+      Field{"data.on_bad_sample", Type::string, "error",
+            "An image that cannot be decoded stops the run, or is left out."}
+          .one_of({"error", "skip"}),
+      Field{"data.max_bad", Type::integer, 10, "skip: more bad images than this stop the run all the same."}
+          .range(0, 1'000'000'000),
+      Field{"data.workers", Type::integer, nullptr,
+            "Threads that decode and augment; 0 does it in the training thread, null or \"auto\" picks. The "
+            "result does not depend on it."}
+          .range(0, 256)
+          .or_null()
+          .same_as({{"auto", nullptr}}),
+      Field{"data.cache_mib", Type::integer, 4096,
+            "Decoded images are kept in memory if all of them fit into this many MiB."}
+          .range(0, 1 << 30),
+  };
+}
+
+static std::vector<Field> image_fields() {
+  return {
+      Field{"data.augment", Type::list_of_strings, nlohmann::json::array(),
+            "Changes to training images, in this order: pad4_crop32 (pad by 4 zeros, random crop back to the "
+            "size), hflip (mirror half of them), random_resized_crop (random part, scaled to image_size; "
+            "evaluation scales the short side to image_size * 256 / 224 and crops the centre)."}
+          .one_of({"pad4_crop32", "hflip", "random_resized_crop"}),
+      Field{"data.image_size", Type::integer, 224, "Height and width that random_resized_crop makes."}.range(
+          1, 4096),
+      Field{"data.normalize.mean",
+            Type::list_of_numbers,
+            {0.4914, 0.4822, 0.4465},
+            "Subtracted from each channel of an image in 0..1."}
+          .range(-1000, 1000),
+      Field{
+          "data.normalize.std", Type::list_of_numbers, {0.2023, 0.1994, 0.2010}, "Then divides each channel."}
+          .between(0, 1000),
+      Field{"data.synthetic.train", Type::integer, 10'000, "synthetic: training images."}.range(1,
+                                                                                                10'000'000),
+      Field{"data.synthetic.test", Type::integer, 2000, "synthetic: test images."}.range(1, 10'000'000),
+      Field{"data.synthetic.size", Type::integer, 32, "synthetic: height and width."}.range(8, 1024),
+      Field{"data.synthetic.classes", Type::integer, 10, "synthetic: classes."}.range(2, 10),
+      Field{"data.synthetic.noise", Type::number, 0.1,
+            "synthetic: standard deviation of the noise on pixels in 0..1."}
+          .range(0, 1),
+  };
+}
+
+static void source_rule(Config& c) {
+  const bool synthetic = c.get<std::string>("data.kind") == "synthetic";
+  if (!synthetic && (c.is_null("data.root") || c.get<std::string>("data.root").empty()))
+    throw c.error(2006, "data.root", "missing required key",
+                  "say where the data is, as in \"root\": \"datasets/cifar-10-batches-bin\"");
+  if (synthetic && c.get<int64_t>("data.holdout") >= c.get<int64_t>("data.synthetic.train"))
+    throw c.error(2010, "data.holdout", "leaves nothing of data.synthetic.train to train on",
+                  "set data.holdout to 0, or data.synthetic.train higher");
+  if (c.at("data.normalize.mean").size() != c.at("data.normalize.std").size())
+    throw c.error(2010, "data.normalize.std", "want as many values as data.normalize.mean has",
+                  "give one of each per channel");
+}
+
+static void augment_rule(Config& c) {
+  const auto list = c.get<std::vector<std::string>>("data.augment");
+  for (const auto& name : list)
+    if (std::count(list.begin(), list.end(), name) > 1)
+      throw c.error(2010, "data.augment", "\"" + name + "\" is listed twice", "remove one of the two");
+  const auto has = [&](const char* name) { return std::count(list.begin(), list.end(), name) > 0; };
+  if (has("pad4_crop32") && has("random_resized_crop"))
+    throw c.error(2010, "data.augment", "pad4_crop32 and random_resized_crop exclude each other",
+                  "keep the one that fits the images");
+}
+
+const Table& data_fields() {
+  static const Table table = [] {
+    Table t{source_fields()};
+    const auto images = image_fields();
+    t.fields.insert(t.fields.end(), images.begin(), images.end());
+    t.rules = {source_rule, augment_rule};
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace eb::data

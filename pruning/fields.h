@@ -1,0 +1,9 @@
+// Config keys of the search for an Early-Bird ticket.
+#pragma once
+#include "engine/config.h"
+
+namespace eb::pruning {
+
+const engine::Table& early_bird_fields();
+
+}  // namespace eb::pruning

@@ -1,0 +1,68 @@
+// Every experiment in models/ is complete: it loads, resolves, and says what to build.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "engine/config.h"
+#include "tools/experiment_fields.h"
+
+namespace fs = std::filesystem;
+using namespace eb;
+
+static engine::Config load(const std::string& name, const std::vector<std::string>& sets = {}) {
+  return engine::load_config(tools::experiment_fields(), {fs::path(EB_SOURCE_DIR) / "models" / name}, sets);
+}
+
+TEST(Models, every_file_resolves) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(fs::path(EB_SOURCE_DIR) / "models")) {
+    if (entry.path().extension() != ".json") continue;
+    SCOPED_TRACE(entry.path());
+    const auto config = load(entry.path().filename());
+    EXPECT_FALSE(config.is_null("model.arch"));
+    EXPECT_FALSE(config.is_null("model.depth"));
+    EXPECT_TRUE(config.warnings().empty());
+    EXPECT_TRUE(names.insert(config.get<std::string>("name")).second) << "two experiments of one name";
+    for (const auto* key : {"name", "model.arch", "data.kind", "train.duration"})
+      EXPECT_NE(config.origin(key), "default") << key;
+  }
+  EXPECT_GE(names.size(), 7u);
+}
+
+TEST(Models, every_file_trains_on_a_folder_of_images_by_two_keys) {
+  const auto config = load("vgg16.json", {"data.kind=image_folder", "data.root=/somewhere/else"});
+  EXPECT_EQ(config.get<std::string>("data.root"), "/somewhere/else");
+  EXPECT_EQ(config.json()["data"]["augment"], (nlohmann::json{"pad4_crop32", "hflip"}));
+  EXPECT_EQ(config.get<std::string>("early_bird.deadline"), "80ep");
+}
+
+TEST(Models, paper_recipes) {  // spec 6
+  struct Recipe {
+    const char *file, *duration;
+    std::vector<std::string> at;
+    int batch, classes;
+    double gamma;
+  };
+  for (const Recipe& r : {Recipe{"vgg16.json", "160ep", {"80ep", "120ep"}, 256, 10, 0.5},
+                          Recipe{"vgg16_cifar100.json", "160ep", {"80ep", "120ep"}, 256, 100, 0.5},
+                          Recipe{"preresnet101.json", "160ep", {"80ep", "120ep"}, 256, 10, 0.5},
+                          Recipe{"resnet18.json", "90ep", {"30ep", "60ep"}, 256, 1000, 1.0},
+                          Recipe{"resnet50.json", "90ep", {"30ep", "60ep"}, 256, 1000, 1.0}}) {
+    SCOPED_TRACE(r.file);
+    const auto c = load(r.file);
+    EXPECT_EQ(c.get<std::string>("train.duration"), r.duration);
+    EXPECT_EQ(c.get<std::vector<std::string>>("train.schedule.at"), r.at);
+    EXPECT_EQ(c.get<int>("train.batch_size"), r.batch);
+    EXPECT_EQ(c.get<int>("model.num_classes"), r.classes);
+    EXPECT_EQ(c.get<double>("model.init.bn_gamma"), r.gamma);
+    EXPECT_EQ(c.get<double>("train.optimizer.lr"), 0.1);
+    EXPECT_EQ(c.get<double>("train.optimizer.weight_decay"), 1e-4);
+    EXPECT_EQ(c.get<double>("early_bird.l1"), 1e-4);
+    EXPECT_EQ(c.get<int>("early_bird.min_channels"), 1);
+    EXPECT_EQ(c.get<int>("early_bird.round_to"), 1);
+    EXPECT_EQ(c.get<std::string>("early_bird.after.optimizer_state"), "reset");
+    EXPECT_EQ(c.get<int>("data.holdout"), 0);
+    EXPECT_EQ(c.origin("data.holdout"), "preset you2020");
+  }
+}

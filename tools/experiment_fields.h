@@ -1,0 +1,9 @@
+// Every key of an experiment: what the engine, the data and the pruning read, and the rules between them.
+#pragma once
+#include "engine/config.h"
+
+namespace eb::tools {
+
+const engine::Table& experiment_fields();
+
+}  // namespace eb::tools
