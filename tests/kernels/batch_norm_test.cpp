@@ -1,0 +1,206 @@
+// Batch norm against the double oracle, the oracle's gradients against finite differences.
+#include <tuple>
+
+#include "kernels/batch_norm.h"
+#include "support/oracle_batch_norm.h"
+
+namespace eb::test {
+namespace {
+
+using kernels::DType;
+
+constexpr double float_error = 4e-6;  // a few float roundings of numbers of size 1 to 10
+
+// One case with its inputs, rounded as the kernel sees them, and every buffer the kernel writes.
+struct Trial {
+  BatchNormCase shape;
+  DType dtype;
+  std::vector<int32_t> select = shape.select();
+  int64_t n = shape.rows * shape.c();
+  Values x{dtype, normal(shape.rows*shape.c_in, 1, 0.3, 2)}, residual{dtype, normal(n, 2)},
+      dy{dtype, normal(n, 3)};
+  Floats gamma = to_floats(normal(shape.c_in, 4, 1, 0.5)), beta = to_floats(normal(shape.c_in, 5));
+  Floats running_mean = to_floats(normal(shape.c_in, 6)), running_var = Floats(shape.c_in, 0.7f);
+  Values y{dtype, n}, dx{dtype, shape.rows*shape.c_in}, dresidual{dtype, n};
+  Floats mean = Floats(shape.c()), rstd = mean, dgamma = Floats(shape.c_in, NAN), dbeta = dgamma;
+  kernels::BatchNorm::Params p{.dtype = dtype,
+                               .rows = shape.rows,
+                               .c_in = shape.c_in,
+                               .c = shape.c(),
+                               .eps = 1e-5f,
+                               .momentum = 0.1f,
+                               .relu = shape.relu};
+  const kernels::BatchNorm& kernel = kernels::batch_norm(kernels::Device::cpu);
+
+  const int32_t* list() const { return select.empty() ? nullptr : select.data(); }
+  const void* added() const { return shape.residual ? residual.data() : nullptr; }
+  BatchNormOracle oracle() const {
+    return {shape,
+            1e-5f,
+            0.1f,
+            x.get(),
+            to_doubles(gamma),
+            to_doubles(beta),
+            shape.residual ? residual.get() : Doubles{}};
+  }
+  void forward() {
+    kernel.forward_train(p, x.data(), list(), gamma.data(), beta.data(), added(), y.data(), mean.data(),
+                         rstd.data(), running_mean.data(), running_var.data());
+  }
+  void infer() {
+    kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),
+                         running_var.data(), added(), y.data());
+  }
+  void backward(void* dx_out) {
+    kernel.backward(p, x.data(), list(), gamma.data(), mean.data(), rstd.data(),
+                    shape.relu ? y.data() : nullptr, dy.data(), dx_out,
+                    shape.residual ? dresidual.data() : nullptr, dgamma.data(), dbeta.data());
+  }
+  auto outputs() const {
+    return std::tuple(y, dx, dresidual, mean, rstd, dgamma, dbeta, running_mean, running_var);
+  }
+};
+
+class BatchNormTest : public testing::TestWithParam<std::tuple<BatchNormCase, DType>> {
+ protected:
+  Trial run{std::get<0>(GetParam()), std::get<1>(GetParam())};
+};
+
+TEST_P(BatchNormTest, ForwardTrainMatchesOracle) {
+  const Doubles mean_before = to_doubles(run.running_mean), var_before = to_doubles(run.running_var);
+  run.forward();
+  const auto oracle = run.oracle();
+  const auto want = oracle.forward();
+  expect_stored(run.y, want.y, float_error, "y");
+  expect_close(to_doubles(run.mean), want.mean, 1e-6, 1e-6, "mean");
+  expect_close(to_doubles(run.rstd), want.rstd, 1e-6, 0, "rstd");
+  Doubles running_mean = mean_before, running_var = var_before;
+  for (int64_t j = 0; j < run.shape.c(); ++j) {
+    const int64_t at = oracle.channel(j);
+    running_mean[at] = 0.9 * mean_before[at] + 0.1 * want.mean[j];
+    running_var[at] = 0.9 * var_before[at] + 0.1 * want.variance[j];
+  }
+  expect_close(to_doubles(run.running_mean), running_mean, 1e-6, 1e-6, "running_mean");
+  expect_close(to_doubles(run.running_var), running_var, 1e-6, 0, "running_var");
+}
+
+TEST_P(BatchNormTest, ForwardInferMatchesOracle) {
+  run.infer();
+  expect_stored(run.y, run.oracle().infer(to_doubles(run.running_mean), to_doubles(run.running_var)),
+                float_error, "y");
+}
+
+TEST_P(BatchNormTest, BackwardMatchesOracle) {
+  run.forward();
+  run.backward(run.dx.data());
+  const auto want = run.oracle().backward(run.y.get(), run.dy.get());
+  const double sum_error = 1e-6 * run.shape.rows + 1e-5;
+  expect_close(to_doubles(run.dgamma), want.dgamma, 0, sum_error, "dgamma");
+  expect_close(to_doubles(run.dbeta), want.dbeta, 0, sum_error, "dbeta");
+  // Two rows make xhat +-1 and dx the difference of nearly equal numbers times rstd.
+  expect_stored(run.dx, want.dx, run.shape.rows < 10 ? 1e-5 : float_error, "dx");
+  if (run.shape.residual) expect_stored(run.dresidual, want.dresidual, 0, "dresidual");
+}
+
+TEST_P(BatchNormTest, GradientMayOverwriteItsInput) {
+  if (run.shape.keep_every != 1) return;
+  run.forward();
+  run.backward(run.dx.data());
+  run.backward(run.dy.data());
+  EXPECT_TRUE(run.dx == run.dy);
+}
+
+TEST_P(BatchNormTest, SameBitsForAnyThreads) {
+  expect_same_bits_for_any_threads([&] {
+    Trial again = run;
+    again.forward();
+    again.backward(again.dx.data());
+    // NaN where a case has no dresidual: compare what was written.
+    if (!again.shape.residual) again.dresidual = Values(run.dtype, Doubles{});
+    return again.outputs();
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, BatchNormTest,
+                         testing::Combine(testing::ValuesIn(batch_norm_cases()),
+                                          testing::Values(DType::f32, DType::bf16)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param).name) + "_" +
+                                  kernels::name_of(std::get<1>(info.param));
+                         });
+
+TEST(BatchNormOracle, GradientsMatchFiniteDifferences) {
+  for (const BatchNormCase& shape :
+       {BatchNormCase{"plain", 7, 3}, BatchNormCase{"all", 9, 5, true, true, 2}}) {
+    const int64_t n = shape.rows * shape.c();
+    const BatchNormOracle oracle{shape,
+                                 1e-5,
+                                 0.1,
+                                 normal(shape.rows * shape.c_in, 1),
+                                 normal(shape.c_in, 2, 1),
+                                 normal(shape.c_in, 3),
+                                 shape.residual ? normal(n, 4) : Doubles{}};
+    const Doubles dy = normal(n, 5);
+    const auto got = oracle.backward(oracle.forward().y, dy);
+    const auto numeric = [&](Doubles BatchNormOracle::*input) {
+      return numeric_gradient(
+          [&](const Doubles& at) {
+            BatchNormOracle moved = oracle;
+            moved.*input = at;
+            return moved.forward().y;
+          },
+          oracle.*input, dy);
+    };
+    expect_close(got.dx, numeric(&BatchNormOracle::x), 1e-6, 1e-7, "dx");
+    expect_close(got.dgamma, numeric(&BatchNormOracle::gamma), 1e-6, 1e-7, "dgamma");
+    expect_close(got.dbeta, numeric(&BatchNormOracle::beta), 1e-6, 1e-7, "dbeta");
+    if (shape.residual)
+      expect_close(got.dresidual, numeric(&BatchNormOracle::residual), 1e-6, 1e-7, "dresidual");
+  }
+}
+
+// float has 24 bits: E[x^2] - E[x]^2 at mean 1000 and std 1 would lose 20 of them.
+TEST(BatchNorm, LargeMeanKeepsItsVariance) {
+  for (double mean : {1000., -1e5}) {
+    Trial run{{"shifted", 5000, 24}, DType::f32};
+    run.x = Values(DType::f32, normal(5000 * 24, 7, mean, 1));
+    run.forward();
+    const auto want = run.oracle().forward();
+    expect_close(to_doubles(run.rstd), want.rstd, 1e-6, 0, "rstd");
+    expect_close(to_doubles(run.mean), want.mean, 1e-7, 0, "mean");
+    expect_close(run.y.get(), want.y, 1e-5, std::abs(mean) * 2e-7, "y");  // x - mean in float
+  }
+}
+
+// The shift comes from the first rows of a chunk: make exactly those the outliers.
+TEST(BatchNorm, OutliersInTheFirstRowsKeepTheVariance) {
+  Trial run{{"outliers", 4096, 16}, DType::f32};
+  for (int64_t i = 0; i < 16 * 16; ++i) run.x.set(i, 1e4 + i);
+  run.forward();
+  expect_close(to_doubles(run.rstd), run.oracle().forward().rstd, 1e-5, 0, "rstd");
+}
+
+TEST(BatchNorm, ConstantInputHasZeroVariance) {
+  Trial run{{"constant", 333, 5}, DType::f32};
+  run.x = Values(DType::f32, Doubles(333 * 5, 0.1));
+  run.forward();
+  for (float r : run.rstd) EXPECT_FLOAT_EQ(r, 1 / std::sqrt(1e-5f));
+  for (int64_t i = 0; i < 333 * 5; ++i) EXPECT_NEAR(run.y.get()[i], run.beta[i % 5], 1e-5);
+}
+
+TEST(BatchNorm, UnselectedInfinityDoesNotReachTheGradient) {
+  Trial run{{"select", 40, 6, true, false, 2}, DType::f32};
+  run.x.set(1, INFINITY);
+  run.forward();
+  run.backward(run.dx.data());
+  const Doubles dx = run.dx.get();
+  for (int64_t i = 0; i < 40 * 6; ++i) {
+    EXPECT_TRUE(std::isfinite(dx[i]));
+    if (i % 2 == 1) {
+      EXPECT_EQ(dx[i], 0.);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace eb::test
