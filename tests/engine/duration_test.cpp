@@ -1,0 +1,28 @@
+#include "engine/duration.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/error.h"
+
+using namespace eb::engine;
+
+TEST(Duration, reads_epochs_and_steps) {
+  EXPECT_EQ(parse_duration("160ep"), (Duration{Duration::Unit::epochs, 160}));
+  EXPECT_EQ(parse_duration("2000st"), (Duration{Duration::Unit::steps, 2000}));
+  EXPECT_EQ(parse_duration("0ep").count, 0);
+  EXPECT_EQ(to_string(parse_duration("7st")), "7st");
+  EXPECT_EQ(parse_duration("3ep").in_steps(391), 1173);
+  EXPECT_EQ(parse_duration("3st").in_steps(391), 3);
+}
+
+TEST(Duration, refuses_everything_else) {
+  for (const char* text : {"", "ep", "160", "160 ep", " 160ep", "160epo", "-1ep", "-0ep", "+1ep", "1.5ep",
+                           "1e3st", "99999999999999999999ep", "9000000000000000000st", "160EP", "0x10ep"}) {
+    try {
+      parse_duration(text);
+      ADD_FAILURE() << "accepted \"" << text << "\"";
+    } catch (const eb::Error& e) {
+      EXPECT_EQ(e.code(), 2008) << text;
+    }
+  }
+}
