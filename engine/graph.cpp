@@ -16,7 +16,7 @@ namespace eb::engine {
 namespace {
 
 [[noreturn]] void fail(int code, const Node& node, const std::string& what, const std::string& hint = "") {
-  throw Error(code, fmt::format("node {}: {}", quoted(node.id), what), hint);
+  throw Error(code, fmt::format("node {}: {}", quote(node.id), what), hint);
 }
 
 std::string shape_text(const Node& n) {
@@ -86,11 +86,11 @@ void infer_bn(Node& node, const Inputs& in) {
 }
 
 void infer_add(Node& node, const Inputs& in) {
-  if (in[0] == in[1]) fail(2108, node, fmt::format("adds {} to itself", quoted(in[0]->id)));
+  if (in[0] == in[1]) fail(2108, node, fmt::format("adds {} to itself", quote(in[0]->id)));
   if (in[0]->h != in[1]->h || in[0]->w != in[1]->w || in[0]->c != in[1]->c)
     fail(2108, node,
-         fmt::format("adds shapes that differ: {} is {}, {} is {}", quoted(in[0]->id), shape_text(*in[0]),
-                     quoted(in[1]->id), shape_text(*in[1])));
+         fmt::format("adds shapes that differ: {} is {}, {} is {}", quote(in[0]->id), shape_text(*in[0]),
+                     quote(in[1]->id), shape_text(*in[1])));
   keep_shape(node, in);
 }
 
@@ -99,7 +99,7 @@ void infer_select(Node& node, const Inputs& in) {
   if (node.select_total == 0) node.select_total = node.c;
   if (node.select_total != node.c)
     fail(2108, node,
-         fmt::format("total is {}, but {} has {} channels", node.select_total, quoted(in[0]->id), node.c));
+         fmt::format("total is {}, but {} has {} channels", node.select_total, quote(in[0]->id), node.c));
   if (node.select_all) {
     node.select.clear();
     return;
@@ -164,7 +164,7 @@ void check_structure(const Graph& graph) {
     const Node& node = graph.nodes[i];
     check_id(node.id);
     if (!ids.insert(node.id).second)
-      throw Error(2104, fmt::format("two nodes are called {}", quoted(node.id)));
+      throw Error(2104, fmt::format("two nodes are called {}", quote(node.id)));
     if (node.op == Op::input && i > 0) fail(2101, node, "a graph has one input");
     if (static_cast<int>(node.in.size()) != input_count(node.op))
       fail(2101, node,
@@ -225,7 +225,7 @@ const std::vector<std::string>& op_names() {
   return names;
 }
 
-std::string quoted(const std::string& text) {
+std::string quote(const std::string& text) {
   std::string shown = text.substr(0, 60);
   for (char& ch : shown)
     if (ch < 32 || ch > 126 || ch == '"') ch = '?';
@@ -238,7 +238,7 @@ void check_id(const std::string& id) {
            ch == '.' || ch == '/' || ch == '-';
   };
   if (id.empty() || id.size() > 200 || !std::all_of(id.begin(), id.end(), allowed))
-    throw Error(2104, "bad node id " + quoted(id), "use 1 to 200 letters, digits, '_', '.', '/' or '-'");
+    throw Error(2104, "bad node id " + quote(id), "use 1 to 200 letters, digits, '_', '.', '/' or '-'");
 }
 
 int Graph::find(const std::string& id) const {

@@ -32,7 +32,7 @@ Graph build_arch(const std::string& name, const ArchOptions& options) {
   for (const Arch& arch : archs)
     if (name == arch.name) return arch.build(options);
   const std::string near = did_you_mean(name, arch_names());
-  throw Error(2112, "unknown architecture " + quoted(name),
+  throw Error(2112, "unknown architecture " + quote(name),
               near.empty() ? "one of vgg, preresnet, resnet" : "did you mean \"" + near + "\"?");
 }
 
