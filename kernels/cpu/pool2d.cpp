@@ -56,7 +56,7 @@ void max_row(const Params& p, int64_t n, int64_t oh, const T* x, T* y, uint8_t* 
 #pragma omp simd
         for (int64_t j = 0; j < p.c; ++j) {
           const float z = v[j];
-          const bool wins = !(z <= m[j]);
+          const bool wins = (z > m[j]) | (z != z);
           k[j] = wins ? here : k[j];
           m[j] = wins ? z : m[j];
         }

@@ -22,7 +22,7 @@ struct Sample {
 template <class T>
 int64_t count_larger(int64_t classes, const T* z, int32_t label) {
   const float at = z[label];
-  if (at != at) return classes;
+  if (at != at) return std::numeric_limits<int64_t>::max();
   int64_t larger = 0;
   for (int64_t k = 0; k < classes; ++k) larger += float(z[k]) > at || (float(z[k]) == at && k < label);
   return larger;
