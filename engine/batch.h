@@ -8,9 +8,9 @@
 namespace eb::engine {
 
 struct Batch {
-  Tensor images;                 // (N, H, W, C) normalised, compute dtype
-  Tensor labels;                 // (N) i32
-  std::vector<int64_t> ids;      // data-set index of each sample
+  Tensor images;             // (N, H, W, C) normalised, compute dtype
+  Tensor labels;             // (N) i32
+  std::vector<int64_t> ids;  // data-set index of each sample
   int64_t size() const { return static_cast<int64_t>(ids.size()); }
 };
 

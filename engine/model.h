@@ -1,5 +1,6 @@
-// A graph with its numbers. All trainable values lie in one contiguous fp32 arena, gradients in a second, momentum
-// in a third, and for bf16 compute the working copy in a fourth: one kernel updates the model, one write saves it.
+// A graph with its numbers. All trainable values lie in one contiguous fp32 arena, gradients in a second,
+// momentum in a third, and for bf16 compute the working copy in a fourth: one kernel updates the model, one
+// write saves it.
 #pragma once
 #include <map>
 #include <memory>
@@ -15,8 +16,8 @@ struct Parameter {
   enum class Kind : uint8_t { conv_weight, linear_weight, bias, bn_gamma, bn_beta };
   std::string name;  // "feature.0.weight"
   Kind kind;
-  int node;       // graph node it belongs to
-  Shape shape;    // conv (K, R, S, C / groups); linear (out, H, W, C) of its input; else (C)
+  int node;        // graph node it belongs to
+  Shape shape;     // conv (K, R, S, C / groups); linear (out, H, W, C) of its input; else (C)
   int64_t offset;  // in the arena, in floats; every parameter starts on a 64-byte boundary, gaps are zero
   int64_t count;
 };
@@ -27,7 +28,7 @@ struct RunningStats {
 
 enum class Mode : uint8_t { train, infer };
 
-class Plan;  // the fused op list and its packed weights; rebuilt when the graph changes
+class Plan;  // the fused steps and the leaves of the tape
 
 class Model {
  public:
@@ -37,8 +38,8 @@ class Model {
   Model& operator=(Model&&) noexcept;
   ~Model();
 
-  // x (N, H, W, C) in the compute dtype -> logits (N, classes) in f32. Mode::train records the tape (unless NoGrad)
-  // and updates running statistics; gradients land in the gradient arena after backward().
+  // x (N, H, W, C) in the compute dtype -> logits (N, classes) in f32. Mode::train records the tape (unless
+  // NoGrad) and updates running statistics; gradients land in the gradient arena after backward().
   Tensor forward(const Tensor& x, Mode mode);
 
   const Graph& graph() const { return graph_; }
@@ -63,8 +64,12 @@ class Model {
   // Call after changing values() by any means: refreshes the bf16 copy and marks packed weights stale.
   // The optimizer, which writes the copy itself, passes false.
   void values_changed(bool refresh_working = true);
+  // Off: one op per node, to compare with.
+  void set_fused(bool fused);
 
  private:
+  void build_plan();
+  void begin_pass();
   Graph graph_;
   DType compute_;
   Device device_;
@@ -72,17 +77,21 @@ class Model {
   Tensor values_, gradients_, momentum_, working_;
   std::map<int, RunningStats> running_;
   std::unique_ptr<Plan> plan_;
+  bool fused_ = true;
 };
 
 // Initialisers of spec section 6, drawn from Philox (Stream::init, hi = parameter index, lo = element).
 struct InitConfig {
   float bn_gamma = 0.5f;
-  enum class Linear : uint8_t { normal_001, uniform_fan_in } linear = Linear::normal_001;  // N(0, 0.01) | U(+-1/sqrt(fan_in))
+  enum class Linear : uint8_t {
+    normal_001,
+    uniform_fan_in
+  } linear = Linear::normal_001;  // N(0, 0.01) | U(+-1/sqrt(fan_in))
 };
 void initialize(Model& model, const InitConfig& init, uint64_t seed);
 
-// Every state_dict entry in the reference's names and PyTorch's layout (OIHW, linear (out, C*H*W)), fp32, plus
-// num_batches_tracked-free BN statistics and select.indexes (0/1 vectors). Used by checkpoints.
+// Every state_dict entry in the reference's names and PyTorch's layout (OIHW, linear (out, C*H*W)), fp32,
+// plus num_batches_tracked-free BN statistics and select.indexes (0/1 vectors). Used by checkpoints.
 std::map<std::string, Tensor> state_dict(const Model& model);
 // Strict: missing, unexpected or misshapen tensors are Error 4010..4012, each named.
 void load_state_dict(Model& model, const std::map<std::string, Tensor>& tensors);

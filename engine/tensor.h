@@ -27,7 +27,8 @@ class Tensor {
   static Tensor empty(Shape shape, DType dtype = DType::f32, Device device = Device::cpu);
   static Tensor zeros(Shape shape, DType dtype = DType::f32, Device device = Device::cpu);
   // Over memory someone else owns (an arena); `owner` keeps it alive.
-  static Tensor view(void* data, Shape shape, DType dtype, Device device, std::shared_ptr<void> owner = nullptr);
+  static Tensor view(void* data, Shape shape, DType dtype, Device device,
+                     std::shared_ptr<void> owner = nullptr);
 
   bool defined() const { return data_ != nullptr || !shape_.empty(); }
   const Shape& shape() const { return shape_; }
@@ -38,7 +39,9 @@ class Tensor {
   Device device() const { return device_; }
   void* raw() const { return data_; }
   template <class T>
-  T* data() const { return static_cast<T*>(data_); }
+  T* data() const {
+    return static_cast<T*>(data_);
+  }
 
   Tensor reshape(Shape shape) const;  // same storage and tape node; sizes must agree
   Tensor detach() const;              // same storage, no tape

@@ -1,0 +1,174 @@
+#include "engine/model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "engine/autograd.h"
+#include "engine/ops/elementwise.h"
+#include "engine/plan.h"
+#include "kernels/elementwise.h"
+
+namespace eb::engine {
+
+class Plan {
+ public:
+  std::vector<Step> steps;
+  std::vector<NodeWeights> weights;  // by node
+  std::vector<Tensor> leaves;        // by parameter
+};
+
+namespace {
+
+constexpr int64_t alignment = 16;  // floats: 64 bytes
+
+struct Layout {
+  std::vector<Parameter> parameters;
+  int64_t size = 0;
+
+  void add(const Graph& g, int node, Parameter::Kind kind, const char* suffix, Shape shape) {
+    const int64_t count = element_count(shape);
+    parameters.push_back({g.nodes[node].id + suffix, kind, node, std::move(shape), size, count});
+    size += (count + alignment - 1) / alignment * alignment;
+  }
+};
+
+Layout layout_of(const Graph& g) {
+  using Kind = Parameter::Kind;
+  Layout l;
+  for (int i = 0; i < static_cast<int>(g.nodes.size()); ++i) {
+    const Node& n = g.nodes[i];
+    if (n.op == Op::conv) {
+      const int64_t c = g.nodes[n.in[0]].c / n.groups;
+      l.add(g, i, Kind::conv_weight, ".weight", {n.c, n.kernel[0], n.kernel[1], c});
+    }
+    if (n.op == Op::linear) {
+      const Node& x = g.nodes[n.in[0]];
+      l.add(g, i, Kind::linear_weight, ".weight", {n.c, x.h, x.w, x.c});
+    }
+    if (n.op == Op::conv || n.op == Op::linear) {
+      if (n.bias) l.add(g, i, Kind::bias, ".bias", {n.c});
+    }
+    if (n.op == Op::bn) {
+      l.add(g, i, Kind::bn_gamma, ".weight", {n.c});
+      l.add(g, i, Kind::bn_beta, ".bias", {n.c});
+    }
+  }
+  return l;
+}
+
+bool is_weight(Parameter::Kind kind) {
+  return kind == Parameter::Kind::conv_weight || kind == Parameter::Kind::linear_weight;
+}
+
+void attach(NodeWeights& w, Parameter::Kind kind, const Tensor& leaf) {
+  switch (kind) {
+    case Parameter::Kind::conv_weight:
+    case Parameter::Kind::linear_weight:
+      w.conv.w = leaf;
+      break;
+    case Parameter::Kind::bias:
+      w.conv.b = leaf;
+      break;
+    case Parameter::Kind::bn_gamma:
+      w.gamma = leaf;
+      break;
+    case Parameter::Kind::bn_beta:
+      w.beta = leaf;
+      break;
+  }
+}
+
+}  // namespace
+
+Model::Model(Graph graph, DType compute, Device device)
+    : graph_(std::move(graph)), compute_(compute), device_(device), plan_(std::make_unique<Plan>()) {
+  if (compute != DType::f32 && compute != DType::bf16)
+    throw std::logic_error("[model] compute must be f32 or bf16");
+  graph_.infer_shapes();
+  Layout layout = layout_of(graph_);
+  parameters_ = std::move(layout.parameters);
+  values_ = Tensor::zeros({layout.size});
+  gradients_ = Tensor::zeros({layout.size});
+  momentum_ = Tensor::zeros({layout.size});
+  if (compute == DType::bf16) working_ = Tensor::zeros({layout.size}, DType::bf16);
+  for (int bn : graph_.bn_nodes()) {
+    const auto c = static_cast<size_t>(graph_.nodes[bn].c);
+    running_[bn] = {std::vector<float>(c, 0.f), std::vector<float>(c, 1.f)};
+  }
+  build_plan();
+}
+
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+void Model::build_plan() {
+  plan_->steps = make_steps(graph_, fused_);
+  plan_->weights.assign(graph_.nodes.size(), {});
+  plan_->leaves.clear();
+  for (const Parameter& p : parameters_) {
+    const bool narrow = is_weight(p.kind) && compute_ == DType::bf16;
+    void* data = narrow ? static_cast<void*>(working_.data<bf16>() + p.offset) : value(p);
+    const Tensor leaf = parameter(Tensor::view(data, p.shape, narrow ? DType::bf16 : DType::f32, device_),
+                                  Tensor::view(gradient(p), p.shape, DType::f32, device_));
+    plan_->leaves.push_back(leaf);
+    attach(plan_->weights[p.node], p.kind, leaf);
+  }
+  for (auto& [bn, stats] : running_) {
+    plan_->weights[bn].running_mean = stats.mean.data();
+    plan_->weights[bn].running_var = stats.var.data();
+  }
+}
+
+void Model::set_fused(bool fused) {
+  fused_ = fused;
+  build_plan();
+}
+
+// A parameter the last pass did not reach must read as zero gradient, not as an older one.
+void Model::begin_pass() {
+  for (const Tensor& leaf : plan_->leaves) {
+    TapeNode& node = *leaf.node();
+    if (!node.written) std::memset(node.grad.raw(), 0, node.grad.bytes());
+    node.written = false;
+  }
+}
+
+Tensor Model::forward(const Tensor& x, Mode mode) {
+  const Node& in = graph_.nodes[0];
+  if (x.shape().size() != 4 || x.dim(1) != in.h || x.dim(2) != in.w || x.dim(3) != in.c ||
+      x.dtype() != compute_)
+    throw std::logic_error("[model] got x " + to_string(x.shape()) + " " + kernels::name_of(x.dtype()) +
+                           ", want (N, " + std::to_string(in.h) + ", " + std::to_string(in.w) + ", " +
+                           std::to_string(in.c) + ") " + kernels::name_of(compute_));
+  if (mode == Mode::train) begin_pass();
+  Tensor y = run_steps(graph_, plan_->steps, plan_->weights, x, {mode == Mode::train, deterministic});
+  return cast(y.reshape({y.dim(0), y.size() / y.dim(0)}), DType::f32);
+}
+
+const Parameter* Model::find(int node, Parameter::Kind kind) const {
+  for (const Parameter& p : parameters_)
+    if (p.node == node && p.kind == kind) return &p;
+  return nullptr;
+}
+
+int64_t Model::parameter_count() const {
+  int64_t n = 0;
+  for (const Parameter& p : parameters_) n += p.count;
+  return n;
+}
+
+void Model::zero_grad() {
+  std::memset(gradients_.raw(), 0, gradients_.bytes());
+  for (const Tensor& leaf : plan_->leaves) leaf.node()->written = false;
+}
+
+void Model::values_changed(bool refresh_working) {
+  if (refresh_working && working_.defined())
+    kernels::elementwise(device_).cast(values_.size(), DType::f32, values_.raw(), DType::bf16,
+                                       working_.raw());
+  for (NodeWeights& w : plan_->weights) w.conv.values_changed();
+}
+
+}  // namespace eb::engine

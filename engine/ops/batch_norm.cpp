@@ -1,0 +1,59 @@
+#include "engine/ops/batch_norm.h"
+
+#include "engine/ops/check.h"
+#include "kernels/batch_norm.h"
+
+namespace eb::engine {
+
+using kernels::BatchNorm;
+
+static BatchNorm::Params params_of(const Tensor& x, const BatchNormOptions& o) {
+  const int64_t c = x.dim(3);
+  return {x.dtype(), x.size() / c, c,     o.select ? static_cast<int64_t>(o.select->size()) : c,
+          o.eps,     o.momentum,   o.relu};
+}
+
+static Shape with_channels(const Tensor& x, int64_t c) {
+  return {x.dim(0), x.dim(1), x.dim(2), c};
+}
+
+static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
+                    float* running_var, const Tensor& residual, const BatchNormOptions& o) {
+  const BatchNorm& k = kernels::batch_norm(x.device());
+  const BatchNorm::Params p = params_of(x, o);
+  const int32_t* select = o.select ? o.select->data() : nullptr;
+  Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
+  Tensor mean = Tensor::empty({p.c}), rstd = Tensor::empty({p.c});
+  k.forward_train(p, x.raw(), select, gamma.data<float>(), beta.data<float>(), residual.raw(), y.raw(),
+                  mean.data<float>(), rstd.data<float>(), running_mean, running_var);
+  const Tensor saved_y = o.relu ? y.detach() : Tensor();
+  const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
+                          want_residual = needs_grad(residual)](const Tensor& dy) {
+    const BatchNorm& k = kernels::batch_norm(dy.device());
+    Tensor dx = Tensor::empty(x.shape(), x.dtype(), x.device());
+    Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
+    Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
+    k.backward(p, x.raw(), select, gamma.data<float>(), mean.data<float>(), rstd.data<float>(), saved_y.raw(),
+               dy.raw(), dx.raw(), dresidual.raw(), dgamma.data<float>(), dbeta.data<float>());
+    return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
+  };
+  return record(y, {x, gamma, beta, residual}, gradients);
+}
+
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
+                  float* running_var, const Tensor& residual, const BatchNormOptions& o) {
+  check(x.shape().size() == 4 && gamma.size() == x.dim(3) && beta.size() == x.dim(3), "batch_norm",
+        describe(x) + " with gamma " + describe(gamma), "x (N, H, W, C), gamma (C)");
+  const BatchNorm::Params p = params_of(x, o);
+  check(!residual.defined() || (residual.shape() == with_channels(x, p.c) && residual.dtype() == x.dtype()),
+        "batch_norm", "residual " + describe(residual),
+        "the shape of y, " + to_string(with_channels(x, p.c)));
+  if (o.train) return train(x, gamma, beta, running_mean, running_var, residual, o);
+  Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
+  kernels::batch_norm(x.device())
+      .forward_infer(p, x.raw(), o.select ? o.select->data() : nullptr, gamma.data<float>(),
+                     beta.data<float>(), running_mean, running_var, residual.raw(), y.raw());
+  return y;
+}
+
+}  // namespace eb::engine

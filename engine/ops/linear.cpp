@@ -1,0 +1,27 @@
+#include "engine/ops/linear.h"
+
+#include "engine/ops/check.h"
+#include "kernels/linear.h"
+
+namespace eb::engine {
+
+using kernels::Linear;
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool deterministic) {
+  const int64_t n = x.dim(0), in = x.size() / n, out = w.dim(0);
+  check(w.size() == out * in && w.dtype() == x.dtype(), "linear", "x " + describe(x) + ", w " + describe(w),
+        "w (out, H, W, C) of x's dtype");
+  const Linear::Params p{x.dtype(), n, in, out, deterministic};
+  Tensor y = Tensor::empty({n, 1, 1, out}, x.dtype(), x.device());
+  kernels::linear(x.device()).forward(p, x.raw(), w.raw(), b.data<float>(), y.raw());
+  return record(y, {x, w, b}, [p, x = x.detach(), w = w, b = b, want_dx = needs_grad(x)](const Tensor& dy) {
+    const Linear& k = kernels::linear(dy.device());
+    Tensor dw = grad_buffer(w), db = b.defined() ? grad_buffer(b) : Tensor();
+    k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>());
+    Tensor dx = want_dx ? Tensor::empty(x.shape(), x.dtype(), x.device()) : Tensor();
+    if (want_dx) k.backward_data(p, dy.raw(), w.raw(), dx.raw());
+    return std::vector<Tensor>{dx, dw, db};
+  });
+}
+
+}  // namespace eb::engine

@@ -1,0 +1,25 @@
+#include "engine/ops/softmax_cross_entropy.h"
+
+#include "engine/ops/check.h"
+#include "kernels/softmax_cross_entropy.h"
+
+namespace eb::engine {
+
+LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing) {
+  check(logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
+        "softmax_cross_entropy", describe(logits) + " and " + describe(labels),
+        "logits (N, classes), i32 labels (N)");
+  LossResult r{Tensor::empty({1})};
+  int32_t top1 = 0, top5 = 0;
+  Tensor dlogits =
+      needs_grad(logits) ? Tensor::empty(logits.shape(), logits.dtype(), logits.device()) : Tensor();
+  kernels::softmax_cross_entropy(logits.device())
+      .forward_backward({logits.dtype(), logits.dim(0), logits.dim(1), label_smoothing}, logits.raw(),
+                        labels.data<int32_t>(), r.loss.data<float>(), &top1, &top5, dlogits.raw());
+  r.top1 = top1, r.top5 = top5;
+  // The loss is where backward starts, so dy is 1 and dlogits is already the answer.
+  r.loss = record(r.loss, {logits}, [dlogits](const Tensor&) { return std::vector<Tensor>{dlogits}; });
+  return r;
+}
+
+}  // namespace eb::engine

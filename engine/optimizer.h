@@ -1,0 +1,31 @@
+// SGD over the parameter arena: one fused kernel for the whole model, gated by a finite flag.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "engine/model.h"
+#include "kernels/sgd.h"
+
+namespace eb::engine {
+
+class Sgd {
+ public:
+  struct Config {
+    float momentum = 0.9f, weight_decay = 1e-4f;
+    float l1 = 0.f;  // on batch norm scales: gradient += l1 * sign(gamma) (spec 2)
+    bool nesterov = false;
+    bool decay_bn = true;  // weight decay on batch norm parameters and biases too, as the reference does
+    std::optional<float> clip_norm;  // of the whole gradient's 2-norm
+  };
+
+  Sgd(const Model& model, const Config& config);
+  // Applies the gradient arena to `model`, which must have the layout this was made for. False: a gradient
+  // was not finite and nothing was changed.
+  bool step(Model& model, float lr) const;
+
+ private:
+  Config config_;
+  std::vector<kernels::Sgd::Segment> segments_;
+};
+
+}  // namespace eb::engine

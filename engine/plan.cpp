@@ -1,0 +1,145 @@
+#include "engine/plan.h"
+
+#include "engine/ops/batch_norm.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/linear.h"
+#include "engine/ops/pool2d.h"
+
+namespace eb::engine {
+
+namespace {
+
+using Consumers = std::vector<std::vector<int>>;
+
+// The only reader of `node` if it has one and is of kind `op`, else -1. The output must stay visible.
+int sole_reader(const Graph& g, const Consumers& readers, int node, Op op) {
+  if (node == g.output || readers[node].size() != 1) return -1;
+  const int reader = readers[node][0];
+  return g.nodes[reader].op == op ? reader : -1;
+}
+
+// Extends a bn step over select, residual add and relu, in the order the kernel computes them.
+void fuse_batch_norm(const Graph& g, const Consumers& readers, Step& step, std::vector<bool>& done) {
+  const auto take = [&](int node) { return done[node] = true, step.output = node; };
+  if (const int s = sole_reader(g, readers, step.output, Op::select); s >= 0) {
+    if (!g.nodes[s].select_all) step.select = s;
+    take(s);
+  }
+  if (const int a = sole_reader(g, readers, step.output, Op::add); a >= 0) {
+    const auto& in = g.nodes[a].in;
+    const int other = in[0] == step.output ? in[1] : in[0];
+    // The residual must exist by now: of two batch norms that meet in an add, the later one takes it.
+    if (other < step.node) {
+      step.other = other;
+      take(a);
+    }
+  }
+  if (const int r = sole_reader(g, readers, step.output, Op::relu); r >= 0) {
+    step.relu = true;
+    take(r);
+  }
+}
+
+struct Context {
+  const Graph& graph;
+  std::vector<NodeWeights>& weights;
+  std::vector<Tensor>& values;
+  const RunOptions& options;
+};
+
+Tensor run_conv(const Step& s, Context& c) {
+  const Node& n = c.graph.nodes[s.node];
+  return conv2d(c.values[s.input], c.weights[s.node].conv,
+                {{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic});
+}
+
+Tensor run_batch_norm(const Step& s, Context& c) {
+  const Node& n = c.graph.nodes[s.node];
+  NodeWeights& w = c.weights[s.node];
+  BatchNormOptions o{n.eps, n.momentum, s.relu, c.options.train};
+  if (s.select >= 0) o.select = &c.graph.nodes[s.select].select;
+  return batch_norm(c.values[s.input], w.gamma, w.beta, w.running_mean, w.running_var,
+                    s.other >= 0 ? c.values[s.other] : Tensor(), o);
+}
+
+Tensor run_linear(const Step& s, Context& c) {
+  const Conv2dWeights& w = c.weights[s.node].conv;
+  return linear(c.values[s.input], w.w, w.b, c.options.deterministic);
+}
+
+Pool2dOptions pool_options(const Node& n) {
+  return {{n.kernel[0], n.kernel[1]}, {n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}};
+}
+
+Tensor run_max_pool(const Step& s, Context& c) {
+  return max_pool2d(c.values[s.input], pool_options(c.graph.nodes[s.node]));
+}
+
+Tensor run_avg_pool(const Step& s, Context& c) {
+  return avg_pool2d(c.values[s.input], pool_options(c.graph.nodes[s.node]));
+}
+
+Tensor run_global_avg_pool(const Step& s, Context& c) {
+  return global_avg_pool2d(c.values[s.input]);
+}
+
+Tensor run_relu(const Step& s, Context& c) {
+  return relu(c.values[s.input]);
+}
+
+Tensor run_add(const Step& s, Context& c) {
+  return add(c.values[s.input], c.values[s.other]);
+}
+
+Tensor run_select(const Step& s, Context& c) {
+  const Node& n = c.graph.nodes[s.node];
+  return n.select_all ? c.values[s.input] : select(c.values[s.input], n.select);
+}
+
+using Run = Tensor (*)(const Step&, Context&);
+
+// Indexed by Op; the input node is no step.
+constexpr Run runs[] = {nullptr,      run_conv,     run_batch_norm,      run_relu,  run_add, run_select,
+                        run_max_pool, run_avg_pool, run_global_avg_pool, run_linear};
+static_assert(static_cast<size_t>(Op::linear) + 1 == std::size(runs));
+
+}  // namespace
+
+std::vector<Step> make_steps(const Graph& g, bool fuse) {
+  const Consumers readers = g.consumers();
+  std::vector<bool> done(g.nodes.size());
+  std::vector<Step> steps;
+  for (int i = 1; i < static_cast<int>(g.nodes.size()); ++i) {
+    if (done[i]) continue;
+    const Node& n = g.nodes[i];
+    Step step{i, n.in[0], n.in.size() > 1 ? n.in[1] : -1};
+    step.output = i;
+    if (fuse && n.op == Op::bn) fuse_batch_norm(g, readers, step, done);
+    steps.push_back(step);
+  }
+  return steps;
+}
+
+Tensor run_steps(const Graph& g, const std::vector<Step>& steps, std::vector<NodeWeights>& weights,
+                 const Tensor& x, const RunOptions& options) {
+  std::vector<Tensor> values(g.nodes.size());
+  std::vector<int> uses(g.nodes.size());
+  for (const Step& s : steps) {
+    ++uses[s.input];
+    if (s.other >= 0) ++uses[s.other];
+  }
+  ++uses[g.output];
+  values[0] = x;
+  Context context{g, weights, values, options};
+  const auto release = [&](int node) {
+    if (node >= 0 && --uses[node] == 0) values[node] = Tensor();
+  };
+  for (const Step& s : steps) {
+    values[s.output] = runs[static_cast<size_t>(g.nodes[s.node].op)](s, context);
+    release(s.input);
+    release(s.other);
+  }
+  return values[g.output];
+}
+
+}  // namespace eb::engine
