@@ -11,8 +11,7 @@ namespace eb::engine {
 struct ChannelGroup {
   int64_t channels = 0;
   std::vector<int> nodes;  // nodes whose *output* channel axis is this group
-  std::vector<int>
-      gates;  // bn nodes whose gamma decides over the whole group: nothing else reads their input
+  std::vector<int> gates;  // bn nodes whose gamma decides over the whole group; only they read their input
   // The bn node whose gamma decides what a select keeps of the group it reads, or -1. Where the graph has no
   // select behind it, the bn itself is in `nodes` and compaction adds one. A group may have gates beside it:
   // one merged score.

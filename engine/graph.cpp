@@ -167,7 +167,7 @@ void check_structure(const Graph& graph) {
       throw Error(2104, fmt::format("two nodes are called {}", quote(node.id)));
     if (node.op == Op::input && i > 0) fail(2101, node, "a graph has one input");
     if (static_cast<int>(node.in.size()) != input_count(node.op))
-      fail(2101, node,
+      fail(2115, node,
            fmt::format("{} reads {} nodes, got {}", name_of(node.op), input_count(node.op), node.in.size()));
     for (int in : node.in)
       if (in < 0 || in >= static_cast<int>(i)) fail(2106, node, "reads a node that does not come before it");

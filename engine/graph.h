@@ -41,13 +41,18 @@ struct Graph {
   std::vector<int> bn_nodes() const;      // in node order: the order of spec 1.1's global vector
   std::vector<std::vector<int>> consumers() const;
   // Fills the derived fields. Throws Error 21xx naming the node: shapes that do not meet, kernel 0, stride 0,
-  // pad >= kernel, groups not dividing, channel counts outside 1..65536, more than 100,000 nodes.
+  // pad >= kernel, groups not dividing, channel counts outside 1..65536, more than 100,000 nodes, a node that
+  // nothing reads.
   void infer_shapes();
 };
 
 // { "input": {"id": "x", "shape": [C, H, W]}, "output": "fc", "nodes": [{"id", "op", "in": [...], ...}] }
 // Strict: unknown keys, dangling ids and cycles are errors 21xx. Nodes may come in any order that is acyclic;
-// they keep their file order if it is topological.
+// they keep their file order if it is topological. Keys beside id, op, in (* = required):
+//   conv: out_channels* kernel* stride=1 pad=0 groups=1 bias=false    linear: out_channels* bias=true
+//   max_pool, avg_pool: kernel* stride=kernel pad=0                   bn: eps=1e-5 momentum=0.1
+//   select: indices (absent = all), total (must match its input)      relu, add, global_avg_pool: none
+// kernel, stride and pad are an integer or [height, width].
 Graph graph_from_json(const nlohmann::json& j);
 nlohmann::json to_json(const Graph& graph);
 
