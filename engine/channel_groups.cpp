@@ -122,9 +122,9 @@ class Grouping {
 
   // Something reads the group whose result would change if a zeroed channel were taken away, or cannot
   // follow.
-  bool reader_forbids(int reader, int group) const {
+  bool reader_forbids(int reader) const {
     const Node& n = node(reader);
-    if (n.op == Op::bn) return roles_[reader] != BnRole::gate || result_.of_node[reader] != group;
+    if (n.op == Op::bn) return roles_[reader] != BnRole::gate;
     return n.op == Op::select || (n.op == Op::conv && n.groups > 1);
   }
 
@@ -152,7 +152,7 @@ class Grouping {
       if (node(i).op == Op::conv && node(i).groups > 1 && !depthwise(i)) forbid(group);
       if (!silent_source(i) && !closed(segment)) forbid(group);
       for (int reader : readers_[segment])
-        if (segment == i && reader_forbids(reader, group)) forbid(group);
+        if (segment == i && reader_forbids(reader)) forbid(group);
     }
   }
 

@@ -120,6 +120,7 @@ static Graph user_graph(const std::vector<std::vector<std::string>>& rows) {
     if (r[1] == "dw")
       n.update({{"op", "conv"}, {"out_channels", 8}, {"kernel", 3}, {"pad", 1}, {"groups", 8}});
     if (r[1] == "dw" && r.size() > 3) n["bias"] = true;
+    if (r[1] == "widening_dw") n.update({{"op", "conv"}, {"out_channels", 16}, {"kernel", 3}, {"groups", 8}});
     if (r[1] == "grouped")
       n.update({{"op", "conv"}, {"out_channels", 8}, {"kernel", 3}, {"pad", 1}, {"groups", 2}});
     if (r[1] == "conv") n.update({{"out_channels", 8}, {"kernel", 1}});
@@ -196,6 +197,16 @@ TEST(ChannelGroups, grouped_conv_forbids_both_sides) {
   EXPECT_TRUE(prunable(rows, "c2"));
 }
 
+TEST(ChannelGroups, depthwise_conv_that_widens_is_a_grouped_conv) {
+  const std::vector<std::vector<std::string>> rows = {{"c1", "conv", "x"},
+                                                      {"b1", "bn", "c1"},
+                                                      {"g", "widening_dw", "b1"},
+                                                      {"b2", "bn", "g"},
+                                                      {"fc", "linear", "b2"}};
+  EXPECT_FALSE(prunable(rows, "c1"));
+  EXPECT_FALSE(prunable(rows, "g"));
+}
+
 TEST(ChannelGroups, every_producer_of_a_sum_must_be_gated) {
   EXPECT_TRUE(prunable({{"a", "conv", "x"},
                         {"ba", "bn", "a"},
@@ -265,6 +276,43 @@ TEST(ChannelGroups, a_select_without_a_bn_of_its_own_is_left_alone) {
   EXPECT_FALSE(prunable(rows, "a"));
   EXPECT_FALSE(prunable(rows, "s"));
   EXPECT_TRUE(prunable(rows, "c"));
+}
+
+TEST(ChannelGroups, a_select_without_a_bn_spoils_the_sum_it_joins) {
+  EXPECT_FALSE(prunable({{"a", "conv", "x"},
+                         {"s", "select", "a"},
+                         {"c", "conv", "x"},
+                         {"bc", "bn", "c"},
+                         {"sum", "add", "s", "bc"},
+                         {"fc", "linear", "sum"}},
+                        "sum"));
+}
+
+TEST(ChannelGroups, two_selectors_cannot_decide_over_one_group) {
+  const Graph g = user_graph({{"a", "conv", "x"},
+                              {"s1", "bn", "a"},
+                              {"s2", "bn", "a"},
+                              {"c", "conv", "x"},
+                              {"sum", "add", "s1", "s2"},
+                              {"sum2", "add", "sum", "c"},
+                              {"b", "bn", "sum2"},
+                              {"fc", "linear", "b"}});
+  const ChannelGroups all = channel_groups(g);
+  expect_consistent(g, all);
+  EXPECT_EQ(ids(g, group_of(g, all, "sum").gates), Ids{"b"});
+  EXPECT_EQ(group_of(g, all, "sum").selector, g.find("s1"));
+  EXPECT_FALSE(group_of(g, all, "sum").prunable);
+}
+
+TEST(ChannelGroups, a_bn_added_to_its_own_input_gates_but_does_not_close) {
+  const Graph g =
+      user_graph({{"a", "conv", "x"}, {"b", "bn", "a"}, {"sum", "add", "a", "b"}, {"fc", "linear", "sum"}});
+  const ChannelGroups all = channel_groups(g);
+  expect_consistent(g, all);
+  EXPECT_EQ(ids(g, group_of(g, all, "a").nodes), (Ids{"a", "b", "sum"}));
+  EXPECT_EQ(ids(g, group_of(g, all, "a").gates), Ids{"b"});
+  EXPECT_EQ(group_of(g, all, "a").selector, -1);
+  EXPECT_FALSE(group_of(g, all, "a").prunable);
 }
 
 }  // namespace eb::engine
