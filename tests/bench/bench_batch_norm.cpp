@@ -1,0 +1,86 @@
+// Batch norm: bytes per second over the passes an ideal implementation needs, to be read against the copy
+// bandwidth of the same size (copy/...). Counted: forward 3 (read x twice, write y), infer 2, backward 7 with
+// relu (x, y, dy twice, dx once).
+#include <benchmark/benchmark.h>
+
+#include <memory>
+
+#include "kernels/elementwise.h"
+#include "support/oracle_batch_norm.h"
+
+namespace eb::test {
+namespace {
+
+using kernels::Device;
+using kernels::DType;
+
+struct Layer {
+  BatchNormCase shape;
+  DType dtype;
+  std::vector<int32_t> select = shape.select();
+  int64_t n = shape.rows * shape.c_in;
+  Values x{dtype, normal(n, 1)}, dy{dtype, normal(n, 2)}, y{dtype, n}, dx{dtype, n};
+  Floats gamma = Floats(shape.c_in, 1.f), beta = Floats(shape.c_in), running_mean = beta, running_var = gamma;
+  Floats mean = beta, rstd = gamma, dgamma = beta, dbeta = beta;
+  kernels::BatchNorm::Params p{
+      .dtype = dtype, .rows = shape.rows, .c_in = shape.c_in, .c = shape.c(), .relu = true};
+  const kernels::BatchNorm& kernel = kernels::batch_norm(Device::cpu);
+
+  const int32_t* list() const { return select.empty() ? nullptr : select.data(); }
+  void forward() {
+    kernel.forward_train(p, x.data(), list(), gamma.data(), beta.data(), nullptr, y.data(), mean.data(),
+                         rstd.data(), running_mean.data(), running_var.data());
+  }
+  void infer() {
+    kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),
+                         running_var.data(), nullptr, y.data());
+  }
+  void backward() {
+    kernel.backward(p, x.data(), list(), gamma.data(), mean.data(), rstd.data(), y.data(), dy.data(),
+                    dx.data(), nullptr, dgamma.data(), dbeta.data());
+  }
+  void copy() { kernels::elementwise(Device::cpu).relu_forward({dtype, n}, x.data(), y.data()); }
+};
+
+// Layers of PreResNet (batch 128) and ResNet-50 (batch 32), a pruned odd width, and a selection of half.
+std::vector<BatchNormCase> layers() {
+  return {{"128x32x32x16", 131072, 16},  {"128x32x32x64", 131072, 64},
+          {"128x16x16x128", 32768, 128}, {"128x8x8x256", 8192, 256},
+          {"128x32x32x49", 131072, 49},  {"128x32x32x64_half", 131072, 64, true, false, 2},
+          {"128x2x2x512", 512, 512},     {"32x56x56x256", 100352, 256}};
+}
+
+void bench(benchmark::State& state, const BatchNormCase& shape, DType dtype, void (Layer::*run)(),
+           int passes) {
+  auto layer = std::make_unique<Layer>(Layer{shape, dtype});
+  layer->forward();
+  for (auto _ : state) (layer.get()->*run)();
+  state.SetBytesProcessed(state.iterations() * passes * layer->n *
+                          static_cast<int64_t>(kernels::size_of(dtype)));
+}
+
+struct Entry {
+  const char* name;
+  void (Layer::*run)();
+  int passes;
+};
+
+const bool registered = [] {
+  for (const BatchNormCase& shape : layers()) {
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      for (const Entry& e :
+           {Entry{"copy", &Layer::copy, 2}, Entry{"forward_train", &Layer::forward, 3},
+            Entry{"forward_infer", &Layer::infer, 2}, Entry{"backward", &Layer::backward, 7}}) {
+        const auto name =
+            std::string("batch_norm/") + shape.name + "/" + kernels::name_of(dtype) + "/" + e.name;
+        benchmark::RegisterBenchmark(name.c_str(), bench, shape, dtype, e.run, e.passes)
+            ->UseRealTime()
+            ->Unit(benchmark::kMicrosecond);
+      }
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace eb::test
