@@ -10,8 +10,8 @@ namespace eb::kernels::cpu {
 namespace {
 
 template <class F>
-void map(int64_t n, F&& f) {
-  parallel_ranges(n, 1, [&](int64_t begin, int64_t end) {
+void map(int64_t n, F f) {
+  parallel_ranges(n, 1, [f](int64_t begin, int64_t end) {
 #pragma omp simd
     for (int64_t i = begin; i < end; ++i) f(i);
   });

@@ -37,33 +37,37 @@ void for_rows(int64_t n, int64_t rows, int64_t cost, F&& f) {
   });
 }
 
+// best and at are 32 bits wide both, so that one mask serves the two selects.
+template <class T>
+void take_larger(int64_t c, const T* v, int32_t tap, float* best, int32_t* at) {
+#pragma omp simd
+  for (int64_t j = 0; j < c; ++j) {
+    const float z = v[j], m = best[j];
+    const int32_t k = at[j];
+    const bool wins = (z > m) | (z != z);
+    best[j] = wins ? z : m;
+    at[j] = wins ? tap : k;
+  }
+}
+
 template <class T>
 void max_row(const Params& p, int64_t n, int64_t oh, const T* x, T* y, uint8_t* index) {
   std::vector<float> best(p.c);
-  std::vector<uint8_t> at(p.c);
-  float* m = best.data();
-  uint8_t* k = at.data();
+  std::vector<int32_t> at(p.c);
   const Range rows = window(oh, p.stride_h, p.pad_h, p.r, p.h);
   for (int64_t ow = 0; ow < p.out_w(); ++ow) {
     const Range cols = window(ow, p.stride_w, p.pad_w, p.s, p.w);
     const int64_t corner = (oh * p.stride_h - p.pad_h) * p.s + ow * p.stride_w - p.pad_w;
     std::fill(best.begin(), best.end(), -std::numeric_limits<float>::infinity());
-    std::fill(at.begin(), at.end(), static_cast<uint8_t>(rows.begin * p.s + cols.begin - corner));
+    std::fill(at.begin(), at.end(), static_cast<int32_t>(rows.begin * p.s + cols.begin - corner));
     for (int64_t h = rows.begin; h < rows.end; ++h) {
       for (int64_t w = cols.begin; w < cols.end; ++w) {
-        const T* v = x + ((n * p.h + h) * p.w + w) * p.c;
-        const uint8_t here = static_cast<uint8_t>(h * p.s + w - corner);
-#pragma omp simd
-        for (int64_t j = 0; j < p.c; ++j) {
-          const float z = v[j];
-          const bool wins = (z > m[j]) | (z != z);
-          k[j] = wins ? here : k[j];
-          m[j] = wins ? z : m[j];
-        }
+        take_larger(p.c, x + ((n * p.h + h) * p.w + w) * p.c, static_cast<int32_t>(h * p.s + w - corner),
+                    best.data(), at.data());
       }
     }
     const int64_t out = ((n * p.out_h() + oh) * p.out_w() + ow) * p.c;
-    for (int64_t j = 0; j < p.c; ++j) y[out + j] = m[j];
+    std::copy(best.begin(), best.end(), y + out);
     if (index) std::copy(at.begin(), at.end(), index + out);
   }
 }
@@ -76,9 +80,9 @@ void max_forward(const Params& p, const void* x, void* y, uint8_t* index) {
   });
 }
 
-// dx (W, C) of input row (n, h): visit(acc, out, h - top, w - left) adds what one covering window sends back.
-template <class T, class Visit>
-void backward_row(const Params& p, int64_t n, int64_t h, float scale, T* dx, Visit&& visit) {
+// dx (W, C) of input row (n, h): add(sum, output, tap) adds what one covering window sends back.
+template <class T, class Add>
+void backward_row(const Params& p, int64_t n, int64_t h, float scale, T* dx, Add&& add) {
   std::vector<float> sum(p.c);
   const Range rows = windows_over(h, p.stride_h, p.pad_h, p.r, p.out_h());
   for (int64_t w = 0; w < p.w; ++w) {
@@ -87,24 +91,37 @@ void backward_row(const Params& p, int64_t n, int64_t h, float scale, T* dx, Vis
     for (int64_t oh = rows.begin; oh < rows.end; ++oh) {
       for (int64_t ow = cols.begin; ow < cols.end; ++ow) {
         const int64_t tap = (h + p.pad_h - oh * p.stride_h) * p.s + w + p.pad_w - ow * p.stride_w;
-        visit(sum.data(), ((n * p.out_h() + oh) * p.out_w() + ow) * p.c, static_cast<uint8_t>(tap));
+        add(sum.data(), ((n * p.out_h() + oh) * p.out_w() + ow) * p.c, static_cast<int32_t>(tap));
       }
     }
     T* to = dx + ((n * p.h + h) * p.w + w) * p.c;
-    for (int64_t j = 0; j < p.c; ++j) to[j] = sum[j] * scale;
+    const float* from = sum.data();
+#pragma omp simd
+    for (int64_t j = 0; j < p.c; ++j) to[j] = from[j] * scale;
   }
+}
+
+template <class T>
+void add_where(int64_t c, const T* dy, const uint8_t* index, int32_t tap, float* sum) {
+#pragma omp simd
+  for (int64_t j = 0; j < c; ++j) {
+    const float g = dy[j];
+    sum[j] += index[j] == tap ? g : 0.f;
+  }
+}
+
+template <class T>
+void add_all(int64_t c, const T* v, float* sum) {
+#pragma omp simd
+  for (int64_t j = 0; j < c; ++j) sum[j] += float(v[j]);
 }
 
 void max_backward(const Params& p, const uint8_t* index, const void* dy_, void* dx) {
   by_dtype(p.dtype, [&]<class T>() {
     auto* dy = static_cast<const T*>(dy_);
     for_rows(p.n, p.h, p.w * p.c * 2, [&](int64_t n, int64_t h) {
-      backward_row(p, n, h, 1.f, static_cast<T*>(dx), [&, c = p.c](float* sum, int64_t out, uint8_t tap) {
-#pragma omp simd
-        for (int64_t j = 0; j < c; ++j) {
-          const float g = dy[out + j];
-          sum[j] += index[out + j] == tap ? g : 0.f;
-        }
+      backward_row(p, n, h, 1.f, static_cast<T*>(dx), [&](float* sum, int64_t out, int32_t tap) {
+        add_where(p.c, dy + out, index + out, tap, sum);
       });
     });
   });
@@ -120,13 +137,13 @@ void avg_row(const Params& p, int64_t n, int64_t oh, const T* x, T* y) {
     std::fill(sum.begin(), sum.end(), 0.f);
     for (int64_t h = rows.begin; h < rows.end; ++h) {
       for (int64_t w = cols.begin; w < cols.end; ++w) {
-        const T* v = x + ((n * p.h + h) * p.w + w) * p.c;
-#pragma omp simd
-        for (int64_t j = 0; j < p.c; ++j) sum[j] += float(v[j]);
+        add_all(p.c, x + ((n * p.h + h) * p.w + w) * p.c, sum.data());
       }
     }
     T* to = y + ((n * p.out_h() + oh) * p.out_w() + ow) * p.c;
-    for (int64_t j = 0; j < p.c; ++j) to[j] = sum[j] * scale;
+    const float* from = sum.data();
+#pragma omp simd
+    for (int64_t j = 0; j < p.c; ++j) to[j] = from[j] * scale;
   }
 }
 
@@ -142,10 +159,8 @@ void avg_backward(const Params& p, const void* dy_, void* dx) {
   by_dtype(p.dtype, [&]<class T>() {
     auto* dy = static_cast<const T*>(dy_);
     for_rows(p.n, p.h, p.w * p.c, [&](int64_t n, int64_t h) {
-      backward_row(p, n, h, scale, static_cast<T*>(dx), [&, c = p.c](float* sum, int64_t out, uint8_t) {
-#pragma omp simd
-        for (int64_t j = 0; j < c; ++j) sum[j] += float(dy[out + j]);
-      });
+      backward_row(p, n, h, scale, static_cast<T*>(dx),
+                   [&](float* sum, int64_t out, int32_t) { add_all(p.c, dy + out, sum); });
     });
   });
 }

@@ -14,25 +14,21 @@ auto per_chunk(int64_t n, F&& f) {
   return parts;
 }
 
-template <class Term>
-double sum_of(int64_t n, Term&& term) {
-  const auto parts = per_chunk(n, [&](int64_t begin, int64_t end) {
-    double s = 0;
+template <bool squared>
+double sum_range(const float* x, int64_t begin, int64_t end) {
+  double s = 0;
 #pragma omp simd reduction(+ : s)
-    for (int64_t i = begin; i < end; ++i) s += term(i);
-    return s;
-  });
-  double total = 0;
-  for (double part : parts) total += part;
-  return total;
+  for (int64_t i = begin; i < end; ++i) s += squared ? double(x[i]) * double(x[i]) : double(x[i]);
+  return s;
 }
 
+template <bool squared>
 void sum(int64_t n, const float* x, double* result) {
-  *result = sum_of(n, [x](int64_t i) { return double(x[i]); });
-}
-
-void sum_of_squares(int64_t n, const float* x, double* result) {
-  *result = sum_of(n, [x](int64_t i) { return double(x[i]) * x[i]; });
+  double total = 0;
+  for (double part :
+       per_chunk(n, [x](int64_t begin, int64_t end) { return sum_range<squared>(x, begin, end); }))
+    total += part;
+  *result = total;
 }
 
 void all_finite(int64_t n, const float* x, int32_t* flag) {
@@ -47,6 +43,6 @@ void all_finite(int64_t n, const float* x, int32_t* flag) {
 
 }  // namespace
 
-const Reduce reduce = {.sum = sum, .sum_of_squares = sum_of_squares, .all_finite = all_finite};
+const Reduce reduce = {.sum = sum<false>, .sum_of_squares = sum<true>, .all_finite = all_finite};
 
 }  // namespace eb::kernels::cpu
