@@ -1,0 +1,50 @@
+// How the weight gradient of one group is cut into parts, blocks and tiles, and the packing of a block.
+#pragma once
+#include "kernels/conv2d.h"
+#include "kernels/cpu/conv2d_weight_tile.h"
+#include "kernels/cpu/parallel.h"
+
+namespace eb::kernels::cpu {
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+
+// Rewritten problem: 1x1 convolutions become n maps of one position; with few channels (`unfold`) the taps
+// become channels, as in im2col, and one tap is left.
+struct WeightPlan {
+  Conv2d::Params p;       // as given
+  int64_t n, h, w, c, k;  // of one group
+  int64_t r, s, stride_h, stride_w, pad_h, pad_w, out_h, out_w;
+  bool unfold;
+  bool x_in_place, dy_in_place;  // read where they lie instead of packed
+  int64_t images, rows;          // of a block: all rows of some images, or some rows of one image
+  int64_t parts;                 // of the batch, summed apart
+
+  int64_t taps() const { return r * s; }
+  int64_t c_padded() const { return ceil_div(c, lanes) * lanes; }
+  int64_t c_panels() const { return ceil_div(c, tile_c); }
+  int64_t k_panels() const { return ceil_div(k, tile_k); }
+  int64_t block_rows_of_x() const { return std::min(h, (rows - 1) * stride_h + r); }
+  // Floats of one packed panel and of a whole block. x (panel, row, column, image, tile_c), dy alike with
+  // tile_k.
+  int64_t x_panel() const { return block_rows_of_x() * w * images * tile_c; }
+  int64_t dy_panel() const { return rows * out_w * images * tile_k; }
+  int64_t x_floats() const { return x_in_place ? 0 : c_panels() * x_panel(); }
+  int64_t dy_floats() const { return dy_in_place ? 0 : k_panels() * dy_panel(); }
+  int64_t sums() const { return k * taps() * c_padded(); }  // of a part
+  bool sums_are_dw() const { return parts == 1 && c == c_padded() && p.groups == 1; }
+};
+WeightPlan weight_plan(const Conv2d::Params&);
+
+// Images n, output rows p, and the rows h of x that they read.
+struct WeightBlock {
+  Range n, p, h;
+};
+
+// Channel panels [panels) of group g, as floats. x and dy are the tensors themselves.
+void pack_x(const WeightPlan&, int64_t g, const WeightBlock&, Range panels, const void* x, float* packed);
+void pack_dy(const WeightPlan&, int64_t g, const WeightBlock&, const void* dy, float* packed);
+
+}  // namespace eb::kernels::cpu
