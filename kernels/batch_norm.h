@@ -1,6 +1,7 @@
 // y = relu(gamma * (x[select] - mean) * rstd + beta + residual); relu, residual and select are each optional.
-// Saves mean and rstd; backward also reads x, and y for relu's mask. Statistics are fp32 and biased for
-// normalisation; the running variance is unbiased (PyTorch's rule). Reductions have a fixed order.
+// Saves mean and rstd; backward also reads x, and y for relu's mask only if there was a residual. Statistics
+// are fp32 and biased for normalisation; the running variance is unbiased (PyTorch's rule). Reductions have a
+// fixed order.
 #pragma once
 #include "kernels/pick.h"
 
@@ -17,19 +18,26 @@ struct BatchNorm {
   };
   // select: ascending channels of x that y keeps (c), or null for all. residual (rows, c) or null.
   // Only selected entries of running_mean and running_var are updated.
-  void (*forward_train)(const Params&, const void* x, const int32_t* select, const float* gamma, const float* beta,
-                        const void* residual, void* y, float* mean, float* rstd, float* running_mean,
-                        float* running_var);
-  void (*forward_infer)(const Params&, const void* x, const int32_t* select, const float* gamma, const float* beta,
-                        const float* running_mean, const float* running_var, const void* residual, void* y);
-  // Overwrites dx (rows, c_in) with zeros at unselected channels, dresidual (rows, c, may be null), dgamma and
-  // dbeta (c_in) with zeros at unselected channels. y may be null when relu is false. dx may alias dy if c == c_in.
-  void (*backward)(const Params&, const void* x, const int32_t* select, const float* gamma, const float* mean,
-                   const float* rstd, const void* y, const void* dy, void* dx, void* dresidual, float* dgamma,
-                   float* dbeta);
+  void (*forward_train)(const Params&, const void* x, const int32_t* select, const float* gamma,
+                        const float* beta, const void* residual, void* y, float* mean, float* rstd,
+                        float* running_mean, float* running_var);
+  void (*forward_infer)(const Params&, const void* x, const int32_t* select, const float* gamma,
+                        const float* beta, const float* running_mean, const float* running_var,
+                        const void* residual, void* y);
+  // Overwrites dx (rows, c_in) with zeros at unselected channels, dresidual (rows, c, may be null), dgamma
+  // and dbeta (c_in) with zeros at unselected channels. With relu and y null the mask is recomputed from x,
+  // gamma and beta, which saves two of seven passes over memory and is right without residual. dx may alias
+  // dy if c == c_in.
+  void (*backward)(const Params&, const void* x, const int32_t* select, const float* gamma, const float* beta,
+                   const float* mean, const float* rstd, const void* y, const void* dy, void* dx,
+                   void* dresidual, float* dgamma, float* dbeta);
 };
 
-namespace cpu { extern const BatchNorm batch_norm; }
-inline const BatchNorm& batch_norm(Device d) { return pick<cpu::batch_norm>(d); }
+namespace cpu {
+extern const BatchNorm batch_norm;
+}
+inline const BatchNorm& batch_norm(Device d) {
+  return pick<cpu::batch_norm>(d);
+}
 
 }  // namespace eb::kernels

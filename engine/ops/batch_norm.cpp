@@ -26,15 +26,16 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
   Tensor mean = Tensor::empty({p.c}), rstd = Tensor::empty({p.c});
   k.forward_train(p, x.raw(), select, gamma.data<float>(), beta.data<float>(), residual.raw(), y.raw(),
                   mean.data<float>(), rstd.data<float>(), running_mean, running_var);
-  const Tensor saved_y = o.relu ? y.detach() : Tensor();
+  const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
                           want_residual = needs_grad(residual)](const Tensor& dy) {
     const BatchNorm& k = kernels::batch_norm(dy.device());
     Tensor dx = Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
-    k.backward(p, x.raw(), select, gamma.data<float>(), mean.data<float>(), rstd.data<float>(), saved_y.raw(),
-               dy.raw(), dx.raw(), dresidual.raw(), dgamma.data<float>(), dbeta.data<float>());
+    k.backward(p, x.raw(), select, gamma.data<float>(), beta.data<float>(), mean.data<float>(),
+               rstd.data<float>(), saved_y.raw(), dy.raw(), dx.raw(), dresidual.raw(), dgamma.data<float>(),
+               dbeta.data<float>());
     return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
   };
   return record(y, {x, gamma, beta, residual}, gradients);

@@ -133,8 +133,8 @@ void forward_infer(const BatchNorm::Params& p, const void* x, const int32_t* sel
 
 // In batch_norm_backward.cpp.
 void batch_norm_backward(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
-                         const float* mean, const float* rstd, const void* y, const void* dy, void* dx,
-                         void* dresidual, float* dgamma, float* dbeta);
+                         const float* beta, const float* mean, const float* rstd, const void* y,
+                         const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta);
 
 const BatchNorm batch_norm = {
     .forward_train = forward_train, .forward_infer = forward_infer, .backward = batch_norm_backward};

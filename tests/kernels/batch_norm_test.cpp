@@ -51,9 +51,9 @@ struct Trial {
     kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),
                          running_var.data(), added(), y.data());
   }
-  void backward(void* dx_out) {
-    kernel.backward(p, x.data(), list(), gamma.data(), mean.data(), rstd.data(),
-                    shape.relu ? y.data() : nullptr, dy.data(), dx_out,
+  void backward(void* dx_out, bool give_y = true) {
+    kernel.backward(p, x.data(), list(), gamma.data(), beta.data(), mean.data(), rstd.data(),
+                    shape.relu && give_y ? y.data() : nullptr, dy.data(), dx_out,
                     shape.residual ? dresidual.data() : nullptr, dgamma.data(), dbeta.data());
   }
   auto outputs() const {
@@ -100,6 +100,16 @@ TEST_P(BatchNormTest, BackwardMatchesOracle) {
   // Two rows make xhat +-1 and dx the difference of nearly equal numbers times rstd.
   expect_stored(run.dx, want.dx, run.shape.rows < 10 ? 1e-5 : float_error, "dx");
   if (run.shape.residual) expect_stored(run.dresidual, want.dresidual, 0, "dresidual");
+}
+
+TEST_P(BatchNormTest, MaskFromXEqualsMaskFromY) {
+  if (run.shape.residual) return;
+  run.forward();
+  run.backward(run.dx.data());
+  const auto with_y = run.outputs();
+  run.dx = Values(run.dtype, run.dx.size());
+  run.backward(run.dx.data(), false);
+  EXPECT_TRUE(run.outputs() == with_y);
 }
 
 TEST_P(BatchNormTest, GradientMayOverwriteItsInput) {
