@@ -66,7 +66,9 @@ struct Entry {
 };
 
 const bool registered = [] {
-  for (const BatchNormCase& shape : layers()) {
+  auto shapes = layers();
+  for (const BatchNormCase& shape : batch_norm_cases()) shapes.push_back(shape);
+  for (const BatchNormCase& shape : shapes) {
     for (DType dtype : {DType::f32, DType::bf16}) {
       for (const Entry& e :
            {Entry{"copy", &Layer::copy, 2}, Entry{"forward_train", &Layer::forward, 3},
