@@ -1,0 +1,42 @@
+#include "data/data_config.h"
+
+#include <algorithm>
+
+#include "engine/config.h"
+
+namespace eb::data {
+
+bool DataConfig::augments(const std::string& name) const {
+  return std::find(augment.begin(), augment.end(), name) != augment.end();
+}
+
+static void read_channels(const engine::Config& c, const char* key, float out[3]) {
+  const auto values = c.get<std::vector<float>>(key);
+  if (values.size() != 1 && values.size() != 3)
+    throw c.error(2010, key, "want 1 or 3 values", "give one value per colour channel");
+  for (int i = 0; i < 3; ++i) out[i] = values[values.size() == 1 ? 0 : i];
+}
+
+DataConfig data_config(const engine::Config& c) {
+  DataConfig d;
+  d.kind = c.get<std::string>("data.kind");
+  if (!c.is_null("data.root")) d.root = c.get<std::string>("data.root");
+  d.holdout = c.get<int64_t>("data.holdout");
+  d.augment = c.get<std::vector<std::string>>("data.augment");
+  read_channels(c, "data.normalize.mean", d.mean);
+  read_channels(c, "data.normalize.std", d.std);
+  d.skip_bad_samples = c.get<std::string>("data.on_bad_sample") == "skip";
+  d.max_bad = c.get<int64_t>("data.max_bad");
+  if (!c.is_null("data.workers")) d.workers = c.get<int>("data.workers");
+  d.image_size = c.get<int>("data.image_size");
+  d.cache_mib = c.get<int64_t>("data.cache_mib");
+  d.synthetic = {.train = c.get<int64_t>("data.synthetic.train"),
+                 .test = c.get<int64_t>("data.synthetic.test"),
+                 .size = c.get<int>("data.synthetic.size"),
+                 .classes = c.get<int>("data.synthetic.classes"),
+                 .noise = c.get<double>("data.synthetic.noise")};
+  if (c.table().find("seed")) d.seed = c.get<uint64_t>("seed");
+  return d;
+}
+
+}  // namespace eb::data

@@ -1,0 +1,85 @@
+// libpng reports errors by longjmp, which must not pass over C++ objects: everything with a destructor lives
+// in decode_png, the functions that libpng may leave hold plain values only.
+#include <png.h>
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+
+#include "data/decode.h"
+#include "engine/error.h"
+
+namespace eb::data {
+namespace {
+
+struct Reader {
+  std::span<const uint8_t> bytes;
+  size_t at = 0;
+  char message[128] = "";
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+};
+
+[[noreturn]] void on_error(png_structp png, png_const_charp text) {
+  auto* reader = static_cast<Reader*>(png_get_error_ptr(png));
+  std::strncpy(reader->message, text, sizeof reader->message - 1);
+  png_longjmp(png, 1);
+}
+
+void on_warning(png_structp, png_const_charp) {}  // about colour profiles and text, which are not used
+
+void read_some(png_structp png, png_bytep out, size_t n) {
+  auto* reader = static_cast<Reader*>(png_get_io_ptr(png));
+  if (n > reader->bytes.size() - reader->at) png_error(png, "file ends early");
+  std::memcpy(out, reader->bytes.data() + reader->at, n);
+  reader->at += n;
+}
+
+bool read_header(Reader& r) {
+  if (setjmp(png_jmpbuf(r.png))) return false;
+  png_set_read_fn(r.png, &r, read_some);
+  png_set_user_limits(r.png, static_cast<png_uint_32>(max_pixels), static_cast<png_uint_32>(max_pixels));
+  png_set_chunk_malloc_max(r.png, 8 << 20);
+  png_set_crc_action(r.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  png_read_info(r.png, r.info);
+  return true;
+}
+
+bool read_pixels(Reader& r, uint8_t* rgb, size_t row_bytes, png_uint_32 rows) {
+  if (setjmp(png_jmpbuf(r.png))) return false;
+  png_set_expand(r.png);
+  png_set_scale_16(r.png);
+  png_set_gray_to_rgb(r.png);
+  png_set_strip_alpha(r.png);
+  const int passes = png_set_interlace_handling(r.png);
+  png_read_update_info(r.png, r.info);
+  if (png_get_rowbytes(r.png, r.info) != row_bytes) png_error(r.png, "unexpected pixel format");
+  for (int pass = 0; pass < passes; ++pass)
+    for (png_uint_32 y = 0; y < rows; ++y) png_read_row(r.png, rgb + y * row_bytes, nullptr);
+  png_read_end(r.png, nullptr);
+  return true;
+}
+
+}  // namespace
+
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
+  Reader reader{bytes};
+  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
+  reader.info = png_create_info_struct(reader.png);
+  const auto damaged = [&] {
+    return Error(3013,
+                 name + ": damaged PNG at byte " + std::to_string(reader.at) + " of " +
+                     std::to_string(bytes.size()) + ": " + reader.message,
+                 "replace or remove it, or set data.on_bad_sample to \"skip\"");
+  };
+  if (!read_header(reader)) throw damaged();
+  const png_uint_32 width = png_get_image_width(reader.png, reader.info);
+  const png_uint_32 height = png_get_image_height(reader.png, reader.info);
+  check_size(width, height, name);
+  Image out(static_cast<int>(width), static_cast<int>(height));
+  if (!read_pixels(reader, out.rgb.data(), size_t{3} * width, height)) throw damaged();
+  return out;
+}
+
+}  // namespace eb::data

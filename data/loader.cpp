@@ -1,0 +1,141 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "data/resize.h"
+#include "engine/error.h"
+#include "kernels/image.h"
+
+namespace eb::data {
+
+Loader::Loader(std::shared_ptr<const SampleStore> store, Ids ids, const Transform& transform,
+               const LoaderOptions& options)
+    : store_(std::move(store)), ids_(std::move(ids)), transform_(transform), options_(options) {
+  find_size();
+}
+
+void Loader::find_size() {
+  if (transform_.resized_crop) {
+    height_ = width_ = transform_.image_size;
+    return;
+  }
+  Image scratch;
+  for (size_t i = 0; i < ids_.size() && height_ == 0; ++i) {
+    try {
+      const Image& image = store_->get(ids_[i], scratch);
+      height_ = image.height;
+      width_ = image.width;
+    } catch (const Error&) {
+      if (!options_.skip_bad_samples || i + 1 == ids_.size()) throw;
+    }
+  }
+}
+
+int64_t Loader::batches_per_epoch() const {
+  return (samples() + options_.batch_size - 1) / options_.batch_size;
+}
+
+void Loader::start(int64_t epoch, int64_t first_batch) {
+  prefetch_.reset();
+  epoch_ = epoch;
+  next_ = first_batch;
+  order_ = transform_.shuffle ? shuffled(ids_, options_.seed, epoch) : ids_;
+  // Copying from the cache takes less than handing the work to a thread would.
+  const bool here = options_.workers == 0 || (store_->cached() && !transform_.resized_crop);
+  if (here || next_ >= batches_per_epoch()) return;
+  const Prefetch::Plan plan{options_.workers,    next_,     batches_per_epoch(),
+                            options_.batch_size, samples(), size_t{3} * height_ * width_};
+  prefetch_ = std::make_unique<Prefetch>(
+      plan, [this](int64_t batch, int64_t position, Slot& slot) { load(batch, position, slot); });
+}
+
+void Loader::load_pixels(int64_t id, uint8_t* out) const {
+  thread_local Image scratch;
+  const Image& image = store_->get(id, scratch);
+  if (transform_.resized_crop) {
+    resize(image, random_resized_crop(image.width, image.height, options_.seed, epoch_, id), width_, height_,
+           out);
+    return;
+  }
+  if (image.width != width_ || image.height != height_)
+    throw Error(3030,
+                dataset().describe(id) + ": " + std::to_string(image.width) + " x " +
+                    std::to_string(image.height) + " pixels, the images before it have " +
+                    std::to_string(width_) + " x " + std::to_string(height_),
+                "add random_resized_crop to data.augment, which scales all to data.image_size");
+  std::memcpy(out, image.rgb.data(), image.bytes());
+}
+
+void Loader::load(int64_t batch, int64_t position, Slot& slot) const {
+  constexpr int attempts = 100;
+  const int64_t wanted = order_[batch * options_.batch_size + position];
+  uint8_t* out = slot.pixels.data() + position * size_t{3} * height_ * width_;
+  int64_t id = wanted;
+  for (int attempt = 0;; ++attempt) {
+    try {
+      load_pixels(id, out);
+      break;
+    } catch (const Error&) {
+      if (!options_.skip_bad_samples || attempt == attempts) throw;
+      if (id == wanted) slot.bad[position] = wanted;
+      id = stand_in(ids_, wanted, attempt, options_.seed);
+    }
+  }
+  slot.ids[position] = id;
+  slot.labels[position] = dataset().label(id);
+}
+
+Slot& Loader::fill_here(int64_t batch) {
+  const int64_t size = std::min(options_.batch_size, samples() - batch * options_.batch_size);
+  slot_.resize(size, size_t{3} * height_ * width_);
+  for (int64_t p = 0; p < size; ++p) load(batch, p, slot_);
+  return slot_;
+}
+
+void Loader::count_bad(const Slot& slot) {
+  for (const int64_t id : slot.bad)
+    if (id >= 0) bad_.insert(id);
+  if (static_cast<int64_t>(bad_.size()) <= options_.max_bad) return;
+  throw Error(3032,
+              std::to_string(bad_.size()) + " bad samples, data.max_bad is " +
+                  std::to_string(options_.max_bad) + "; one is " + dataset().describe(*bad_.rbegin()),
+              "eb_engine data verify lists them all");
+}
+
+std::vector<std::string> Loader::bad_samples() const {
+  std::vector<std::string> all;
+  for (const int64_t id : bad_) all.push_back(dataset().describe(id));
+  return all;
+}
+
+void Loader::to_batch(const Slot& slot, engine::Batch& batch) const {
+  const auto n = static_cast<int64_t>(slot.ids.size());
+  kernels::Image::Params p{
+      .dtype = options_.dtype, .n = n, .h = height_, .w = width_, .c = 3, .out_h = height_, .out_w = width_};
+  p.pad = transform_.pad_crop ? 4 : 0;
+  p.random_crop = transform_.pad_crop;
+  p.random_flip = transform_.flip;
+  std::copy_n(transform_.mean, 3, p.mean);
+  std::copy_n(transform_.std, 3, p.std);
+  p.seed = options_.seed;
+  p.epoch = static_cast<uint32_t>(epoch_);
+  batch.images = engine::Tensor::empty({n, height_, width_, 3}, options_.dtype);
+  batch.labels = engine::Tensor::empty({n}, engine::DType::i32);
+  batch.ids = slot.ids;
+  kernels::image(engine::Device::cpu)
+      .crop_flip_normalize(p, slot.pixels.data(), slot.ids.data(), batch.images.raw());
+  std::memcpy(batch.labels.raw(), slot.labels.data(), batch.labels.bytes());
+}
+
+bool Loader::next(engine::Batch& batch) {
+  if (order_.empty()) start(0, 0);
+  if (next_ >= batches_per_epoch()) return false;
+  const Slot& slot = prefetch_ ? prefetch_->next() : fill_here(next_);
+  ++next_;
+  count_bad(slot);
+  to_batch(slot, batch);
+  return true;
+}
+
+}  // namespace eb::data

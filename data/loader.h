@@ -1,0 +1,84 @@
+// Batches of a data set: order, decoding, augmentation. The same batches for any number of workers, with or
+// without the cache: everything random is named by (seed, epoch, sample id).
+#pragma once
+#include <memory>
+#include <set>
+
+#include "data/prefetch.h"
+#include "data/sample_store.h"
+#include "engine/batch.h"
+
+namespace eb::engine {
+struct Graph;
+}
+
+namespace eb::data {
+
+// What happens to a prepared sample on its way into a batch.
+struct Transform {
+  bool shuffle = false, pad_crop = false, flip = false, resized_crop = false;
+  int image_size = 0;  // of resized_crop
+  float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 1;
+  engine::DType dtype = engine::DType::f32;  // of Batch::images
+  int workers = 0;                           // 0: in the calling thread
+  uint64_t seed = 0;
+  bool skip_bad_samples = false;
+  int64_t max_bad = 0;
+};
+
+class Loader : public engine::BatchSource {
+ public:
+  // The samples `ids` of the store. Error 3030 if images that have to agree in size do not.
+  Loader(std::shared_ptr<const SampleStore> store, Ids ids, const Transform& transform,
+         const LoaderOptions& options);
+
+  void start(int64_t epoch, int64_t first_batch) override;
+  // Throws what the data set threw, 3030, or 3032 when more than max_bad samples were bad.
+  bool next(engine::Batch& batch) override;
+  int64_t batches_per_epoch() const override;
+  int64_t samples() const override { return static_cast<int64_t>(ids_.size()); }
+
+  int height() const { return height_; }
+  int width() const { return width_; }
+  const Dataset& dataset() const { return store_->dataset(); }
+  const Ids& ids() const { return ids_; }
+  std::vector<std::string> bad_samples()
+      const;  // described, each once; the first `next` that met them counted them
+
+ private:
+  void find_size();
+  void load(int64_t batch, int64_t position, Slot& slot) const;
+  void load_pixels(int64_t id, uint8_t* out) const;
+  Slot& fill_here(int64_t batch);
+  void count_bad(const Slot& slot);
+  void to_batch(const Slot& slot, engine::Batch& batch) const;
+
+  std::shared_ptr<const SampleStore> store_;
+  Ids ids_, order_;
+  Transform transform_;
+  LoaderOptions options_;
+  int height_ = 0, width_ = 0;
+  int64_t epoch_ = 0, next_ = 0;
+  std::set<int64_t> bad_;
+  Slot slot_;
+  std::unique_ptr<Prefetch> prefetch_;  // last: its threads use the rest
+};
+
+struct Loaders {
+  std::unique_ptr<Loader> train, holdout, test;  // holdout is null if data.holdout is 0
+  std::string fingerprint;                       // of train and test data
+};
+
+// Opens, checks and (if they fit) decodes the data. Error 3003 if they do not fit the graph's classes or
+// input size.
+Loaders make_loaders(const DataConfig& config, int64_t batch_size, int64_t eval_batch_size,
+                     const engine::Graph& graph, engine::DType dtype, const Message& message = {});
+std::unique_ptr<Loader> make_test_loader(const DataConfig& config, int64_t eval_batch_size,
+                                         const engine::Graph& graph, engine::DType dtype,
+                                         const Message& message = {});
+
+}  // namespace eb::data

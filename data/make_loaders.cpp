@@ -1,0 +1,127 @@
+// From the config to the three loaders of a run.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "data/loader.h"
+#include "engine/error.h"
+#include "engine/graph.h"
+
+namespace eb::data {
+namespace {
+
+// Photographs are decoded at a fraction of their size as long as this many times image_size remain: then even
+// the smallest random crop (8 % of the area at ratio 3/4) is not scaled up.
+constexpr int spare_resolution = 4;
+
+Transform transform_of(const DataConfig& c, bool train) {
+  Transform t;
+  t.shuffle = train;
+  t.pad_crop = train && c.augments("pad4_crop32");
+  t.flip = train && c.augments("hflip");
+  t.resized_crop = train && c.augments("random_resized_crop");
+  t.image_size = c.image_size;
+  std::copy_n(c.mean, 3, t.mean);
+  std::copy_n(c.std, 3, t.std);
+  return t;
+}
+
+Preparation preparation_of(const DataConfig& c, bool train) {
+  if (!c.augments("random_resized_crop")) return {};
+  if (train) return {.short_side = spare_resolution * c.image_size};
+  return {spare_resolution * c.image_size, c.image_size * 256 / 224, c.image_size};
+}
+
+LoaderOptions options_of(const DataConfig& c, int64_t batch_size, engine::DType dtype) {
+  return {.batch_size = batch_size,
+          .dtype = dtype,
+          .workers = c.workers.value_or(std::max(1, available_cores() - 1)),
+          .seed = c.seed,
+          .skip_bad_samples = c.skip_bad_samples,
+          .max_bad = c.max_bad};
+}
+
+void check_classes(const Dataset& data, const engine::Graph& graph) {
+  const int64_t classes = graph.nodes[graph.output].c;
+  if (data.classes() == classes) return;
+  throw Error(
+      3003, fmt::format("the data have {} classes, the model has {} outputs", data.classes(), classes),
+      fmt::format("set model.num_classes to {}, or data.kind and data.root to other data", data.classes()));
+}
+
+void check_input(const Loader& loader, const engine::Graph& graph) {
+  const engine::Node& in = graph.nodes[0];
+  if (in.c == 3 && in.h == loader.height() && in.w == loader.width()) return;
+  throw Error(3003,
+              fmt::format("images are {} x {} x 3 (height, width, channels), the model wants {} x {} x {}",
+                          loader.height(), loader.width(), in.h, in.w, in.c),
+              fmt::format("set model.input to [3, {}, {}], or scale photographs by random_resized_crop and "
+                          "data.image_size",
+                          loader.height(), loader.width()));
+}
+
+Ids all_of(const Dataset& data) {
+  Ids ids(data.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  return ids;
+}
+
+// Shares the memory that data.cache_mib allows among the stores, in the order of the calls.
+class Cache {
+ public:
+  Cache(const DataConfig& c, const Message& message)
+      : left_(static_cast<size_t>(c.cache_mib) << 20), keep_errors_(c.skip_bad_samples), message_(message) {}
+  void fill(SampleStore& store, const Ids& ids) { left_ -= store.cache(ids, left_, keep_errors_, message_); }
+
+ private:
+  size_t left_;
+  bool keep_errors_;
+  const Message& message_;
+};
+
+std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const Dataset> data,
+                                    const LoaderOptions& options, const engine::Graph& graph, Cache& cache) {
+  check_classes(*data, graph);
+  auto store = std::make_shared<SampleStore>(data, preparation_of(c, false));
+  cache.fill(*store, all_of(*data));
+  auto loader = std::make_unique<Loader>(store, all_of(*data), transform_of(c, false), options);
+  check_input(*loader, graph);
+  return loader;
+}
+
+}  // namespace
+
+std::unique_ptr<Loader> make_test_loader(const DataConfig& c, int64_t eval_batch_size,
+                                         const engine::Graph& graph, engine::DType dtype,
+                                         const Message& message) {
+  Cache cache(c, message);
+  return test_loader(c, open_dataset(c, Split::test), options_of(c, eval_batch_size, dtype), graph, cache);
+}
+
+Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch_size,
+                     const engine::Graph& graph, engine::DType dtype, const Message& message) {
+  const auto data = open_dataset(c, Split::train), test = open_dataset(c, Split::test);
+  check_classes(*data, graph);
+  const auto eval_options = options_of(c, eval_batch_size, dtype);
+  const HoldoutSplit split = split_holdout(data->size(), c.holdout, c.seed);
+  // Without scaling, training and hold-out samples are prepared alike and share one store.
+  const bool shared = !c.augments("random_resized_crop");
+  auto store = std::make_shared<SampleStore>(data, preparation_of(c, true));
+  auto eval_store = shared ? store : std::make_shared<SampleStore>(data, preparation_of(c, false));
+
+  Cache cache(c, message);
+  cache.fill(*store, shared ? all_of(*data) : split.train);
+  if (!shared && c.holdout > 0) cache.fill(*eval_store, split.holdout);
+  Loaders l;
+  l.train =
+      std::make_unique<Loader>(store, split.train, transform_of(c, true), options_of(c, batch_size, dtype));
+  check_input(*l.train, graph);
+  if (c.holdout > 0)
+    l.holdout = std::make_unique<Loader>(eval_store, split.holdout, transform_of(c, false), eval_options);
+  l.test = test_loader(c, test, eval_options, graph, cache);
+  l.fingerprint = fmt::format("{:016x}{:016x}", data->fingerprint(), test->fingerprint());
+  return l;
+}
+
+}  // namespace eb::data
