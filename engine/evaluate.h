@@ -1,0 +1,22 @@
+// Accuracy over a whole data set, counting samples (spec B1: a short last batch must not weigh more).
+#pragma once
+#include <functional>
+
+#include "engine/batch.h"
+#include "engine/model.h"
+
+namespace eb::engine {
+
+struct Evaluation {
+  double loss = 0;  // mean over samples
+  int64_t top1 = 0, top5 = 0, total = 0;
+  double top1_accuracy() const { return total ? static_cast<double>(top1) / total : 0; }
+  double top5_accuracy() const { return total ? static_cast<double>(top5) / total : 0; }
+};
+
+// Runs the model in Mode::infer over one pass of `source`. `on_logits` (N, classes f32) sees each batch in
+// order.
+Evaluation evaluate(Model& model, BatchSource& source,
+                    const std::function<void(const Tensor& logits, const Batch&)>& on_logits = {});
+
+}  // namespace eb::engine

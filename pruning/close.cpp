@@ -1,0 +1,138 @@
+#include "pruning/close.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "engine/channel_groups.h"
+#include "engine/error.h"
+
+namespace eb::pruning {
+
+using namespace engine;
+
+namespace {
+
+bool matches(const std::string& pattern, const std::string& text, size_t p = 0, size_t t = 0) {
+  for (; p < pattern.size(); ++p, ++t) {
+    if (pattern[p] == '*') {
+      for (size_t rest = t; rest <= text.size(); ++rest)
+        if (matches(pattern, text, p + 1, rest)) return true;
+      return false;
+    }
+    if (t >= text.size() || pattern[p] != text[t]) return false;
+  }
+  return t == text.size();
+}
+
+// One batch norm of a group: its mask, and which of its channels the group's axis is.
+struct Member {
+  Mask* mask;
+  std::vector<int32_t> channels;
+  const float* gamma;
+};
+
+std::vector<int32_t> axis_of(const Graph& g, const std::vector<std::vector<int>>& readers, int bn,
+                             int64_t channels) {
+  if (channels < g.nodes[bn].c)
+    for (int r : readers[bn])
+      if (g.nodes[r].op == Op::select) return g.nodes[r].select;
+  std::vector<int32_t> all(static_cast<size_t>(g.nodes[bn].c));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+struct Axis {  // one group while it is being closed
+  std::vector<Member> members;
+  std::vector<uint8_t> keep;
+  std::vector<double> score;  // mean |gamma|
+
+  int64_t kept() const { return std::count(keep.begin(), keep.end(), uint8_t{1}); }
+
+  void unite() {
+    for (size_t c = 0; c < keep.size(); ++c)
+      for (const Member& m : members) {
+        const auto i = static_cast<size_t>(m.channels[c]);
+        keep[c] |= m.mask->keep[i];
+        score[c] += std::abs(m.gamma[i]) / static_cast<double>(members.size());
+      }
+  }
+
+  // Keeps exactly `count`: the best come back, or the worst of the kept go. Ties go to the lower channel.
+  void resize(int64_t count) {
+    std::vector<int32_t> order(keep.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+      return std::pair(keep[a], score[a]) > std::pair(keep[b], score[b]);
+    });
+    for (size_t i = 0; i < order.size(); ++i) keep[order[i]] = static_cast<int64_t>(i) < count;
+  }
+
+  void write_back() {
+    for (Member& m : members) {
+      std::fill(m.mask->keep.begin(), m.mask->keep.end(), uint8_t{0});
+      for (size_t c = 0; c < keep.size(); ++c) m.mask->keep[static_cast<size_t>(m.channels[c])] = keep[c];
+    }
+  }
+};
+
+int64_t rounded(int64_t kept, const CloseConfig& c) {
+  if (c.round_to <= 1) return kept;
+  const int64_t add = c.round_up ? c.round_to - 1 : c.round_to / 2;
+  return std::max<int64_t>(c.round_to, (kept + add) / c.round_to * c.round_to);
+}
+
+bool is_protected(const Axis& axis, const CloseConfig& c) {
+  for (const Member& m : axis.members)
+    for (const auto& pattern : c.protect)
+      if (matches(pattern, m.mask->bn)) return true;
+  return false;
+}
+
+void close_axis(Axis& axis, bool prunable, const CloseConfig& c, std::vector<Hold>& holds) {
+  const auto all = static_cast<int64_t>(axis.keep.size());
+  Hold hold{axis.members[0].mask->bn, "", axis.kept(), 0};
+  if (!prunable || is_protected(axis, c)) {
+    hold.why = prunable ? "protect" : "unprunable";
+    axis.resize(all);
+  } else {
+    const int64_t least = std::min(all, std::max<int64_t>(1, c.min_channels));
+    if (axis.kept() < least) axis.resize(least), hold.why = "min_channels";
+    const int64_t round = std::min(all, rounded(axis.kept(), c));
+    if (round != axis.kept()) axis.resize(round), hold.why = "round_to";
+  }
+  hold.kept = axis.kept();
+  if (hold.kept != hold.drawn) holds.push_back(hold);
+  axis.write_back();
+}
+
+}  // namespace
+
+ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& config) {
+  const Graph& g = model.graph();
+  if (!ticket.graph_hash.empty() && ticket.graph_hash != graph_hash(g))
+    throw Error(4034, "the ticket was drawn from another network", "draw one from this checkpoint");
+  const ChannelGroups groups = channel_groups(g);
+  const auto readers = g.consumers();
+  const std::vector<int> bns = g.bn_nodes();
+  ClosedTicket closed{std::move(ticket), {}};
+  for (size_t b = 0; b < bns.size(); ++b)
+    if (groups.of_bn[bns[b]] < 0)
+      std::fill(closed.ticket.masks[b].keep.begin(), closed.ticket.masks[b].keep.end(), uint8_t{1});
+  for (int id = 0; id < static_cast<int>(groups.groups.size()); ++id) {
+    const ChannelGroup& group = groups.groups[static_cast<size_t>(id)];
+    Axis axis;
+    for (size_t b = 0; b < bns.size(); ++b)
+      if (groups.of_bn[bns[b]] == id)
+        axis.members.push_back({&closed.ticket.masks[b], axis_of(g, readers, bns[b], group.channels),
+                                model.value(*model.find(bns[b], Parameter::Kind::bn_gamma))});
+    if (axis.members.empty()) continue;
+    axis.keep.assign(static_cast<size_t>(group.channels), 0);
+    axis.score.assign(axis.keep.size(), 0.0);
+    axis.unite();
+    close_axis(axis, group.prunable, config, closed.holds);
+  }
+  return closed;
+}
+
+}  // namespace eb::pruning

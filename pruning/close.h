@@ -1,0 +1,33 @@
+// From drawn masks to a ticket that can be compacted: masks that agree over every channel group, no layer
+// emptied.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "pruning/ticket.h"
+
+namespace eb::pruning {
+
+struct CloseConfig {
+  int64_t min_channels = 1;
+  int64_t round_to = 1;
+  bool round_up = true;              // otherwise to the nearest multiple
+  std::vector<std::string> protect;  // batch norm ids; '*' matches any run of characters
+};
+
+struct Hold {       // a group that keeps more or fewer channels than its masks said
+  std::string bn;   // the first batch norm of the group
+  std::string why;  // "unprunable", "protect", "min_channels", "round_to", "shared"
+  int64_t drawn = 0, kept = 0;
+};
+
+struct ClosedTicket {
+  Ticket ticket;
+  std::vector<Hold> holds;
+};
+
+// The channels that come back are those with the largest |gamma| (merged over the group), with their own
+// values: a forced channel is never dead (spec B6). The model gives the scores.
+ClosedTicket close_ticket(Ticket ticket, const engine::Model& model, const CloseConfig& config);
+
+}  // namespace eb::pruning

@@ -1,0 +1,166 @@
+#include "pruning/early_bird.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/config.h"
+
+namespace eb::pruning {
+
+using engine::Duration;
+using nlohmann::json;
+
+EarlyBirdConfig early_bird_config(const engine::Config& c) {
+  const auto text = [&](const char* key) { return c.get<std::string>(std::string("early_bird.") + key); };
+  EarlyBirdConfig e;
+  e.enabled = c.get<bool>("early_bird.enabled");
+  e.l1 = c.get<float>("early_bird.l1");
+  e.watch = c.get<std::vector<double>>("early_bird.watch");
+  e.draw = c.get<double>("early_bird.draw");
+  e.rule = text("rule") == "reference" ? Rule::reference : Rule::exact_k;
+  e.merge = text("merge") == "max" ? Merge::max : Merge::mean;
+  e.detector.window = c.get<int64_t>("early_bird.window");
+  e.detector.threshold = c.get<double>("early_bird.threshold");
+  if (text("compare") == "consecutive") e.detector.compare = EarlyBirdDetector::Compare::consecutive;
+  e.every = engine::parse_duration(text("every"));
+  if (!c.is_null("early_bird.deadline")) e.deadline = engine::parse_duration(text("deadline"));
+  using OnNotFound = EarlyBirdConfig::OnNotFound;
+  const auto missing = text("on_not_found");
+  e.on_not_found = missing == "fail"             ? OnNotFound::fail
+                   : missing == "continue_dense" ? OnNotFound::continue_dense
+                                                 : OnNotFound::draw_at_deadline;
+  e.close = {c.get<int64_t>("early_bird.min_channels"), c.get<int64_t>("early_bird.round_to"),
+             text("round") == "up", c.get<std::vector<std::string>>("early_bird.protect")};
+  e.momentum = text("after.optimizer_state") == "reset" ? MomentumRule::reset : MomentumRule::carry;
+  using Weights = EarlyBirdConfig::Weights;
+  const auto weights = text("after.weights");
+  e.weights = weights == "reinit" ? Weights::reinit : weights == "rewind" ? Weights::rewind : Weights::keep;
+  e.restart_schedule = text("after.schedule") == "restart";
+  e.l1_after = c.get<bool>("early_bird.after.l1");
+  return e;
+}
+
+std::string ratio_name(double ratio) {
+  return fmt::format("p{:g}", ratio * 100);
+}
+
+static int64_t deadline_step(const EarlyBirdConfig& c, int64_t steps_per_epoch, int64_t total) {
+  if (c.deadline) return c.deadline->in_steps(steps_per_epoch);
+  return c.on_not_found == EarlyBirdConfig::OnNotFound::draw_at_deadline ? (total + 1) / 2 : total;
+}
+
+EarlyBird::EarlyBird(const EarlyBirdConfig& config, const engine::Model& model, std::filesystem::path masks,
+                     int64_t steps_per_epoch, int64_t total_steps)
+    : config_(config),
+      masks_(std::move(masks)),
+      bits_(static_cast<int64_t>(bn_scores(model, config.rule, config.merge).values.size())),
+      deadline_step_(deadline_step(config, steps_per_epoch, total_steps)) {
+  for (double ratio : config_.watch)
+    watched_.push_back({ratio, EarlyBirdDetector(config_.detector, bits_), nullptr, {}});
+}
+
+std::filesystem::path EarlyBird::history_path(double ratio) const {
+  return masks_ / (ratio_name(ratio) + ".bits");
+}
+
+EarlyBird::Check EarlyBird::check(const engine::Model& model, int64_t epoch, int64_t step) {
+  epoch_ = epoch, step_ = step;
+  const Scores scores = bn_scores(model, config_.rule, config_.merge);
+  Check result;
+  for (Watched& w : watched_) {
+    const PackedMask mask = draw_mask(scores, w.ratio, config_.rule);
+    if (!w.history) w.history = std::make_unique<MaskHistory>(history_path(w.ratio), bits_, 0);
+    w.history->append(mask.words);
+    const auto verdict = w.detector.push(mask.words);
+    w.distances = verdict.distances;
+    const std::string name = ratio_name(w.ratio);
+    const bool any = !w.distances.empty();
+    result.metrics["eb/distance_" + name] =
+        any ? json(*std::max_element(w.distances.begin(), w.distances.end())) : json();
+    result.metrics["eb/kept_" + name] = mask.kept;
+    result.metrics["eb/threshold_" + name] = mask.threshold;
+    if (!verdict.emerged || !w.found.is_null()) continue;
+    w.found = {{"epoch", epoch}, {"step", step}, {"distances", w.distances}};
+    result.emerged.push_back(w.ratio);
+  }
+  return result;
+}
+
+EarlyBird::Watched& EarlyBird::drawn() {
+  return *std::find_if(watched_.begin(), watched_.end(),
+                       [&](const Watched& w) { return w.ratio == config_.draw; });
+}
+
+const EarlyBird::Watched& EarlyBird::drawn() const {
+  return const_cast<EarlyBird*>(this)->drawn();
+}
+
+bool EarlyBird::deadline_reached() const {
+  return step_ >= deadline_step_;
+}
+
+EarlyBird::Decision EarlyBird::decision() const {
+  using OnNotFound = EarlyBirdConfig::OnNotFound;
+  if (!drawn().found.is_null()) return Decision::draw;
+  if (!deadline_reached()) return Decision::keep_searching;
+  if (config_.on_not_found == OnNotFound::fail) return Decision::fail;
+  return config_.on_not_found == OnNotFound::continue_dense ? Decision::continue_dense
+                                                            : Decision::draw_at_deadline;
+}
+
+Ticket EarlyBird::draw(const engine::Model& model) const {
+  Ticket t = draw_ticket(model, {config_.draw, config_.rule, config_.merge});
+  t.epoch = epoch_;
+  t.step = step_;
+  t.distances = drawn().distances;
+  return t;
+}
+
+std::string EarlyBird::status() const {
+  const auto& d = drawn().distances;
+  return d.empty() ? "" : fmt::format("distance {:.3f}", *std::max_element(d.begin(), d.end()));
+}
+
+json EarlyBird::summary() const {
+  json epochs = json::object(), steps = json::object();
+  for (const Watched& w : watched_) {
+    epochs[ratio_name(w.ratio)] = w.found.is_null() ? json() : w.found["epoch"];
+    steps[ratio_name(w.ratio)] = w.found.is_null() ? json() : w.found["step"];
+  }
+  return {
+      {"epochs", epochs},
+      {"steps", steps},
+      {"window", config_.detector.window},
+      {"threshold", config_.detector.threshold},
+      {"compare", config_.detector.compare == EarlyBirdDetector::Compare::consecutive ? "consecutive"
+                                                                                      : "newest_vs_window"},
+      {"rule", config_.rule == Rule::reference ? "reference" : "exact_k"}};
+}
+
+json EarlyBird::save() const {
+  json watched = json::array();
+  for (const Watched& w : watched_)
+    watched.push_back({{"ratio", w.ratio},
+                       {"detector", w.detector.save()},
+                       {"records", w.history ? w.history->records() : 0},
+                       {"distances", w.distances},
+                       {"found", w.found}});
+  return {{"epoch", epoch_}, {"step", step_}, {"watched", watched}};
+}
+
+void EarlyBird::load(const json& state) {
+  epoch_ = state.at("epoch");
+  step_ = state.at("step");
+  for (size_t i = 0; i < watched_.size(); ++i) {
+    const json& s = state.at("watched").at(i);
+    Watched& w = watched_[i];
+    w.detector.load(s.at("detector"));
+    w.distances = s.at("distances").get<std::vector<double>>();
+    w.found = s.at("found");
+    if (s.at("records") > 0)
+      w.history = std::make_unique<MaskHistory>(history_path(w.ratio), bits_, s.at("records"));
+  }
+}
+
+}  // namespace eb::pruning

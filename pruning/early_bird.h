@@ -1,0 +1,91 @@
+// The search for a ticket as a state machine: at every check the masks of all watched ratios are drawn and
+// compared with the ones before; the first time a ratio's ticket emerges is remembered. Nothing here touches
+// the model.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/duration.h"
+#include "pruning/close.h"
+#include "pruning/compact.h"
+#include "pruning/detector.h"
+#include "pruning/mask_history.h"
+
+namespace eb::engine {
+class Config;
+}
+
+namespace eb::pruning {
+
+struct EarlyBirdConfig {
+  enum class OnNotFound : uint8_t { draw_at_deadline, continue_dense, fail };
+  enum class Weights : uint8_t { keep, reinit, rewind };
+  bool enabled = true;
+  float l1 = 1e-4f;
+  std::vector<double> watch;  // ascending, holds `draw`
+  double draw = 0.5;
+  Rule rule = Rule::exact_k;
+  Merge merge = Merge::mean;
+  EarlyBirdDetector::Config detector;
+  engine::Duration every{engine::Duration::Unit::epochs, 1};
+  std::optional<engine::Duration> deadline;  // unset: half of the run to draw there, else its end
+  OnNotFound on_not_found = OnNotFound::draw_at_deadline;
+  CloseConfig close;
+  MomentumRule momentum = MomentumRule::carry;
+  Weights weights = Weights::keep;
+  bool restart_schedule = false, l1_after = true;
+};
+
+EarlyBirdConfig early_bird_config(const engine::Config& config);
+
+// 0.3 -> "p30"
+std::string ratio_name(double ratio);
+
+class EarlyBird {
+ public:
+  enum class Decision : uint8_t { keep_searching, draw, draw_at_deadline, continue_dense, fail };
+
+  struct Check {
+    std::map<std::string, nlohmann::json> metrics;  // eb/distance_p30, eb/kept_p30, eb/threshold_p30
+    std::vector<double> emerged;                    // ratios whose ticket emerged at this check
+  };
+
+  // masks: where pXX.bits go. Steps decide the deadline.
+  EarlyBird(const EarlyBirdConfig& config, const engine::Model& model, std::filesystem::path masks,
+            int64_t steps_per_epoch, int64_t total_steps);
+
+  // Error 7002 if a scale is NaN.
+  Check check(const engine::Model& model, int64_t epoch, int64_t step);
+  Decision decision() const;
+  Ticket draw(const engine::Model& model) const;  // of config.draw, from the model as it is
+  std::string status() const;                     // for the progress line
+  nlohmann::json summary() const;                 // {"epochs": {"p30": 7, "p50": null}, ...}
+
+  nlohmann::json save() const;
+  void load(const nlohmann::json& state);
+
+ private:
+  struct Watched {
+    double ratio;
+    EarlyBirdDetector detector;
+    std::unique_ptr<MaskHistory> history;  // opened by the first check, or by load
+    std::vector<double> distances;         // of the last check
+    nlohmann::json found = nullptr;        // {"epoch", "step", "distances"} of the first emergence
+  };
+  Watched& drawn();
+  const Watched& drawn() const;
+  std::filesystem::path history_path(double ratio) const;
+  bool deadline_reached() const;
+
+  EarlyBirdConfig config_;
+  std::filesystem::path masks_;
+  int64_t bits_, deadline_step_, epoch_ = 0, step_ = 0;
+  std::vector<Watched> watched_;
+};
+
+}  // namespace eb::pruning

@@ -1,0 +1,75 @@
+#include "pruning/mask_history.h"
+
+#include <cstring>
+#include <fstream>
+
+#include "engine/error.h"
+#include "engine/file.h"
+#include "kernels/topk_mask.h"
+
+namespace eb::pruning {
+
+namespace fs = std::filesystem;
+
+static constexpr char magic[] = "EBMASKS1";
+static constexpr int64_t header_bytes = 16;
+static constexpr int64_t max_bits = int64_t{1} << 32;
+
+static std::string header(int64_t bits) {
+  std::string h(magic, 8);
+  h.append(reinterpret_cast<const char*>(&bits), 8);
+  return h;
+}
+
+MaskHistory::MaskHistory(const fs::path& path, int64_t bits, int64_t records)
+    : path_(path), words_((bits + 63) / 64), records_(records) {
+  fs::create_directories(path.parent_path());
+  const auto size = static_cast<uintmax_t>(header_bytes + records * words_ * 8);
+  std::error_code missing;
+  const auto have = fs::file_size(path, missing);
+  if (missing || records == 0) {
+    engine::replace_file(path, header(bits));
+    records_ = 0;
+    return;
+  }
+  if (have < size) throw Error(4041, path.string() + " is shorter than the checkpoint says");
+  fs::resize_file(path, size);
+}
+
+void MaskHistory::append(const std::vector<uint64_t>& mask) {
+  std::ofstream out(path_, std::ios::binary | std::ios::app);
+  out.write(reinterpret_cast<const char*>(mask.data()), words_ * 8);
+  out.flush();
+  if (!out) throw Error(8001, "cannot append to " + path_.string());
+  ++records_;
+}
+
+MaskRecords read_mask_history(const fs::path& path) {
+  const std::string bytes = engine::read_file(path);
+  MaskRecords r;
+  if (bytes.size() < header_bytes || bytes.compare(0, 8, magic, 8) != 0)
+    throw Error(4041, path.string() + " is no mask history");
+  std::memcpy(&r.bits, bytes.data() + 8, 8);
+  if (r.bits < 1 || r.bits > max_bits) throw Error(4041, path.string() + " is no mask history");
+  const auto words = static_cast<size_t>((r.bits + 63) / 64);
+  for (size_t at = header_bytes; at + words * 8 <= bytes.size(); at += words * 8) {
+    std::vector<uint64_t> mask(words);
+    std::memcpy(mask.data(), bytes.data() + at, words * 8);
+    r.masks.push_back(std::move(mask));
+  }
+  return r;
+}
+
+std::vector<double> pairwise_distances(const MaskRecords& r) {
+  const auto& kernel = kernels::topk_mask(kernels::Device::cpu);
+  const size_t n = r.masks.size();
+  std::vector<double> d(n * n, 0.0);
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < i; ++j)
+      d[i * n + j] = d[j * n + i] =
+          static_cast<double>(kernel.hamming(r.bits, r.masks[i].data(), r.masks[j].data())) /
+          static_cast<double>(r.bits);
+  return d;
+}
+
+}  // namespace eb::pruning

@@ -1,0 +1,140 @@
+#include "pruning/ticket.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "engine/channel_groups.h"
+#include "engine/error.h"
+#include "kernels/philox.h"
+
+namespace eb::pruning {
+
+using namespace engine;
+
+int64_t Ticket::total() const {
+  int64_t n = 0;
+  for (const Mask& m : masks) n += static_cast<int64_t>(m.keep.size());
+  return n;
+}
+
+int64_t Ticket::kept() const {
+  int64_t n = 0;
+  for (const Mask& m : masks) n += std::count(m.keep.begin(), m.keep.end(), uint8_t{1});
+  return n;
+}
+
+std::string graph_hash(const Graph& graph) {
+  uint64_t h = 14695981039346656037u;  // FNV-1a, 64 bit
+  for (const char c : to_json(graph).dump()) h = (h ^ static_cast<uint8_t>(c)) * 1099511628211u;
+  return fmt::format("{:016x}", h);
+}
+
+// The channels of a batch norm that are still read: all of them, or those its select keeps.
+static std::vector<int32_t> live_channels(const Graph& g, const std::vector<std::vector<int>>& readers,
+                                          int bn) {
+  for (int r : readers[bn])
+    if (readers[bn].size() == 1 && g.nodes[r].op == Op::select && !g.nodes[r].select_all)
+      return g.nodes[r].select;
+  std::vector<int32_t> all(static_cast<size_t>(g.nodes[bn].c));
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int32_t>(i);
+  return all;
+}
+
+// Replaces the scores of batch norms that share a group by one merged score per channel.
+static void merge_groups(const Graph& g, Scores& s, Merge merge) {
+  const ChannelGroups groups = channel_groups(g);
+  std::vector<size_t> begin(s.bn.size() + 1, 0);
+  for (size_t b = 0; b < s.bn.size(); ++b) begin[b + 1] = begin[b] + s.channels[b].size();
+  for (int group = 0; group < static_cast<int>(groups.groups.size()); ++group) {
+    std::vector<size_t> members;
+    for (size_t b = 0; b < s.bn.size(); ++b)
+      if (groups.of_bn[s.bn[b]] == group) members.push_back(begin[b]);
+    if (members.size() < 2) continue;
+    for (int64_t c = 0; c < groups.groups[group].channels; ++c) {
+      double sum = 0, most = 0;
+      for (size_t m : members) sum += s.values[m + c], most = std::max(most, double{s.values[m + c]});
+      const double merged = merge == Merge::mean ? sum / static_cast<double>(members.size()) : most;
+      for (size_t m : members) s.values[m + c] = static_cast<float>(merged);
+    }
+  }
+}
+
+template <class Value>
+static Scores collect(const Graph& g, Value value) {
+  Scores s;
+  const auto readers = g.consumers();
+  for (int bn : g.bn_nodes()) {
+    s.bn.push_back(bn);
+    s.channels.push_back(live_channels(g, readers, bn));
+    for (int32_t c : s.channels.back()) s.values.push_back(value(bn, c));
+  }
+  return s;
+}
+
+Scores bn_scores(const Model& model, Rule rule, Merge merge) {
+  Scores s = collect(model.graph(), [&](int bn, int32_t c) {
+    return std::abs(model.value(*model.find(bn, Parameter::Kind::bn_gamma))[c]);
+  });
+  if (rule == Rule::exact_k) merge_groups(model.graph(), s, merge);
+  return s;
+}
+
+PackedMask draw_mask(const Scores& s, double ratio, Rule rule) {
+  if (!(ratio > 0 && ratio < 1))
+    throw Error(2030, fmt::format("a pruning ratio of {} keeps everything or nothing", ratio),
+                "0 < ratio < 1");
+  PackedMask m;
+  m.bits = static_cast<int64_t>(s.values.size());
+  if (m.bits == 0)
+    throw Error(2031, "the network has no batch norm, so there are no scales to draw a ticket from");
+  m.words.assign(static_cast<size_t>((m.bits + 63) / 64), 0);
+  const auto k = static_cast<int64_t>(static_cast<double>(m.bits) * ratio);
+  const auto r = kernels::topk_mask(Device::cpu).draw(rule, m.bits, k, s.values.data(), m.words.data());
+  if (r.has_nan)
+    throw Error(7002, "a batch norm scale is NaN: no mask can be drawn",
+                "training has diverged; see train.optimizer.lr");
+  m.threshold = r.threshold;
+  m.kept = r.kept;
+  return m;
+}
+
+static Ticket unpack(const Graph& g, const Scores& s, const PackedMask& m) {
+  Ticket t;
+  t.threshold = m.threshold;
+  t.graph_hash = graph_hash(g);
+  size_t bit = 0;
+  for (size_t b = 0; b < s.bn.size(); ++b) {
+    const Node& n = g.nodes[s.bn[b]];
+    Mask mask{n.id, std::vector<uint8_t>(static_cast<size_t>(n.c), 0)};
+    for (int32_t c : s.channels[b]) {
+      mask.keep[static_cast<size_t>(c)] = m.words[bit / 64] >> (bit % 64) & 1;
+      ++bit;
+    }
+    t.masks.push_back(std::move(mask));
+  }
+  return t;
+}
+
+Ticket draw_ticket(const Model& model, const DrawConfig& config) {
+  const Scores s = bn_scores(model, config.rule, config.merge);
+  Ticket t = unpack(model.graph(), s, draw_mask(s, config.ratio, config.rule));
+  t.ratio = config.ratio;
+  t.rule = config.rule;
+  return t;
+}
+
+Ticket random_ticket(const Graph& graph, double ratio, uint64_t seed) {
+  uint64_t element = 0;
+  Scores s = collect(graph, [&](int, int32_t) {
+    return kernels::uniform(kernels::philox(seed, kernels::Stream::random_ticket, 0, element++)[0]);
+  });
+  merge_groups(graph, s, Merge::mean);
+  Ticket t = unpack(graph, s, draw_mask(s, ratio, Rule::exact_k));
+  t.ratio = ratio;
+  return t;
+}
+
+}  // namespace eb::pruning
