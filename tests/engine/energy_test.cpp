@@ -1,0 +1,75 @@
+// RAPL counters as files of our own.
+#include "engine/energy.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "support/temp_dir.h"
+
+namespace eb::engine {
+
+class EnergyTest : public testing::Test {
+ protected:
+  void zone(const std::string& name, const std::string& label, const std::string& microjoules,
+            const std::string& range = "1000000000") {
+    std::filesystem::create_directories(dir_ / name);
+    put(name + "/name", label);
+    put(name + "/max_energy_range_uj", range);
+    put(name + "/energy_uj", microjoules);
+  }
+  void put(const std::string& file, const std::string& text) { std::ofstream(dir_ / file) << text << "\n"; }
+  TempDir dir_;
+};
+
+TEST_F(EnergyTest, packages_are_summed_between_laps) {
+  zone("intel-rapl:0", "package-0", "1000000");
+  zone("intel-rapl:1", "package-1", "5000000");
+  EnergyMeter meter(dir_.path());
+  EXPECT_EQ(meter.lap(), 0.0);
+  put("intel-rapl:0/energy_uj", "3500000");
+  put("intel-rapl:1/energy_uj", "6000000");
+  EXPECT_DOUBLE_EQ(meter.lap().value(), 3.5);
+  EXPECT_EQ(meter.lap(), 0.0);
+}
+
+TEST_F(EnergyTest, parts_and_other_views_of_a_package_are_not_counted_twice) {
+  zone("intel-rapl:0", "package-0", "0");
+  for (const auto& [name, label] : {std::pair{"intel-rapl:0:0", "core"},
+                                    {"intel-rapl:1", "psys"},
+                                    {"intel-rapl-mmio:0", "package-0"},
+                                    {"dtpm", "package-0"}})
+    zone(name, label, "0");
+  EnergyMeter meter(dir_.path());
+  for (const char* name : {"intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1", "intel-rapl-mmio:0", "dtpm"})
+    put(std::string(name) + "/energy_uj", "2000000");
+  EXPECT_DOUBLE_EQ(meter.lap().value(), 2.0);
+}
+
+TEST_F(EnergyTest, counters_wrap_around) {
+  zone("intel-rapl:0", "package-0", "9000000", "10000000");
+  EnergyMeter meter(dir_.path());
+  put("intel-rapl:0/energy_uj", "500000");
+  meter.sample();
+  put("intel-rapl:0/energy_uj", "9500000");
+  meter.sample();
+  put("intel-rapl:0/energy_uj", "250000");
+  EXPECT_DOUBLE_EQ(meter.lap().value(), 1.5 + 9.0 + 0.75);
+}
+
+TEST_F(EnergyTest, what_cannot_be_read_is_no_number) {
+  EXPECT_FALSE(EnergyMeter(dir_ / "missing").lap().has_value());
+  EXPECT_FALSE(EnergyMeter(dir_.path()).lap().has_value());
+  zone("intel-rapl:0", "package-0", "1000");
+  zone("intel-rapl:1", "package-1", "garbage");
+  EXPECT_FALSE(EnergyMeter(dir_.path()).lap().has_value());  // half of the machine is not the machine
+  put("intel-rapl:1/energy_uj", "1000");
+  EnergyMeter meter(dir_.path());
+  EXPECT_TRUE(meter.lap().has_value());
+  std::filesystem::remove(dir_ / "intel-rapl:1" / "energy_uj");
+  EXPECT_FALSE(meter.lap().has_value());
+  put("intel-rapl:1/energy_uj", "9000");
+  EXPECT_FALSE(meter.lap().has_value());  // the gap stays unknown
+}
+
+}  // namespace eb::engine
