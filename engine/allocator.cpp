@@ -1,5 +1,6 @@
 #include "engine/allocator.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <map>
@@ -7,67 +8,105 @@
 #include <new>
 #include <vector>
 
+#include "engine/address_range.h"
+
 namespace eb::engine {
 
 namespace {
 
-// Size classes: multiples of 1/8 of the power of two below, so at most 12.5 % is wasted.
+constexpr size_t large = size_t{256} << 10;
+
+// Multiples of 1/8 of the power of two below, so at most 12.5 % is wasted.
 size_t size_class(size_t bytes) {
   if (bytes <= 256) return 256;
   const size_t step = std::bit_floor(bytes - 1) / 8;
   return (bytes + step - 1) / step * step;
 }
 
-class Pool {
+// Small blocks: free lists by size class.
+class FreeLists {
  public:
   void* take(size_t size) {
-    const std::lock_guard lock(mutex_);
-    stats_.in_use += size;
-    stats_.peak = std::max(stats_.peak, stats_.in_use);
     auto& blocks = free_[size];
     if (blocks.empty()) return fresh(size);
     void* block = blocks.back();
     blocks.pop_back();
-    stats_.cached -= size;
+    in_use_ += size;
+    cached_ -= size;
+    return block;
+  }
+
+  void give(void* block, size_t size) {
+    in_use_ -= size;
+    cached_ += size;
+    free_[size].push_back(block);
+  }
+
+  void trim() {
+    for (auto& [size, blocks] : free_)
+      for (void* block : blocks) std::free(block);
+    free_.clear();
+    cached_ = 0;
+  }
+
+  size_t in_use() const { return in_use_; }
+  size_t cached() const { return cached_; }
+  size_t allocations() const { return allocations_; }
+
+ private:
+  void* fresh(size_t size) {
+    void* block = std::aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!block) throw std::bad_alloc();
+    ++allocations_;
+    in_use_ += size;
+    return block;
+  }
+
+  std::map<size_t, std::vector<void*>> free_;
+  size_t in_use_ = 0, cached_ = 0, allocations_ = 0;
+};
+
+class Pool {
+ public:
+  void* take(size_t size) {
+    const std::lock_guard lock(mutex_);
+    void* block = size >= large ? range_.take(size) : lists_.take(size);
+    peak_ = std::max(peak_, in_use());
     return block;
   }
 
   void give(void* block, size_t size) {
     const std::lock_guard lock(mutex_);
-    stats_.in_use -= size;
-    stats_.cached += size;
-    free_[size].push_back(block);
+    if (size >= large)
+      range_.give(block, size);
+    else
+      lists_.give(block, size);
   }
 
   void trim() {
     const std::lock_guard lock(mutex_);
-    for (auto& [size, blocks] : free_)
-      for (void* block : blocks) std::free(block);
-    free_.clear();
-    stats_.cached = 0;
+    range_.trim();
+    lists_.trim();
   }
 
   AllocatorStats stats() {
     const std::lock_guard lock(mutex_);
-    return stats_;
+    return {in_use(), peak_, range_.usable() - range_.in_use() + lists_.cached(),
+            range_.growths() + lists_.allocations()};
   }
 
   void reset_peak() {
     const std::lock_guard lock(mutex_);
-    stats_.peak = stats_.in_use;
+    peak_ = in_use();
   }
 
  private:
-  void* fresh(size_t size) {
-    ++stats_.system_allocations;
-    void* block = std::aligned_alloc(64, (size + 63) / 64 * 64);
-    if (!block) throw std::bad_alloc();
-    return block;
-  }
+  size_t in_use() const { return range_.in_use() + lists_.in_use(); }
 
   std::mutex mutex_;
-  std::map<size_t, std::vector<void*>> free_;
-  AllocatorStats stats_;
+  AddressRange range_;
+  FreeLists lists_;
+  size_t peak_ = 0;
 };
 
 // Never destroyed: tensors in static storage may outlive any order of destruction.
@@ -76,10 +115,14 @@ Pool& pool() {
   return *instance;
 }
 
+size_t block_size(size_t bytes) {
+  return bytes < large ? size_class(bytes) : (bytes + 63) / 64 * 64;
+}
+
 }  // namespace
 
 std::shared_ptr<void> allocate(size_t bytes) {
-  const size_t size = size_class(bytes);
+  const size_t size = block_size(bytes);
   return {pool().take(size), [size](void* block) { pool().give(block, size); }};
 }
 
