@@ -34,10 +34,10 @@ void accumulate(Pending& pending, const std::shared_ptr<TapeNode>& node, const T
   auto [it, fresh] = pending.try_emplace(node->order, node, g);
   if (fresh) return;
   Tensor& sum = it->second.second;
-  // g may be shared with another consumer's gradient (add passes dy on): sum into a fresh buffer.
-  Tensor total = Tensor::empty(sum.shape(), sum.dtype(), sum.device());
+  // sum may be another consumer's gradient too: add passes dy on.
+  Tensor total = reusable(sum);
   kernels::elementwise(sum.device()).add({sum.dtype(), sum.size()}, sum.raw(), g.raw(), total.raw());
-  sum = total;
+  sum = std::move(total);
 }
 
 }  // namespace
@@ -77,6 +77,10 @@ Tensor grad_buffer(const Tensor& t) {
   const auto& node = t.node();
   if (node && !node->backward && !node->written) return node->grad;
   return Tensor::empty(t.shape(), node && !node->backward ? node->grad.dtype() : t.dtype(), t.device());
+}
+
+Tensor reusable(const Tensor& dy) {
+  return dy.unique() ? dy : Tensor::empty(dy.shape(), dy.dtype(), dy.device());
 }
 
 void backward(const Tensor& loss) {

@@ -11,7 +11,8 @@
 
 namespace eb::engine {
 
-// One gradient per input, undefined where the input needs none. dy is the gradient of the recorded output.
+// One gradient per input, undefined where the input needs none. dy is the gradient of the recorded output; a
+// closure may overwrite it and pass it on where reusable() says so.
 using Backward = std::function<std::vector<Tensor>(const Tensor& dy)>;
 
 struct TapeNode {
@@ -31,6 +32,9 @@ bool needs_grad(const Tensor& t);
 // Where an op should write the gradient of input t: the leaf's arena slice if still unwritten, else a fresh
 // tensor.
 Tensor grad_buffer(const Tensor& t);
+// dy itself if nothing else reads it, else a fresh tensor like it: where a closure writes a gradient of dy's
+// shape.
+Tensor reusable(const Tensor& dy);
 // loss must be a scalar; its gradient is 1. Leaves not reached keep their grad and stay unwritten.
 void backward(const Tensor& loss);
 

@@ -1,4 +1,6 @@
 // Initialisers of spec section 6, drawn from Philox so that they depend on the seed and the element alone.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -11,61 +13,70 @@ namespace {
 
 using kernels::Philox4;
 
-Philox4 draw(uint64_t seed, size_t parameter, int64_t element) {
-  return kernels::philox(seed, kernels::Stream::init, static_cast<uint32_t>(parameter),
-                         static_cast<uint64_t>(element));
+// Calls four(first element, how many, words): four elements share the draw keyed by element / 4.
+template <class Four>
+void for_each_draw(int64_t n, uint64_t seed, size_t parameter, Four four) {
+#pragma omp parallel for
+  for (int64_t i = 0; i < (n + 3) / 4; ++i)
+    four(i * 4, std::min<int64_t>(4, n - i * 4),
+         kernels::philox(seed, kernels::Stream::init, static_cast<uint32_t>(parameter),
+                         static_cast<uint64_t>(i)));
 }
 
-// Box-Muller; the first uniform lies in (0, 1], so the logarithm is finite.
-float normal(const Philox4& r) {
-  const double u = (static_cast<double>(r[0]) + 1) * 0x1p-32, v = static_cast<double>(r[1]) * 0x1p-32;
-  return static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v));
+// Box-Muller: two normals from two words. The first uniform lies in (0, 1], so the logarithm is finite.
+std::array<double, 2> normals(uint32_t a, uint32_t b) {
+  const double u = (static_cast<double>(a) + 1) * 0x1p-32, v = static_cast<double>(b) * 0x1p-32;
+  const double radius = std::sqrt(-2 * std::log(u)), angle = 2 * std::numbers::pi * v;
+  return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
 void fill_normal(float* w, int64_t n, double deviation, uint64_t seed, size_t parameter) {
-  for (int64_t i = 0; i < n; ++i) w[i] = static_cast<float>(deviation) * normal(draw(seed, parameter, i));
+  for_each_draw(n, seed, parameter, [=](int64_t at, int64_t count, const Philox4& r) {
+    const auto low = normals(r[0], r[1]), high = normals(r[2], r[3]);
+    const double z[] = {low[0], low[1], high[0], high[1]};
+    for (int64_t j = 0; j < count; ++j) w[at + j] = static_cast<float>(deviation * z[j]);
+  });
 }
 
 void fill_uniform(float* w, int64_t n, double bound, uint64_t seed, size_t parameter) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float u = kernels::uniform(draw(seed, parameter, i)[0]);
-    w[i] = static_cast<float>(bound) * (2 * u - 1);
-  }
+  for_each_draw(n, seed, parameter, [=](int64_t at, int64_t count, const Philox4& r) {
+    for (int64_t j = 0; j < count; ++j)
+      w[at + j] = static_cast<float>(bound * (2. * kernels::uniform(r[j]) - 1.));
+  });
 }
 
-void fill(float* w, int64_t n, float value) {
-  for (int64_t i = 0; i < n; ++i) w[i] = value;
+double fan_in(const Parameter& weight) {
+  return static_cast<double>(weight.count / weight.shape[0]);
 }
 
-int64_t fan_in(const Parameter& weight) {
-  return weight.count / weight.shape[0];
+// He et al. 2015, fan out: kernel height * width * output channels.
+double conv_deviation(const Parameter& w) {
+  return std::sqrt(2. / static_cast<double>(w.shape[1] * w.shape[2] * w.shape[0]));
+}
+
+void fill_parameter(Model& model, size_t i, const InitConfig& init, uint64_t seed) {
+  using Kind = Parameter::Kind;
+  const Parameter& p = model.parameters()[i];
+  const bool uniform = init.linear == InitConfig::Linear::uniform_fan_in;
+  float* w = model.value(p);
+  if (p.kind == Kind::conv_weight) return fill_normal(w, p.count, conv_deviation(p), seed, i);
+  if (p.kind == Kind::linear_weight && !uniform) return fill_normal(w, p.count, 0.01, seed, i);
+  if (p.kind == Kind::linear_weight) return fill_uniform(w, p.count, 1 / std::sqrt(fan_in(p)), seed, i);
+  // PyTorch's default bias of linear layers and convolutions alike; the weight comes right before it.
+  if (p.kind == Kind::bias && uniform)
+    return fill_uniform(w, p.count, 1 / std::sqrt(fan_in(model.parameters()[i - 1])), seed, i);
+  std::fill_n(w, p.count, p.kind == Kind::bn_gamma ? init.bn_gamma : 0.f);
 }
 
 }  // namespace
 
 void initialize(Model& model, const InitConfig& init, uint64_t seed) {
-  using Kind = Parameter::Kind;
-  const bool uniform = init.linear == InitConfig::Linear::uniform_fan_in;
-  for (size_t i = 0; i < model.parameters().size(); ++i) {
-    const Parameter& p = model.parameters()[i];
-    float* w = model.value(p);
-    if (p.kind == Kind::conv_weight)
-      fill_normal(w, p.count, std::sqrt(2.0 / static_cast<double>(p.shape[1] * p.shape[2] * p.shape[0])),
-                  seed, i);
-    if (p.kind == Kind::linear_weight && uniform)
-      fill_uniform(w, p.count, 1 / std::sqrt(static_cast<double>(fan_in(p))), seed, i);
-    if (p.kind == Kind::linear_weight && !uniform) fill_normal(w, p.count, 0.01, seed, i);
-    if (p.kind == Kind::bn_gamma) fill(w, p.count, init.bn_gamma);
-    if (p.kind == Kind::bn_beta) fill(w, p.count, 0.f);
-    if (p.kind == Kind::bias) {
-      // PyTorch's default for a linear layer and a convolution alike; the reference's VGG classifier starts
-      // at 0.
-      const Parameter& weight = model.parameters()[i - 1];
-      if (uniform)
-        fill_uniform(w, p.count, 1 / std::sqrt(static_cast<double>(fan_in(weight))), seed, i);
-      else
-        fill(w, p.count, 0.f);
-    }
+  for (size_t i = 0; i < model.parameters().size(); ++i) fill_parameter(model, i, init, seed);
+  std::fill_n(model.momentum().data<float>(), model.momentum().size(), 0.f);
+  for (int bn : model.graph().bn_nodes()) {
+    RunningStats& stats = model.running(bn);
+    std::fill(stats.mean.begin(), stats.mean.end(), 0.f);
+    std::fill(stats.var.begin(), stats.var.end(), 1.f);
   }
   model.values_changed();
 }

@@ -88,10 +88,9 @@ Model::Model(Graph graph, DType compute, Device device)
   graph_.infer_shapes();
   Layout layout = layout_of(graph_);
   parameters_ = std::move(layout.parameters);
-  values_ = Tensor::zeros({layout.size});
-  gradients_ = Tensor::zeros({layout.size});
-  momentum_ = Tensor::zeros({layout.size});
-  if (compute == DType::bf16) working_ = Tensor::zeros({layout.size}, DType::bf16);
+  for (Tensor* arena : {&values_, &gradients_, &momentum_})
+    *arena = Tensor::zeros({layout.size}, DType::f32, device);
+  if (compute == DType::bf16) working_ = Tensor::zeros({layout.size}, DType::bf16, device);
   for (int bn : graph_.bn_nodes()) {
     const auto c = static_cast<size_t>(graph_.nodes[bn].c);
     running_[bn] = {std::vector<float>(c, 0.f), std::vector<float>(c, 1.f)};
@@ -116,8 +115,8 @@ void Model::build_plan() {
     attach(plan_->weights[p.node], p.kind, leaf);
   }
   for (auto& [bn, stats] : running_) {
-    plan_->weights[bn].running_mean = stats.mean.data();
-    plan_->weights[bn].running_var = stats.var.data();
+    plan_->weights[bn].running_mean = &stats.mean;
+    plan_->weights[bn].running_var = &stats.var;
   }
 }
 
@@ -126,24 +125,24 @@ void Model::set_fused(bool fused) {
   build_plan();
 }
 
-// A parameter the last pass did not reach must read as zero gradient, not as an older one.
-void Model::begin_pass() {
-  for (const Tensor& leaf : plan_->leaves) {
-    TapeNode& node = *leaf.node();
-    if (!node.written) std::memset(node.grad.raw(), 0, node.grad.bytes());
-    node.written = false;
-  }
-}
-
 Tensor Model::forward(const Tensor& x, Mode mode) {
   const Node& in = graph_.nodes[0];
-  if (x.shape().size() != 4 || x.dim(1) != in.h || x.dim(2) != in.w || x.dim(3) != in.c ||
+  if (x.shape().size() != 4 || x.dim(0) < 1 || x.dim(1) != in.h || x.dim(2) != in.w || x.dim(3) != in.c ||
       x.dtype() != compute_)
     throw std::logic_error("[model] got x " + to_string(x.shape()) + " " + kernels::name_of(x.dtype()) +
                            ", want (N, " + std::to_string(in.h) + ", " + std::to_string(in.w) + ", " +
                            std::to_string(in.c) + ") " + kernels::name_of(compute_));
-  if (mode == Mode::train) begin_pass();
-  Tensor y = run_steps(graph_, plan_->steps, plan_->weights, x, {mode == Mode::train, deterministic});
+  if (mode == Mode::infer) {
+    const NoGrad no_grad;
+    return run(x, mode);
+  }
+  // Every node reaches the output (infer_shapes refuses others), so one pass writes every gradient anew.
+  for (const Tensor& leaf : plan_->leaves) leaf.node()->written = false;
+  return run(x, mode);
+}
+
+Tensor Model::run(const Tensor& x, Mode mode) {
+  const Tensor y = run_steps(graph_, plan_->steps, plan_->weights, x, {mode == Mode::train, deterministic});
   return cast(y.reshape({y.dim(0), y.size() / y.dim(0)}), DType::f32);
 }
 

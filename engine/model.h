@@ -39,7 +39,8 @@ class Model {
   ~Model();
 
   // x (N, H, W, C) in the compute dtype -> logits (N, classes) in f32. Mode::train records the tape (unless
-  // NoGrad) and updates running statistics; gradients land in the gradient arena after backward().
+  // NoGrad) and updates running statistics; backward() then overwrites the whole gradient arena. Mode::infer
+  // records nothing. The model must outlive the tape.
   Tensor forward(const Tensor& x, Mode mode);
 
   const Graph& graph() const { return graph_; }
@@ -69,7 +70,7 @@ class Model {
 
  private:
   void build_plan();
-  void begin_pass();
+  Tensor run(const Tensor& x, Mode mode);
   Graph graph_;
   DType compute_;
   Device device_;
@@ -80,7 +81,7 @@ class Model {
   bool fused_ = true;
 };
 
-// Initialisers of spec section 6, drawn from Philox (Stream::init, hi = parameter index, lo = element).
+// Initialisers of spec section 6, drawn from Philox (Stream::init, hi = parameter index, lo = element / 4).
 struct InitConfig {
   float bn_gamma = 0.5f;
   enum class Linear : uint8_t {
@@ -88,12 +89,15 @@ struct InitConfig {
     uniform_fan_in
   } linear = Linear::normal_001;  // N(0, 0.01) | U(+-1/sqrt(fan_in))
 };
+// Running statistics go back to 0 and 1, momentum to 0.
 void initialize(Model& model, const InitConfig& init, uint64_t seed);
 
 // Every state_dict entry in the reference's names and PyTorch's layout (OIHW, linear (out, C*H*W)), fp32,
-// plus num_batches_tracked-free BN statistics and select.indexes (0/1 vectors). Used by checkpoints.
+// plus BN statistics and select.indexes (0/1 vectors). num_batches_tracked, an i64 that neither momentum 0.1
+// nor evaluation reads, is left out: load into PyTorch with strict=False.
 std::map<std::string, Tensor> state_dict(const Model& model);
-// Strict: missing, unexpected or misshapen tensors are Error 4010..4012, each named.
+// Strict: missing, unexpected or misshapen tensors are Error 4010..4012, each named, before anything is
+// written.
 void load_state_dict(Model& model, const std::map<std::string, Tensor>& tensors);
 // Momentum by the same names and layout.
 std::map<std::string, Tensor> momentum_dict(const Model& model);

@@ -58,7 +58,7 @@ Tensor run_batch_norm(const Step& s, Context& c) {
   NodeWeights& w = c.weights[s.node];
   BatchNormOptions o{n.eps, n.momentum, s.relu, c.options.train};
   if (s.select >= 0) o.select = &c.graph.nodes[s.select].select;
-  return batch_norm(c.values[s.input], w.gamma, w.beta, w.running_mean, w.running_var,
+  return batch_norm(c.values[s.input], w.gamma, w.beta, w.running_mean->data(), w.running_var->data(),
                     s.other >= 0 ? c.values[s.other] : Tensor(), o);
 }
 

@@ -25,7 +25,7 @@ std::vector<Step> make_steps(const Graph& graph, bool fuse = true);
 struct NodeWeights {
   Conv2dWeights conv;  // conv and linear (w, b)
   Tensor gamma, beta;
-  float *running_mean = nullptr, *running_var = nullptr;
+  std::vector<float>*running_mean = nullptr, *running_var = nullptr;
 };
 
 struct RunOptions {

@@ -1,5 +1,6 @@
 #include "engine/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 

@@ -1,6 +1,7 @@
 // Between the arena (OHWI) and files (the reference's names, PyTorch's OIHW).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/error.h"
@@ -60,27 +61,76 @@ Tensor indexes_of(const Node& n) {
   return vector_of(keep);
 }
 
-const Tensor& expect(const Tensors& tensors, const std::string& name, const Shape& shape) {
-  const auto it = tensors.find(name);
-  if (it == tensors.end())
-    throw Error(4010, fmt::format("tensor \"{}\" is missing", name),
-                "the file does not belong to this graph");
-  const Tensor& t = it->second;
-  if (t.shape() != shape || t.dtype() != DType::f32)
-    throw Error(4012, fmt::format("tensor \"{}\" is {} {}, want f32 {}", name, kernels::name_of(t.dtype()),
-                                  to_string(t.shape()), to_string(shape)));
-  return t;
+using Shapes = std::map<std::string, Shape>;
+
+Shapes parameter_shapes(const Model& m) {
+  Shapes shapes;
+  for (const Parameter& p : m.parameters()) shapes[p.name] = file_shape(p);
+  return shapes;
 }
 
-void refuse_unexpected(const Tensors& tensors, const Tensors& known) {
-  for (const auto& [name, t] : tensors)
-    if (!known.count(name)) {
-      std::vector<std::string> names;
-      for (const auto& [k, v] : known) names.push_back(k);
-      const std::string near = did_you_mean(name, names);
-      throw Error(4011, fmt::format("unexpected tensor \"{}\"", name),
-                  near.empty() ? "" : "nearest is \"" + near + "\"");
-    }
+Shapes state_shapes(const Model& m) {
+  Shapes shapes = parameter_shapes(m);
+  for (const Node& n : m.graph().nodes) {
+    if (n.op == Op::bn) shapes[n.id + ".running_mean"] = shapes[n.id + ".running_var"] = {n.c};
+    if (n.op == Op::select) shapes[n.id + ".indexes"] = {n.select_total};
+  }
+  return shapes;
+}
+
+// "a", "b" and 3 more
+std::string list(const std::vector<std::string>& names) {
+  constexpr size_t most = 8;
+  std::string text;
+  for (size_t i = 0; i < std::min(most, names.size()); ++i)
+    text += fmt::format("{}\"{}\"", i ? ", " : "", names[i]);
+  return names.size() <= most ? text : fmt::format("{} and {} more", text, names.size() - most);
+}
+
+void refuse_missing(const Tensors& tensors, const Shapes& want) {
+  std::vector<std::string> missing;
+  for (const auto& [name, shape] : want)
+    if (!tensors.count(name)) missing.push_back(name);
+  if (!missing.empty())
+    throw Error(4010, "missing tensor " + list(missing), "the file does not belong to this graph");
+}
+
+void refuse_unexpected(const Tensors& tensors, const Shapes& want) {
+  std::vector<std::string> unexpected, known;
+  for (const auto& [name, tensor] : tensors)
+    if (!want.count(name)) unexpected.push_back(name);
+  if (unexpected.empty()) return;
+  for (const auto& [name, shape] : want) known.push_back(name);
+  const std::string near = did_you_mean(unexpected[0], known);
+  throw Error(4011, "unexpected tensor " + list(unexpected),
+              near.empty() ? "" : fmt::format("did you mean \"{}\"?", near));
+}
+
+void refuse_misshapen(const Tensors& tensors, const Shapes& want) {
+  std::string found;
+  for (const auto& [name, shape] : want) {
+    const Tensor& t = tensors.at(name);
+    if (t.shape() != shape || t.dtype() != DType::f32)
+      found += fmt::format("{}\"{}\" is {} {}, want f32 {}", found.empty() ? "" : "; ", name,
+                           kernels::name_of(t.dtype()), to_string(t.shape()), to_string(shape));
+  }
+  if (!found.empty()) throw Error(4012, "tensor " + found, "the file does not belong to this graph");
+}
+
+void check_tensors(const Tensors& tensors, const Shapes& want) {
+  refuse_unexpected(tensors, want);
+  refuse_missing(tensors, want);
+  refuse_misshapen(tensors, want);
+}
+
+// A graph carries its selects itself; a file that keeps other channels belongs to another graph.
+void check_selects(const Model& m, const Tensors& tensors) {
+  for (const Node& n : m.graph().nodes) {
+    if (n.op != Op::select) continue;
+    const Tensor want = indexes_of(n), &got = tensors.at(n.id + ".indexes");
+    if (std::memcmp(want.raw(), got.raw(), want.bytes()) != 0)
+      throw Error(4012, fmt::format("tensor \"{}.indexes\" keeps other channels than the graph", n.id));
+  }
 }
 
 Tensors parameters_dict(const Model& m, const Tensor& arena) {
@@ -89,9 +139,12 @@ Tensors parameters_dict(const Model& m, const Tensor& arena) {
   return d;
 }
 
-void load_vector(const Tensors& tensors, const std::string& name, std::vector<float>& v) {
-  const Tensor& t = expect(tensors, name, {static_cast<int64_t>(v.size())});
-  std::memcpy(v.data(), t.raw(), v.size() * sizeof(float));
+void load_parameters(const Model& m, const Tensors& tensors, const Tensor& arena) {
+  for (const Parameter& p : m.parameters()) from_file(p, tensors.at(p.name), arena.data<float>() + p.offset);
+}
+
+void load_vector(const Tensor& t, std::vector<float>& v) {
+  v.assign(t.data<float>(), t.data<float>() + t.size());
 }
 
 }  // namespace
@@ -108,17 +161,13 @@ std::map<std::string, Tensor> state_dict(const Model& m) {
 }
 
 void load_state_dict(Model& m, const Tensors& tensors) {
-  refuse_unexpected(tensors, state_dict(m));
-  for (const Parameter& p : m.parameters()) from_file(p, expect(tensors, p.name, file_shape(p)), m.value(p));
+  check_tensors(tensors, state_shapes(m));
+  check_selects(m, tensors);
+  load_parameters(m, tensors, m.values());
   for (int bn : m.graph().bn_nodes()) {
-    load_vector(tensors, m.graph().nodes[bn].id + ".running_mean", m.running(bn).mean);
-    load_vector(tensors, m.graph().nodes[bn].id + ".running_var", m.running(bn).var);
-  }
-  for (const Node& n : m.graph().nodes) {
-    if (n.op != Op::select) continue;
-    const Tensor want = indexes_of(n), &got = expect(tensors, n.id + ".indexes", want.shape());
-    if (std::memcmp(want.raw(), got.raw(), want.bytes()) != 0)
-      throw Error(4012, fmt::format("tensor \"{}.indexes\" keeps other channels than the graph", n.id));
+    const std::string& id = m.graph().nodes[bn].id;
+    load_vector(tensors.at(id + ".running_mean"), m.running(bn).mean);
+    load_vector(tensors.at(id + ".running_var"), m.running(bn).var);
   }
   m.values_changed();
 }
@@ -128,9 +177,8 @@ std::map<std::string, Tensor> momentum_dict(const Model& m) {
 }
 
 void load_momentum_dict(Model& m, const Tensors& tensors) {
-  refuse_unexpected(tensors, momentum_dict(m));
-  for (const Parameter& p : m.parameters())
-    from_file(p, expect(tensors, p.name, file_shape(p)), m.velocity(p));
+  check_tensors(tensors, parameter_shapes(m));
+  load_parameters(m, tensors, m.momentum());
 }
 
 }  // namespace eb::engine

@@ -42,6 +42,8 @@ class Tensor {
   T* data() const {
     return static_cast<T*>(data_);
   }
+  // No other tensor shares the storage: an op may write its result into it.
+  bool unique() const { return owner_.use_count() == 1; }
 
   Tensor reshape(Shape shape) const;  // same storage and tape node; sizes must agree
   Tensor detach() const;              // same storage, no tape

@@ -30,7 +30,7 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
   const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
                           want_residual = needs_grad(residual)](const Tensor& dy) {
     const BatchNorm& k = kernels::batch_norm(dy.device());
-    Tensor dx = Tensor::empty(x.shape(), x.dtype(), x.device());
+    Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
     k.backward(p, x.raw(), select, gamma.data<float>(), beta.data<float>(), mean.data<float>(),
@@ -43,8 +43,12 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
                   float* running_var, const Tensor& residual, const BatchNormOptions& o) {
-  check(x.shape().size() == 4 && gamma.size() == x.dim(3) && beta.size() == x.dim(3), "batch_norm",
-        describe(x) + " with gamma " + describe(gamma), "x (N, H, W, C), gamma (C)");
+  check(x.shape().size() == 4 && x.size() > 0, "batch_norm", describe(x), "x (N, H, W, C)");
+  for (const Tensor* t : {&gamma, &beta})
+    check(t->size() == x.dim(3) && t->dtype() == DType::f32, "batch_norm", "gamma or beta " + describe(*t),
+          "f32 (" + std::to_string(x.dim(3)) + ")");
+  check(!o.select || ascends_below(*o.select, x.dim(3)), "batch_norm", "other channels to keep",
+        "ascending channels of x " + describe(x));
   const BatchNorm::Params p = params_of(x, o);
   check(!residual.defined() || (residual.shape() == with_channels(x, p.c) && residual.dtype() == x.dtype()),
         "batch_norm", "residual " + describe(residual),

@@ -1,6 +1,7 @@
 // y = conv(x, w) + b. x (N, H, W, C), w (K, R, S, C / groups), b (K) f32 or undefined, y (N, P, Q, K).
 #pragma once
 #include "engine/autograd.h"
+#include "kernels/conv2d.h"
 
 namespace eb::engine {
 
@@ -10,11 +11,13 @@ struct Conv2dOptions {
   bool deterministic = false;
 };
 
-// A weight and its packed forms, which last until the values change.
+// A weight, and its packed form where several calls meet the same values: without a tape. A training step
+// packs for one call each way, so there the packed form is scratch memory.
 struct Conv2dWeights {
   Tensor w, b;
-  Tensor packed_forward, packed_backward;
-  void values_changed() { packed_forward = packed_backward = Tensor(); }
+  Tensor packed;
+  kernels::Conv2d::Params packed_for;
+  void values_changed() { packed = Tensor(); }
 };
 
 Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options);

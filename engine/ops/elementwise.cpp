@@ -13,7 +13,7 @@ Tensor relu(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
   kernel(x).relu_forward({x.dtype(), x.size()}, x.raw(), y.raw());
   return record(y, {x}, [saved = y.detach()](const Tensor& dy) {
-    Tensor dx = Tensor::empty(dy.shape(), dy.dtype(), dy.device());
+    Tensor dx = reusable(dy);
     kernel(dy).relu_backward({dy.dtype(), dy.size()}, saved.raw(), dy.raw(), dx.raw());
     return std::vector<Tensor>{dx};
   });
@@ -35,7 +35,9 @@ Tensor cast(const Tensor& x, DType dtype) {
 }
 
 Tensor select(const Tensor& x, const std::vector<int32_t>& keep) {
-  check(x.shape().size() == 4, "select", describe(x), "x (N, H, W, C)");
+  check(x.shape().size() == 4 && x.size() > 0, "select", describe(x), "x (N, H, W, C)");
+  check(ascends_below(keep, x.dim(3)), "select", "other channels to keep",
+        "ascending channels of x " + describe(x));
   const int64_t c = x.dim(3), k = static_cast<int64_t>(keep.size()), rows = x.size() / c;
   Tensor y = Tensor::empty({x.dim(0), x.dim(1), x.dim(2), k}, x.dtype(), x.device());
   kernel(x).select_forward(x.dtype(), rows, c, k, x.raw(), keep.data(), y.raw());

@@ -8,9 +8,11 @@ namespace eb::engine {
 using kernels::Linear;
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool deterministic) {
+  const std::string got = "x " + describe(x) + ", w " + describe(w) + ", b " + describe(b);
+  check(x.shape().size() >= 2 && x.size() > 0, "linear", got, "x (N, H, W, C)");
   const int64_t n = x.dim(0), in = x.size() / n, out = w.dim(0);
-  check(w.size() == out * in && w.dtype() == x.dtype(), "linear", "x " + describe(x) + ", w " + describe(w),
-        "w (out, H, W, C) of x's dtype");
+  check(w.size() == out * in && w.dtype() == x.dtype(), "linear", got, "w (out, H, W, C) of x's dtype");
+  check(!b.defined() || (b.size() == out && b.dtype() == DType::f32), "linear", got, "b (out) f32");
   const Linear::Params p{x.dtype(), n, in, out, deterministic};
   Tensor y = Tensor::empty({n, 1, 1, out}, x.dtype(), x.device());
   kernels::linear(x.device()).forward(p, x.raw(), w.raw(), b.data<float>(), y.raw());

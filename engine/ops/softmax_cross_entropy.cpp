@@ -1,14 +1,25 @@
 #include "engine/ops/softmax_cross_entropy.h"
 
+#include <algorithm>
+
 #include "engine/ops/check.h"
 #include "kernels/softmax_cross_entropy.h"
 
 namespace eb::engine {
 
+static const int32_t* first_outside(const Tensor& labels, int64_t classes) {
+  const int32_t *begin = labels.data<int32_t>(), *end = begin + labels.size();
+  const int32_t* bad = std::find_if(begin, end, [=](int32_t label) { return label < 0 || label >= classes; });
+  return bad == end ? nullptr : bad;
+}
+
 LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing) {
   check(logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
         "softmax_cross_entropy", describe(logits) + " and " + describe(labels),
         "logits (N, classes), i32 labels (N)");
+  const int32_t* bad = first_outside(labels, logits.dim(1));
+  check(!bad, "softmax_cross_entropy", "label " + std::to_string(bad ? *bad : 0),
+        "0.." + std::to_string(logits.dim(1) - 1));
   LossResult r{Tensor::empty({1})};
   int32_t top1 = 0, top5 = 0;
   Tensor dlogits =
