@@ -13,13 +13,17 @@ namespace {
 
 using Jpeg = std::unique_ptr<void, int (*)(tjhandle)>;
 
-tjhandle jpeg_decoder() {
-  thread_local const Jpeg decoder{tjInitDecompress(), tjDestroy};
-  return decoder.get();
+// One per thread, made anew after an error: a decoder remembers warnings and would refuse the next good file.
+Jpeg& jpeg_decoder() {
+  thread_local Jpeg decoder{nullptr, tjDestroy};
+  if (!decoder) decoder.reset(tjInitDecompress());
+  return decoder;
 }
 
-Error damaged(const std::string& name, size_t bytes, tjhandle jpeg) {
-  return Error(3012, name + ": damaged JPEG of " + std::to_string(bytes) + " bytes: " + tjGetErrorStr2(jpeg),
+Error damaged(const std::string& name, size_t bytes, Jpeg& jpeg) {
+  const std::string reason = tjGetErrorStr2(jpeg.get());
+  jpeg.reset();
+  return Error(3012, name + ": damaged JPEG of " + std::to_string(bytes) + " bytes: " + reason,
                "replace or remove it, or set data.on_bad_sample to \"skip\"");
 }
 
@@ -53,9 +57,9 @@ void check_size(int64_t width, int64_t height, const std::string& name) {
 }
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, int short_side) {
-  tjhandle jpeg = jpeg_decoder();
+  Jpeg& jpeg = jpeg_decoder();
   int width = 0, height = 0, subsampling = 0, space = 0;
-  if (tjDecompressHeader3(jpeg, bytes.data(), bytes.size(), &width, &height, &subsampling, &space) != 0)
+  if (tjDecompressHeader3(jpeg.get(), bytes.data(), bytes.size(), &width, &height, &subsampling, &space) != 0)
     throw damaged(name, bytes.size(), jpeg);
   check_size(width, height, name);
   const tjscalingfactor factor{1, shrink_of(width, height, short_side)};
@@ -63,7 +67,7 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, int s
   const bool cmyk = space == TJCS_CMYK || space == TJCS_YCCK;
   std::vector<uint8_t> inks(cmyk ? size_t{4} * out.width * out.height : 0);
   const int flags = TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS | TJFLAG_ACCURATEDCT;
-  if (tjDecompress2(jpeg, bytes.data(), bytes.size(), cmyk ? inks.data() : out.rgb.data(), out.width, 0,
+  if (tjDecompress2(jpeg.get(), bytes.data(), bytes.size(), cmyk ? inks.data() : out.rgb.data(), out.width, 0,
                     out.height, cmyk ? TJPF_CMYK : TJPF_RGB, flags) != 0)
     throw damaged(name, bytes.size(), jpeg);
   if (cmyk) cmyk_to_rgb(inks, out);

@@ -1,0 +1,172 @@
+// Decoders: pixel formats, limits, and damage of every kind. Run under ASan these are also the leak and
+// overrun tests.
+#include "data/decode.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "support/error_code.h"
+#include "support/image_files.h"
+
+using namespace eb;
+using namespace eb::test;
+using data::decode;
+using data::Image;
+
+static int largest_difference(const Image& a, const Image& b) {
+  EXPECT_EQ(a.width, b.width);
+  EXPECT_EQ(a.height, b.height);
+  int most = 0;
+  for (size_t i = 0; i < a.rgb.size(); ++i) most = std::max(most, std::abs(a.rgb[i] - b.rgb[i]));
+  return most;
+}
+
+TEST(Decode, png_is_exact) {
+  for (const auto& [w, h] : {std::pair{1, 1}, {31, 17}, {64, 3}}) {
+    const Image image = picture(w, h);
+    EXPECT_EQ(decode(to_png(image), "x.png").rgb, image.rgb);
+  }
+}
+
+TEST(Decode, jpeg_is_close_and_keeps_channel_order) {
+  const Image image = gradient(37, 29, 200);
+  EXPECT_LE(largest_difference(decode(to_jpeg(image), "x.jpg"), image), 4);
+  JpegOptions half;
+  half.subsampling = TJSAMP_420;
+  EXPECT_LE(largest_difference(decode(to_jpeg(image, half), "x.jpg"), image), 8);
+}
+
+TEST(Decode, kind_is_told_by_content_not_by_name) {
+  const Image image = picture(8, 8);
+  EXPECT_EQ(decode(to_png(image), "n02105855_2933.JPEG").rgb, image.rgb);
+}
+
+TEST(Decode, grey_jpeg_becomes_rgb) {
+  std::vector<uint8_t> grey(24 * 16);
+  for (size_t i = 0; i < grey.size(); ++i) grey[i] = static_cast<uint8_t>(i % 24 * 10);
+  JpegOptions o;
+  o.format = TJPF_GRAY;
+  o.subsampling = TJSAMP_GRAY;
+  const Image out = decode(to_jpeg(grey, 24, 16, o), "grey.jpg");
+  for (size_t i = 0; i < grey.size(); ++i)
+    for (int c = 0; c < 3; ++c) ASSERT_NEAR(out.rgb[3 * i + c], grey[i], 4);
+}
+
+// Stored as Adobe does, 255 - ink: red = cyan * black / 255.
+TEST(Decode, cmyk_and_ycck_jpeg_become_rgb) {
+  std::vector<uint8_t> inks;
+  for (int i = 0; i < 16 * 16; ++i) inks.insert(inks.end(), {200, 100, 50, 128});
+  JpegOptions o;
+  o.format = TJPF_CMYK;
+  o.quality = 100;
+  for (const int subsampling : {TJSAMP_444, TJSAMP_420}) {  // libjpeg-turbo writes both as YCCK
+    o.subsampling = subsampling;
+    const Image out = decode(to_jpeg(inks, 16, 16, o), "ink.jpg");
+    EXPECT_NEAR(out.rgb[0], 200 * 128 / 255, 2);
+    EXPECT_NEAR(out.rgb[1], 100 * 128 / 255, 2);
+    EXPECT_NEAR(out.rgb[2], 50 * 128 / 255, 2);
+  }
+}
+
+TEST(Decode, png_of_every_kind_becomes_rgb) {
+  const std::vector<uint8_t> red = {255, 0, 0}, grey = {85, 85, 85};
+  PngOptions o;
+  o.color = PNG_COLOR_TYPE_RGB;
+  o.depth = 16;
+  EXPECT_EQ(decode(to_png({0xff, 0xff, 0, 0, 0, 0}, 1, 1, o), "rgb16").rgb, red);
+  o.color = PNG_COLOR_TYPE_GRAY;
+  EXPECT_EQ(decode(to_png({0x55, 0x55}, 1, 1, o), "grey16").rgb, grey);
+  o.depth = 2;
+  EXPECT_EQ(decode(to_png({0x40}, 1, 1, o), "grey2").rgb, grey);
+  o.depth = 8;
+  o.color = PNG_COLOR_TYPE_GRAY_ALPHA;
+  EXPECT_EQ(decode(to_png({85, 0}, 1, 1, o), "grey alpha").rgb, grey);
+  o.color = PNG_COLOR_TYPE_RGB_ALPHA;
+  EXPECT_EQ(decode(to_png({255, 0, 0, 7}, 1, 1, o), "rgba: alpha is dropped").rgb, red);
+  o.color = PNG_COLOR_TYPE_PALETTE;
+  o.palette = {{1, 2, 3}, {255, 0, 0}};
+  EXPECT_EQ(decode(to_png({1}, 1, 1, o), "palette").rgb, red);
+}
+
+TEST(Decode, interlaced_png) {
+  const Image image = picture(21, 13);
+  PngOptions o;
+  o.interlace = PNG_INTERLACE_ADAM7;
+  EXPECT_EQ(decode(to_png(image.rgb, 21, 13, o), "x.png").rgb, image.rgb);
+}
+
+TEST(Decode, large_jpeg_may_come_smaller) {
+  const auto bytes = to_jpeg(gradient(640, 480, 90));
+  const auto size = [&](int short_side) { return decode(bytes, "x.jpg", short_side).height; };
+  EXPECT_EQ(size(0), 480);
+  EXPECT_EQ(size(241), 480);
+  EXPECT_EQ(size(240), 240);
+  EXPECT_EQ(size(120), 120);
+  EXPECT_EQ(size(10), 60);
+  EXPECT_LE(largest_difference(decode(bytes, "x.jpg", 240), gradient(320, 240, 90)), 6);
+}
+
+TEST(Decode, unknown_content) {
+  EXPECT_EQ(code_of([] { decode({}, "empty.jpg"); }), 3011);
+  const std::vector<uint8_t> text = {'G', 'I', 'F', '8', '9', 'a'};
+  const Error e = error_of([&] { decode(text, "a/b.jpg"); });
+  EXPECT_EQ(e.code(), 3011);
+  EXPECT_NE(e.message().find("a/b.jpg"), std::string::npos);
+}
+
+TEST(Decode, truncation_at_every_percent_is_an_error) {
+  const auto jpeg = to_jpeg(picture(64, 48)), png = to_png(picture(64, 48));
+  for (int percent = 0; percent < 100; ++percent) {
+    const auto part = [&](const std::vector<uint8_t>& all) {
+      return std::vector<uint8_t>(all.begin(), all.begin() + all.size() * percent / 100);
+    };
+    const int jpeg_code = code_of([&] { decode(part(jpeg), "x.jpg"); });
+    const int png_code = code_of([&] { decode(part(png), "x.png"); });
+    EXPECT_EQ(jpeg_code, percent == 0 ? 3011 : 3012) << percent;
+    EXPECT_EQ(png_code, percent == 0 ? 3011 : 3013) << percent;
+  }
+}
+
+TEST(Decode, png_error_names_the_byte) {
+  auto png = to_png(picture(16, 16));
+  png.resize(60);
+  const std::string message = error_of([&] { decode(png, "x.png"); }).message();
+  EXPECT_NE(message.find("x.png: damaged PNG at byte"), std::string::npos) << message;
+}
+
+// Any byte of a PNG is guarded by a checksum or a length, so damage never goes unnoticed.
+TEST(Decode, flipped_png_bytes_are_errors) {
+  const auto good = to_png(picture(24, 20));
+  for (size_t i = 0; i < good.size(); ++i) {
+    auto bad = good;
+    bad[i] ^= 0x10;
+    EXPECT_GE(code_of([&] { decode(bad, "x.png"); }), 3011) << "byte " << i;
+  }
+}
+
+// JPEG has no checksums: a flip may pass. It must end in an image of sane size or in an error.
+TEST(Decode, flipped_jpeg_bytes_never_crash) {
+  const auto good = to_jpeg(picture(40, 24));
+  int errors = 0;
+  for (size_t i = 3; i < good.size(); ++i)
+    for (const uint8_t mask : {0x01, 0x80, 0xff}) {
+      auto bad = good;
+      bad[i] ^= mask;
+      const int code = code_of([&] { EXPECT_GT(decode(bad, "x.jpg").bytes(), 0u); });
+      EXPECT_TRUE(code == 0 || code == 3012 || code == 3014) << code;
+      errors += code != 0;
+    }
+  EXPECT_GT(errors, 100);
+  EXPECT_EQ(code_of([&] { decode(good, "x.jpg"); }), 0) << "the decoder must recover after errors";
+}
+
+TEST(Decode, absurd_size_is_refused_before_allocation) {
+  auto jpeg = to_jpeg(picture(16, 16));
+  for (size_t i = 0; i + 9 < jpeg.size(); ++i)
+    if (jpeg[i] == 0xff && jpeg[i + 1] == 0xc0) std::fill_n(jpeg.begin() + i + 5, 4, 0xfe);  // height, width
+  EXPECT_EQ(code_of([&] { decode(jpeg, "x.jpg"); }), 3014);
+  EXPECT_EQ(code_of([] { data::check_size(int64_t{1} << 40, int64_t{1} << 40, "x"); }), 3014);
+  EXPECT_EQ(code_of([] { data::check_size(8192, 8192, "x"); }), 0);
+  EXPECT_EQ(code_of([] { data::check_size(8193, 8192, "x"); }), 3014);
+}
