@@ -4,9 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "engine/allocator.h"
+#include "engine/arch/arch.h"
 #include "engine/autograd.h"
 #include "engine/ops/softmax_cross_entropy.h"
 #include "engine/optimizer.h"
@@ -109,6 +108,140 @@ TEST_P(EveryGraph, infer_uses_running_statistics_and_no_memory) {
 
 INSTANTIATE_TEST_SUITE_P(Model, EveryGraph, testing::ValuesIn(graph_cases()),
                          [](const auto& info) { return info.param.name; });
+
+Model vgg(DType dtype) {
+  engine::ArchOptions options;
+  options.depth = 11, options.width = 0.25;
+  Model model(engine::build_arch("vgg", options), dtype);
+  initialize(model, {}, 1);
+  return model;
+}
+
+TEST(Training, second_step_asks_the_system_for_no_memory) {
+  for (DType dtype : {DType::f32, DType::bf16}) {
+    Model model = vgg(dtype);
+    const engine::Sgd sgd(model, {});
+    const Tensor x = random_images(model, 32), labels = some_labels(model, 32);
+    const auto step = [&] {
+      train_step(model, x, labels);
+      ASSERT_TRUE(sgd.step(model, 0.01f));
+    };
+    step();
+    const engine::AllocatorStats before = engine::allocator_stats();
+    step();
+    step();
+    EXPECT_EQ(engine::allocator_stats().system_allocations, before.system_allocations);
+    EXPECT_EQ(engine::allocator_stats().in_use, before.in_use);
+  }
+}
+
+// Saved activations are the inputs of each convolution and batch norm: twice each layer's output. A peak of
+// 1.25 of that leaves room for one gradient of the first layer (a quarter of everything), not for holding any
+// activation longer.
+TEST(Training, peak_memory_is_what_backward_needs) {
+  Model model = vgg(DType::f32);
+  const Tensor x = random_images(model, 64), labels = some_labels(model, 64);
+  double saved = 0;
+  for (const engine::Node& n : model.graph().nodes)
+    if (n.op == engine::Op::conv || n.op == engine::Op::bn || n.op == engine::Op::max_pool)
+      saved += 64. * double(n.h * n.w * n.c) * 4;
+  engine::trim_allocator();
+  engine::reset_allocator_peak();
+  const size_t before = engine::allocator_stats().in_use;
+  train_step(model, x, labels);
+  EXPECT_LT(double(engine::allocator_stats().peak - before), 1.25 * saved);
+  EXPECT_EQ(engine::allocator_stats().in_use, before) << "a tape was kept";
+}
+
+TEST(Training, overfits_one_batch) {
+  for (DType dtype : {DType::f32, DType::bf16}) {
+    Model model = random_model(graph_cases()[0].graph(), dtype);
+    const engine::Sgd sgd(model, {});
+    const Tensor x = random_images(model, 16), labels = some_labels(model, 16);
+    double loss = 0;
+    for (int i = 0; i < 60; ++i) {
+      loss = train_step(model, x, labels).loss;
+      ASSERT_TRUE(sgd.step(model, 0.05f));
+    }
+    EXPECT_LT(loss, 0.01) << kernels::name_of(dtype);
+  }
+}
+
+TEST(Training, many_steps_give_the_same_bits_for_any_threads) {
+  for (DType dtype : {DType::f32, DType::bf16})
+    expect_same_bits_for_any_threads([&] {
+      Model model = vgg(dtype);
+      model.deterministic = true;
+      const engine::Sgd sgd(model, {.l1 = 1e-4f});
+      const Tensor x = random_images(model, 9), labels = some_labels(model, 9);
+      for (int i = 0; i < 3; ++i) {
+        train_step(model, x, labels);
+        sgd.step(model, 0.05f);
+      }
+      return to_doubles(model.values());
+    });
+}
+
+TEST(Training, each_pass_overwrites_the_gradients_of_the_last) {
+  Model model = random_model(graph_cases()[0].graph(), DType::f32);
+  const Tensor x = random_images(model, batch), labels = some_labels(model, batch);
+  const StepOutcome first = train_step(model, x, labels), second = train_step(model, x, labels);
+  EXPECT_EQ(first.gradients, second.gradients);
+}
+
+TEST(Training, a_moved_model_goes_on) {
+  Model model = random_model(graph_cases()[2].graph(), DType::f32);
+  const Tensor x = random_images(model, batch), labels = some_labels(model, batch);
+  const StepOutcome before = train_step(model, x, labels);
+  Model moved = std::move(model);
+  EXPECT_EQ(train_step(moved, x, labels).gradients, before.gradients);
+  model = random_model(graph_cases()[0].graph(), DType::f32);
+  train_step(model, random_images(model, 2), some_labels(model, 2));
+}
+
+// Packed weights are kept between evaluations: they must follow new values and another batch size.
+TEST(Inference, sees_new_values_and_other_batch_sizes) {
+  Model model = random_model(graph_cases()[0].graph(), DType::f32);
+  const Tensor x = random_images(model, 40);
+  const Doubles all = to_doubles(model.forward(x, Mode::infer));
+  const auto& s = x.shape();
+  for (int64_t n : {1, 7, 33}) {
+    const Tensor part = Tensor::view(x.raw(), {n, s[1], s[2], s[3]}, DType::f32, engine::Device::cpu);
+    expect_close(to_doubles(model.forward(part, Mode::infer)), {all.begin(), all.begin() + n * 4}, 1e-5, 1e-5,
+                 "logits");
+  }
+  for (int64_t i = 0; i < model.values().size(); ++i) model.values().data<float>()[i] *= -1;
+  model.values_changed();
+  Model fresh = random_model(graph_cases()[0].graph(), DType::f32);
+  load_state_dict(fresh, state_dict(model));
+  EXPECT_NE(to_doubles(model.forward(x, Mode::infer)), all);
+  EXPECT_EQ(to_doubles(model.forward(x, Mode::infer)), to_doubles(fresh.forward(x, Mode::infer)));
+}
+
+TEST(Inference, uses_the_running_statistics_as_they_are_now) {
+  Model model = random_model(graph_cases()[5].graph(), DType::f32);  // conv, bn
+  const Tensor x = random_images(model, 3);
+  const Doubles before = to_doubles(model.forward(x, Mode::infer));
+  const int bn = model.graph().bn_nodes()[0];
+  model.running(bn) = {std::vector<float>(4, 2.f), std::vector<float>(4, 4.f)};
+  const Parameter& gamma = *model.find(bn, Parameter::Kind::bn_gamma);
+  const Parameter& beta = *model.find(bn, Parameter::Kind::bn_beta);
+  const Doubles got = to_doubles(model.forward(x, Mode::infer));
+  const double was = std::sqrt(1 + 1e-5), is = std::sqrt(4 + 1e-5);
+  Doubles want(got.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double g = model.value(gamma)[i % 4], b = model.value(beta)[i % 4];
+    want[i] = g * ((before[i] - b) / g * was - 2) / is + b;
+  }
+  expect_close(got, want, 1e-5, 1e-5, "logits");
+}
+
+TEST(Model, refuses_images_it_was_not_made_for) {
+  Model model = random_model(graph_cases()[0].graph(), DType::f32);
+  for (const engine::Shape& shape : {engine::Shape{0, 8, 6, 3}, {2, 6, 8, 3}, {2, 8, 6, 4}, {144}})
+    EXPECT_THROW(model.forward(Tensor::zeros(shape), Mode::infer), std::logic_error);
+  EXPECT_THROW(model.forward(Tensor::zeros({2, 8, 6, 3}, DType::bf16), Mode::infer), std::logic_error);
+}
 
 }  // namespace
 }  // namespace eb::test

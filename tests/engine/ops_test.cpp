@@ -1,0 +1,88 @@
+// What ops refuse. Their numbers are checked through whole graphs in model_test.cpp.
+#include <gtest/gtest.h>
+
+#include "engine/ops/batch_norm.h"
+#include "engine/ops/conv2d.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/linear.h"
+#include "engine/ops/pool2d.h"
+#include "engine/ops/softmax_cross_entropy.h"
+
+namespace eb::engine {
+
+template <class F>
+static std::string refusal(F&& f) {
+  try {
+    f();
+  } catch (const std::logic_error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+static Tensor zeros(Shape shape, DType dtype = DType::f32) {
+  return Tensor::zeros(std::move(shape), dtype);
+}
+
+TEST(Ops, conv2d_names_what_it_got_and_wants) {
+  Conv2dWeights w{zeros({4, 3, 3, 2}), {}, {}, {}};
+  EXPECT_EQ(
+      refusal([&] {
+        conv2d(zeros({2, 8, 8, 3}), w, {});
+      }),
+      "[conv2d] got x f32 (2, 8, 8, 3), w f32 (4, 3, 3, 2), want w (K, R, S, C / groups) with 1 groups");
+  EXPECT_NE(refusal([&] { conv2d(zeros({2, 8, 8, 2}, DType::bf16), w, {}); }), "");
+  EXPECT_NE(refusal([&] { conv2d(zeros({2, 2, 8, 2}), w, {}); }), "") << "the kernel does not fit";
+  EXPECT_NE(refusal([&] { conv2d(zeros({0, 8, 8, 2}), w, {}); }), "") << "an empty batch";
+  Conv2dOptions grouped;
+  grouped.groups = 3;
+  EXPECT_NE(refusal([&] { conv2d(zeros({2, 8, 8, 6}), w, grouped); }), "") << "3 groups, 4 output channels";
+  w.b = zeros({3});
+  EXPECT_EQ(refusal([&] { conv2d(zeros({2, 8, 8, 2}), w, {}); }), "[conv2d] got b f32 (3), want f32 (4)");
+}
+
+TEST(Ops, linear_wants_matching_weights) {
+  EXPECT_NE(refusal([] { linear(zeros({2, 1, 1, 3}), zeros({4, 1, 1, 2}), {}); }), "");
+  EXPECT_NE(refusal([] { linear(zeros({2, 1, 1, 3}), zeros({4, 1, 1, 3}), zeros({3})); }), "");
+  EXPECT_EQ(refusal([] { linear(zeros({2, 1, 1, 3}), zeros({4, 1, 1, 3}), zeros({4})); }), "");
+}
+
+TEST(Ops, batch_norm_wants_its_channels) {
+  std::vector<float> mean(3), var(3, 1.f);
+  const auto run = [&](Tensor gamma, Tensor residual, const std::vector<int32_t>* select) {
+    BatchNormOptions options;
+    options.select = select;
+    return refusal([&] {
+      batch_norm(zeros({2, 1, 1, 3}), gamma, zeros({3}), mean.data(), var.data(), residual, options);
+    });
+  };
+  const std::vector<int32_t> good = {0, 2}, high = {0, 3}, back = {2, 0}, none;
+  EXPECT_EQ(run(zeros({3}), {}, nullptr), "");
+  EXPECT_EQ(run(zeros({3}), zeros({2, 1, 1, 2}), &good), "");
+  EXPECT_NE(run(zeros({3}), zeros({2, 1, 1, 3}), &good), "");
+  EXPECT_NE(run(zeros({2}), {}, nullptr), "");
+  EXPECT_NE(run(zeros({3}, DType::bf16), {}, nullptr), "");
+  for (const auto* select : {&high, &back, &none}) EXPECT_NE(run(zeros({3}), {}, select), "");
+}
+
+TEST(Ops, others_refuse_what_does_not_fit) {
+  EXPECT_NE(refusal([] { add(zeros({2}), zeros({3})); }), "");
+  EXPECT_NE(refusal([] { add(zeros({2}), zeros({2}, DType::bf16)); }), "");
+  EXPECT_NE(refusal([] { select(zeros({1, 1, 1, 2}), {2}); }), "");
+  EXPECT_NE(refusal([] { max_pool2d(zeros({1, 2, 2, 1}), {{3, 3}, {1, 1}}); }), "");
+  EXPECT_NE(refusal([] { global_avg_pool2d(zeros({2, 3})); }), "");
+}
+
+TEST(Ops, softmax_cross_entropy_refuses_labels_outside_the_classes) {
+  Tensor labels = zeros({2}, DType::i32);
+  EXPECT_EQ(refusal([&] { softmax_cross_entropy(zeros({2, 3}), labels, 0); }), "");
+  for (int32_t label : {3, -1}) {
+    labels.data<int32_t>()[1] = label;
+    EXPECT_EQ(refusal([&] {
+                softmax_cross_entropy(zeros({2, 3}), labels, 0);
+              }),
+              "[softmax_cross_entropy] got label " + std::to_string(label) + ", want 0..2");
+  }
+}
+
+}  // namespace eb::engine
