@@ -1,5 +1,7 @@
 #include "data/dataset.h"
 
+#include <fmt/core.h>
+
 #include "engine/error.h"
 
 namespace eb::data {
@@ -24,6 +26,10 @@ std::shared_ptr<const Dataset> open_dataset(const DataConfig& c, Split split) {
   if (c.kind == "cifar10_bin") return open_cifar_bin(c.root, 10, split);
   if (c.kind == "cifar100_bin") return open_cifar_bin(c.root, 100, split);
   return open_image_folder(c.root, split);
+}
+
+std::string fingerprint_of(const Dataset& train, const Dataset& test) {
+  return fmt::format("{:016x}{:016x}", train.fingerprint(), test.fingerprint());
 }
 
 }  // namespace eb::data

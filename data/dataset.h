@@ -28,6 +28,8 @@ enum class Split : uint8_t { train, test };
 // Error 3001 says what to run when the data are not there; 3002, 302x when they are not what they should be.
 std::shared_ptr<const Dataset> open_dataset(const DataConfig& config, Split split);
 
+std::string fingerprint_of(const Dataset& train, const Dataset& test);  // 32 hexadecimal digits
+
 std::shared_ptr<const Dataset> open_cifar_bin(const std::filesystem::path& root, int classes, Split split);
 std::shared_ptr<const Dataset> open_image_folder(const std::filesystem::path& root, Split split);
 std::shared_ptr<const Dataset> make_synthetic(const DataConfig::Synthetic& options, Split split);

@@ -120,7 +120,7 @@ Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch
   if (c.holdout > 0)
     l.holdout = std::make_unique<Loader>(eval_store, split.holdout, transform_of(c, false), eval_options);
   l.test = test_loader(c, test, eval_options, graph, cache);
-  l.fingerprint = fmt::format("{:016x}{:016x}", data->fingerprint(), test->fingerprint());
+  l.fingerprint = fingerprint_of(*data, *test);
   return l;
 }
 

@@ -1,21 +1,12 @@
 #include "data/sample_store.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <thread>
 
 #include "data/resize.h"
 #include "engine/error.h"
 
 namespace eb::data {
-
-int available_cores() {
-  cpu_set_t mine;
-  return sched_getaffinity(0, sizeof mine, &mine) == 0 ? std::max(1, CPU_COUNT(&mine)) : 1;
-}
 
 SampleStore::SampleStore(std::shared_ptr<const Dataset> dataset, Preparation preparation)
     : dataset_(std::move(dataset)), preparation_(preparation) {}
@@ -56,22 +47,13 @@ size_t SampleStore::estimate(const Ids& ids) const {
 // False if the images grow past `limit`.
 bool SampleStore::fill(const Ids& ids, size_t limit, const Message& message) {
   cache_.resize(dataset_->size());
-  std::atomic<size_t> next{0}, bytes{0}, done{0};
-  const auto work = [&] {
-    for (size_t i; bytes <= limit && (i = next++) < ids.size(); ++done) {
-      cache_[ids[i]] = try_prepare(ids[i]);
-      bytes += cache_[ids[i]].image.bytes();
-    }
+  std::atomic<size_t> bytes{0};
+  const auto decode_one = [&](int64_t i) {
+    if (bytes > limit) return;
+    Entry& entry = cache_[ids[i]] = try_prepare(ids[i]);
+    bytes += entry.image.bytes();
   };
-  std::atomic<int> running{available_cores()};
-  std::vector<std::jthread> threads;
-  for (int t = running; t > 0; --t) threads.emplace_back([&] { work(), --running; });
-  for (auto said = std::chrono::steady_clock::now(); running > 0;
-       std::this_thread::sleep_for(std::chrono::milliseconds(2))) {
-    if (!message || std::chrono::steady_clock::now() - said < std::chrono::seconds(2)) continue;
-    message("decoding " + std::to_string(done) + " of " + std::to_string(ids.size()) + " images");
-    said = std::chrono::steady_clock::now();
-  }
+  each_sample(static_cast<int64_t>(ids.size()), decode_one, "decoding", message);
   return bytes <= limit;
 }
 

@@ -2,15 +2,13 @@
 // scaled and cropped. Kept in memory as uint8 when all of them fit, otherwise made anew for each request.
 #pragma once
 #include <exception>
-#include <functional>
 #include <memory>
 
 #include "data/dataset.h"
+#include "data/each_sample.h"
 #include "data/order.h"
 
 namespace eb::data {
-
-using Message = std::function<void(const std::string& text)>;  // progress, from the calling thread
 
 struct Preparation {
   int short_side = 0;   // decode no smaller than this (0: full size)
@@ -46,7 +44,5 @@ class SampleStore {
   Preparation preparation_;
   std::vector<Entry> cache_;  // by id
 };
-
-int available_cores();
 
 }  // namespace eb::data
