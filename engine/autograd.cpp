@@ -42,6 +42,18 @@ void accumulate(Pending& pending, const std::shared_ptr<TapeNode>& node, const T
 
 }  // namespace
 
+// A loop, because a tape that was never walked is as deep as the network and the stack is not.
+TapeNode::~TapeNode() {
+  std::vector<std::shared_ptr<TapeNode>> dying = std::move(inputs);
+  while (!dying.empty()) {
+    const std::shared_ptr<TapeNode> node = std::move(dying.back());
+    dying.pop_back();
+    if (!node || node.use_count() > 1) continue;
+    for (auto& input : node->inputs) dying.push_back(std::move(input));
+    node->inputs.clear();
+  }
+}
+
 NoGrad::NoGrad() : before_(recording) {
   recording = false;
 }

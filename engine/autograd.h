@@ -22,6 +22,7 @@ struct TapeNode {
   Backward backward;     // empty for a leaf
   Tensor grad;           // leaf: slice of the gradient arena
   bool written = false;  // leaf: grad holds this pass's first contribution
+  ~TapeNode();
 };
 
 // y with a tape entry, or y as it is if recording is off or no input needs a gradient.

@@ -57,10 +57,6 @@ Layout layout_of(const Graph& g) {
   return l;
 }
 
-bool is_weight(Parameter::Kind kind) {
-  return kind == Parameter::Kind::conv_weight || kind == Parameter::Kind::linear_weight;
-}
-
 void attach(NodeWeights& w, Parameter::Kind kind, const Tensor& leaf) {
   switch (kind) {
     case Parameter::Kind::conv_weight:
@@ -107,7 +103,7 @@ void Model::build_plan() {
   plan_->weights.assign(graph_.nodes.size(), {});
   plan_->leaves.clear();
   for (const Parameter& p : parameters_) {
-    const bool narrow = is_weight(p.kind) && compute_ == DType::bf16;
+    const bool narrow = p.is_weight() && compute_ == DType::bf16;
     void* data = narrow ? static_cast<void*>(working_.data<bf16>() + p.offset) : value(p);
     const Tensor leaf = parameter(Tensor::view(data, p.shape, narrow ? DType::bf16 : DType::f32, device_),
                                   Tensor::view(gradient(p), p.shape, DType::f32, device_));

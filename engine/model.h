@@ -20,6 +20,7 @@ struct Parameter {
   Shape shape;     // conv (K, R, S, C / groups); linear (out, H, W, C) of its input; else (C)
   int64_t offset;  // in the arena, in floats; every parameter starts on a 64-byte boundary, gaps are zero
   int64_t count;
+  bool is_weight() const { return kind == Kind::conv_weight || kind == Kind::linear_weight; }
 };
 
 struct RunningStats {

@@ -9,10 +9,8 @@ namespace eb::engine {
 using Segment = kernels::Sgd::Segment;
 
 static Segment segment_of(const Parameter& p, const Sgd::Config& c) {
-  using Kind = Parameter::Kind;
-  const bool weight = p.kind == Kind::conv_weight || p.kind == Kind::linear_weight;
-  return {p.offset, p.count, weight || c.decay_bn ? c.weight_decay : 0.f,
-          p.kind == Kind::bn_gamma ? c.l1 : 0.f};
+  return {p.offset, p.count, p.is_weight() || c.decay_bn ? c.weight_decay : 0.f,
+          p.kind == Parameter::Kind::bn_gamma ? c.l1 : 0.f};
 }
 
 Sgd::Sgd(const Model& model, const Config& config) : config_(config) {

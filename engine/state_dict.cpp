@@ -13,10 +13,6 @@ namespace {
 
 using Tensors = std::map<std::string, Tensor>;
 
-bool is_weight(const Parameter& p) {
-  return p.shape.size() == 4;
-}
-
 // conv (K, C, R, S); linear (out, C * H * W); vectors as they are.
 Shape file_shape(const Parameter& p) {
   if (p.kind == Parameter::Kind::conv_weight) return {p.shape[0], p.shape[3], p.shape[1], p.shape[2]};
@@ -27,7 +23,7 @@ Shape file_shape(const Parameter& p) {
 // Calls copy(arena index, file index) for every element.
 template <class Copy>
 void for_each_element(const Parameter& p, Copy copy) {
-  if (!is_weight(p)) {
+  if (!p.is_weight()) {
     for (int64_t i = 0; i < p.count; ++i) copy(i, i);
     return;
   }

@@ -121,6 +121,17 @@ TEST(Autograd, tape_is_freed_with_its_last_tensor) {
   EXPECT_TRUE(first.expired() && last.expired());
 }
 
+TEST(Autograd, a_deep_tape_is_walked_and_freed_without_deep_recursion) {
+  for (bool walk : {true, false}) {
+    const Tensor w = leaf(1);
+    Tensor y = w;
+    for (int i = 0; i < 200'000; ++i) y = scaled(y, 1);
+    if (walk) backward(y);
+    y = Tensor();
+    EXPECT_EQ(grad(w), walk ? 1 : 0);
+  }
+}
+
 TEST(Autograd, backward_frees_what_it_consumed) {
   const Tensor w = leaf(1);
   std::weak_ptr<TapeNode> inner;

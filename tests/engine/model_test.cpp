@@ -236,6 +236,15 @@ TEST(Inference, uses_the_running_statistics_as_they_are_now) {
   expect_close(got, want, 1e-5, 1e-5, "logits");
 }
 
+TEST(Model, needs_no_parameters) {
+  const GraphCase pool = {"pool", R"({"input": {"id": "x", "shape": [3, 2, 2]}, "output": "gap", "nodes": [
+    {"id": "gap", "op": "global_avg_pool", "in": ["x"]}]})"};
+  Model model(pool.graph(), DType::f32);
+  const StepOutcome got = train_step(model, random_images(model, 2), some_labels(model, 2));
+  EXPECT_EQ(got.logits.size(), 6u);
+  EXPECT_TRUE(engine::Sgd(model, {}).step(model, 0.1f));
+}
+
 TEST(Model, refuses_images_it_was_not_made_for) {
   Model model = random_model(graph_cases()[0].graph(), DType::f32);
   for (const engine::Shape& shape : {engine::Shape{0, 8, 6, 3}, {2, 6, 8, 3}, {2, 8, 6, 4}, {144}})
