@@ -53,7 +53,13 @@ class Block {
                       ((p.begin - b_.p.begin) * a_.out_w + q.begin) * images_ * in_.dy_step;
     const int64_t channels = a_.c_padded() - panel * tile_c;
     const Accumulate f = accumulate_table[std::min<int64_t>(tile_k, a_.k - k) - 1][channels > lanes];
-    f(walk(p, q), x, dy, sums_ + (k * a_.taps() + tap) * a_.c_padded() + panel * tile_c,
+    Walk steps = walk(p, q);
+    // The first tile to touch an operand fetches it for the next block; packed operands have been touched
+    // already.
+    if (a_.x_in_place && k == 0 && tap == 0) steps.x_ahead = steps.rows * steps.run * steps.x_step;
+    if (a_.dy_in_place && panel == panels_.begin && tap == 0)
+      steps.dy_ahead = steps.rows * steps.run * steps.dy_step;
+    f(steps, x, dy, sums_ + (k * a_.taps() + tap) * a_.c_padded() + panel * tile_c,
       a_.taps() * a_.c_padded());
   }
   Walk walk(Range p, Range q) const {
@@ -85,6 +91,7 @@ void run_block(const WeightPlan& a, int64_t g, const WeightBlock& b, Range panel
     in.x_panel = tile_c, in.x_step = a.p.c;
   } else {
     pack_x(a, g, b, panels, x, packed_x);
+    if (a.unfold) in.x += panels.begin * tile_c, in.x_panel = tile_c, in.x_step = a.unfolded_step();
   }
   if (a.dy_in_place) {
     in.dy = static_cast<const float*>(dy) + ((b.n.begin * a.out_h + b.p.begin) * a.out_w) * a.p.k + g * a.k;

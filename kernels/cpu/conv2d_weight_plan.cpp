@@ -5,13 +5,18 @@
 namespace eb::kernels::cpu {
 namespace {
 
-// Positions of a block: a tile's x is 16 KiB and its dy 6 KiB, both in L1 for all taps.
-constexpr int64_t block_positions = 256;
+// Positions of a block: what a tile reads for all its taps (x 32 KiB, dy 12 KiB) streams from L2. 128, 256
+// and 512 positions: 92, 97 and 106 GFLOP/s a core for 256x256 h8.
+constexpr int64_t block_positions = 512;
+// Without taps every operand is read once per tile; a block should stay in L1.
+constexpr int64_t pointwise_positions = 128;
+// Shortest run of positions if images can lengthen it: 32 -> 64 gains 5 % (64x64 h32) to 7 % (128x128 h16).
+constexpr int64_t least_run = 64;
 // Batch parts: enough for 16 threads, unless their sums (this many bytes in all) cost more than they gain.
 constexpr int64_t most_parts = 16, bytes_of_parts = 4 << 20;
-// Up to this many channels a block lies in L2 as it is and packing costs more than it gains.
-constexpr int64_t in_place_channels = 64;
-constexpr int64_t most_unfolded_taps = 64;
+// Up to this many channels packing costs more than it gains: 16x16 h32 64 -> 83 GFLOP/s a core; 64x64 h32 80
+// -> 77.
+constexpr int64_t in_place_channels = 32;
 
 void flatten_pointwise(WeightPlan& a) {
   if (a.r * a.s * a.stride_h * a.stride_w != 1 || a.pad_h + a.pad_w != 0) return;
@@ -20,7 +25,8 @@ void flatten_pointwise(WeightPlan& a) {
 }
 
 void unfold_taps(WeightPlan& a) {
-  a.unfold = a.c < lanes && a.taps() > 1 && a.taps() <= most_unfolded_taps;
+  const bool strided_pixel = a.taps() == 1 && a.stride_h * a.stride_w > 1;
+  a.unfold = strided_pixel || (a.c < lanes && a.taps() > 1);
   if (!a.unfold) return;
   a.c *= a.taps();
   a.h = a.out_h, a.w = a.out_w;
@@ -30,11 +36,15 @@ void unfold_taps(WeightPlan& a) {
 
 void choose_block(WeightPlan& a) {
   const int64_t map = a.out_h * a.out_w;
-  a.images = a.stride_w > 1 ? 1 : std::clamp<int64_t>(block_positions / map, 1, a.n);
-  a.rows = a.images > 1 ? a.out_h : std::clamp<int64_t>(block_positions / a.out_w, 1, a.out_h);
-  const bool adjacent = a.p.dtype == DType::f32 && (a.images == 1 || a.h * a.w == 1);
-  a.dy_in_place = adjacent && a.k <= in_place_channels;
-  a.x_in_place = adjacent && !a.unfold && a.c % lanes == 0 && a.c <= in_place_channels;
+  const bool pointwise = map == 1 && a.taps() == 1;
+  const int64_t block = pointwise ? pointwise_positions : block_positions;
+  const bool narrow = a.unfold || (a.c <= in_place_channels && a.k <= in_place_channels && a.c % lanes == 0);
+  const int64_t wanted = std::max(block / map, least_run / a.out_w);
+  a.images = a.stride_w > 1 || (narrow && map >= least_run) ? 1 : std::clamp<int64_t>(wanted, 1, a.n);
+  a.rows = std::clamp<int64_t>(block / (a.out_w * a.images), 1, a.out_h);
+  const bool adjacent = a.p.dtype == DType::f32 && (a.images == 1 || pointwise);
+  a.dy_in_place = adjacent && (narrow || pointwise);
+  a.x_in_place = adjacent && !a.unfold && (narrow || pointwise) && a.c % lanes == 0;
 }
 
 struct Source {
@@ -58,28 +68,35 @@ void pack_panel(Source from, const T* x, Range n, Range rows, float* to) {
       }
 }
 
-// All taps of output position (i, p, q), channels innermost; zero where they fall on the padding.
+// All taps of output position (i, p, q), channels innermost; zero where they fall on the padding. The taps of
+// a kernel row are adjacent in x unless the groups lie between them.
 template <class T>
 void unfold(const Conv2d::Params& a, const T* x, int64_t i, int64_t p, int64_t q, float* taps) {
-  const int64_t channels = a.c / a.groups;
-  for (int64_t r = 0; r < a.r; ++r)
-    for (int64_t s = 0; s < a.s; ++s) {
-      const int64_t h = p * a.stride_h + r - a.pad_h, w = q * a.stride_w + s - a.pad_w;
-      const bool inside = h >= 0 && h < a.h && w >= 0 && w < a.w;
-      const T* pixel = x + ((i * a.h + h) * a.w + w) * a.c;
-      for (int64_t c = 0; c < channels; ++c) *taps++ = inside ? static_cast<float>(pixel[c]) : 0.f;
+  const int64_t channels = a.c / a.groups, w = q * a.stride_w - a.pad_w;
+  const bool adjacent = a.groups == 1 && w >= 0 && w + a.s <= a.w;
+  for (int64_t r = 0; r < a.r; ++r, taps += a.s * channels) {
+    const int64_t h = p * a.stride_h + r - a.pad_h;
+    const T* row = x + (i * a.h + h) * a.w * a.c;
+    if (h < 0 || h >= a.h) {
+      std::fill_n(taps, a.s * channels, 0.f);
+    } else if (adjacent) {
+      for (int64_t j = 0; j < a.s * channels; ++j) taps[j] = row[w * a.c + j];
+    } else {
+      for (int64_t s = 0; s < a.s; ++s)
+        for (int64_t c = 0; c < channels; ++c)
+          taps[s * channels + c] =
+              w + s >= 0 && w + s < a.w ? static_cast<float>(row[(w + s) * a.c + c]) : 0.f;
     }
+  }
 }
 
 template <class T>
-void pack_unfolded(const WeightPlan& a, const WeightBlock& b, Range panels, const T* x, float* to) {
-  float taps[most_unfolded_taps * lanes + tile_c] = {};  // zeros behind the last channel
+void pack_unfolded(const WeightPlan& a, const WeightBlock& b, const T* x, float* to) {
   for (int64_t p = b.p.begin; p < b.p.end; ++p)
     for (int64_t q = 0; q < a.out_w; ++q)
-      for (int64_t i = b.n.begin; i < b.n.end; ++i, to += tile_c) {
-        unfold(a.p, x, i, p, q, taps);
-        for (int64_t j = 0; j < panels.size(); ++j)
-          std::copy_n(taps + (panels.begin + j) * tile_c, tile_c, to + j * a.x_panel());
+      for (int64_t i = b.n.begin; i < b.n.end; ++i, to += a.unfolded_step()) {
+        unfold(a.p, x, i, p, q, to);
+        std::fill(to + a.c, to + a.unfolded_step(), 0.f);
       }
 }
 
@@ -104,7 +121,7 @@ void pack_x(const WeightPlan& a, int64_t g, const WeightBlock& b, Range panels, 
   const int64_t first = g * (a.p.c / a.p.groups);
   by_dtype(a.p.dtype, [&]<class T>() {
     const T* from = static_cast<const T*>(x) + first;
-    if (a.unfold) return pack_unfolded(a, b, panels, from, packed);
+    if (a.unfold) return pack_unfolded(a, b, from, packed);
     for (int64_t panel = panels.begin; panel < panels.end; ++panel, packed += a.x_panel()) {
       const int64_t done = panel * tile_c;
       pack_panel<tile_c>({a.h, a.w, a.p.c, a.c - done}, from + done, b.n, b.h, packed);

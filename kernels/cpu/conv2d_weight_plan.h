@@ -27,6 +27,7 @@ struct WeightPlan {
   int64_t c_panels() const { return ceil_div(c, tile_c); }
   int64_t k_panels() const { return ceil_div(k, tile_k); }
   int64_t block_rows_of_x() const { return std::min(h, (rows - 1) * stride_h + r); }
+  int64_t unfolded_step() const { return c_panels() * tile_c; }  // from position to position, all panels
   // Floats of one packed panel and of a whole block. x (panel, row, column, image, tile_c), dy alike with
   // tile_k.
   int64_t x_panel() const { return block_rows_of_x() * w * images * tile_c; }
@@ -44,6 +45,7 @@ struct WeightBlock {
 };
 
 // Channel panels [panels) of group g, as floats. x and dy are the tensors themselves.
+// Unfolded x is (position, unfolded_step) with all panels.
 void pack_x(const WeightPlan&, int64_t g, const WeightBlock&, Range panels, const void* x, float* packed);
 void pack_dy(const WeightPlan&, int64_t g, const WeightBlock&, const void* dy, float* packed);
 

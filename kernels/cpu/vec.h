@@ -36,4 +36,8 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 }
 #endif
 
+inline void prefetch(const float* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+}
+
 }  // namespace eb::kernels::cpu
