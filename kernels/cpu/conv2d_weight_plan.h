@@ -3,13 +3,9 @@
 #include "kernels/conv2d.h"
 #include "kernels/cpu/conv2d_weight_tile.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/range.h"
 
 namespace eb::kernels::cpu {
-
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
 
 // Rewritten problem: 1x1 convolutions become n maps of one position; with few channels (`unfold`) the taps
 // become channels, as in im2col, and one tap is left.

@@ -30,6 +30,8 @@ std::vector<ConvCase> conv_cases() {
       {"pointwise_padded", {.n = 2, .h = 4, .w = 4, .c = 8, .k = 8, .r = 1, .s = 1, .pad_h = 1, .pad_w = 1}},
       {"7x7_stride_2", {.n = 2, .h = 21, .w = 21, .c = 3, .k = 16, .r = 7, .s = 7, .stride_h = 2, .stride_w = 2, .pad_h = 3, .pad_w = 3}},
       {"map_2x2", {.n = 20, .h = 2, .w = 2, .c = 40, .k = 72, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+      {"map_3x4_odd", {.n = 8, .h = 3, .w = 4, .c = 37, .k = 43, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+      {"map_4x4_pad_0_and_2", {.n = 7, .h = 4, .w = 4, .c = 33, .k = 35, .r = 3, .s = 3, .pad_h = 0, .pad_w = 2}},
       {"map_1x1_padded", {.n = 9, .h = 1, .w = 1, .c = 16, .k = 16, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
       {"kernel_over_map", {.n = 2, .h = 2, .w = 3, .c = 8, .k = 8, .r = 5, .s = 5, .pad_h = 2, .pad_w = 2}},
       {"no_padding", {.n = 2, .h = 9, .w = 9, .c = 12, .k = 10, .r = 5, .s = 5}},

@@ -1,11 +1,10 @@
 // The batch is cut into chunks by its size alone; a chunk is one single-threaded oneDNN call on some thread,
 // so the result cannot depend on the number of threads. bf16 without native support goes through f32 copies
 // of a chunk, which stay in cache, and is rounded once.
-#include "kernels/cpu/conv2d_data.h"
+#include "kernels/cpu/conv2d_onednn.h"
 
 #include <omp.h>
 
-#include "kernels/cpu/bias.h"
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
@@ -18,20 +17,9 @@ using dnnl::memory;
 using dnnl::prop_kind;
 using Direction = Conv2d::Direction;
 
-// As fast as oneDNN's own threading for VGG16 at batch 128 (c128 h16: 190 against 191 GFLOP/s) with 8, 16
-// or 32.
+// With 8, 16 or 32 chunks as fast as oneDNN's own threading: 128x128 h16 backward-data 190 against 191
+// GFLOP/s, 256x64 1x1 h8 forward 198 against 200.
 constexpr int64_t most_chunks = 16;
-// A stride-1 forward convolution is the backward-data of one with flipped, transposed weights. On AVX2
-// oneDNN's backward-data is the faster code from this many input channels on: 64x64 h32 162 -> 185 GFLOP/s,
-// 128x128 h16 149 -> 174, 256x256 h8 148 -> 197, 512x512 h4 147 -> 192, 512x512 h2 122 -> 173; but 3x64 h32
-// 154 -> 127.
-constexpr int64_t least_channels_to_flip = 8;
-
-bool by_backward_data(const Conv2d::Params& p, Direction d) {
-  if (d == Direction::backward_data) return true;
-  const bool possible = p.stride_h == 1 && p.stride_w == 1 && p.pad_h < p.r && p.pad_w < p.s;
-  return possible && !wide_vectors() && p.groups == 1 && p.r * p.s > 1 && p.c >= least_channels_to_flip;
-}
 
 memory::desc nhwc(int64_t n, int64_t h, int64_t w, int64_t c, memory::data_type type) {
   return {{n, c, h, w}, type, memory::format_tag::nhwc};
@@ -41,22 +29,19 @@ memory::desc nhwc(int64_t n, int64_t h, int64_t w, int64_t c, memory::data_type 
 struct Problem {
   memory::desc src, weights, dst;
   memory::dims strides, pads;
-  bool flipped;
 };
 
-memory::dims weight_dims(const Conv2d::Params& p, bool transposed) {
-  const int64_t g = p.groups;
-  if (transposed) return {p.c, p.k, p.r, p.s};
-  if (g == 1) return {p.k, p.c, p.r, p.s};
-  return {g, p.k / g, p.c / g, p.r, p.s};
+memory::dims weight_dims(const Conv2d::Params& p) {
+  if (p.groups == 1) return {p.k, p.c, p.r, p.s};
+  return {p.groups, p.k / p.groups, p.c / p.groups, p.r, p.s};
 }
 
-Problem problem(const Conv2d::Params& p, Direction d, int64_t images, memory::data_type type) {
-  const memory::desc x = nhwc(images, p.h, p.w, p.c, type), y = nhwc(images, p.out_h(), p.out_w(), p.k, type);
-  const bool flipped = d == Direction::forward && by_backward_data(p, d);
-  const memory::desc w(weight_dims(p, flipped), type, memory::format_tag::any);
-  if (flipped) return {y, w, x, {1, 1}, {p.r - 1 - p.pad_h, p.s - 1 - p.pad_w}, true};
-  return {x, w, y, {p.stride_h, p.stride_w}, {p.pad_h, p.pad_w}, false};
+Problem problem(const Conv2d::Params& p, int64_t images, memory::data_type type) {
+  return {nhwc(images, p.h, p.w, p.c, type),
+          {weight_dims(p), type, memory::format_tag::any},
+          nhwc(images, p.out_h(), p.out_w(), p.k, type),
+          {p.stride_h, p.stride_w},
+          {p.pad_h, p.pad_w}};
 }
 
 // A primitive for a number of images, with what is needed to call it.
@@ -92,36 +77,20 @@ Call backward_call(const Problem& a) {
 }
 
 Call make_call(const Conv2d::Params& p, Direction d, int64_t images, memory::data_type type) {
-  const Problem a = problem(p, d, images, type);
-  return by_backward_data(p, d) ? backward_call(a) : forward_call(a, p);
+  const Problem a = problem(p, images, type);
+  return d == Direction::forward ? forward_call(a, p) : backward_call(a);
 }
 
-// Reorders one kernel tap of OHWI weights into the packed layout.
-struct TapReorder {
-  memory::desc from, to;
-  dnnl::reorder primitive;
-  int64_t row_stride, column_stride;  // from tap to tap of `to`, in elements
-};
-
-TapReorder tap_reorder(const Conv2d::Params& p, const memory::desc& packed, bool flipped) {
-  const int64_t c = p.c / p.groups, taps = p.r * p.s;
-  memory::dims dims = weight_dims(p, flipped), strides = {taps * c, 1, taps * c, taps * c};
-  if (flipped) std::swap(strides[0], strides[1]);
-  if (p.groups > 1) strides.insert(strides.begin(), p.k / p.groups * taps * c);
-  const size_t spatial = dims.size() - 2;
-  dims[spatial] = dims[spatial + 1] = 1;
-  const memory::desc from(dims, packed.data_type(), strides);
-  const memory::desc to = packed.submemory_desc(dims, memory::dims(dims.size(), 0));
-  const dnnl::reorder::primitive_desc pd(engine(), from, engine(), to, user_scratchpad());
-  const auto& blocking = packed.data.format_desc.blocking;
-  return {from, to, dnnl::reorder(pd), blocking.strides[spatial], blocking.strides[spatial + 1]};
+memory::desc ohwi(const Conv2d::Params& p, memory::data_type type) {
+  return {weight_dims(p), type, p.groups == 1 ? memory::format_tag::ohwi : memory::format_tag::gohwi};
 }
 
 struct Plan {
-  bool convert, flipped;   // bf16 through f32; forward by backward-data
+  bool convert;            // bf16 through f32
   int64_t images, chunks;  // of a chunk; of the batch
   Call call, last;         // for a chunk and for the last one, which may be smaller
-  TapReorder reorder;
+  memory::desc ohwi;
+  dnnl::reorder reorder;  // ohwi to call.weights
   size_t scratchpad, in_bytes, out_bytes;
   memory::desc bias;
   std::vector<float> no_bias;
@@ -132,14 +101,15 @@ struct Plan {
 Plan make_plan(const Conv2d::Params& p, Direction d) {
   const SingleThread scope;
   Plan a{.convert = p.dtype == DType::bf16 && !native_bf16()};
-  a.flipped = d == Direction::forward && by_backward_data(p, d);
   const memory::data_type type = onednn_type(a.convert ? DType::f32 : p.dtype);
   a.images = ceil_div(p.n, most_chunks);
   a.chunks = ceil_div(p.n, a.images);
   a.call = make_call(p, d, a.images, type);
   const int64_t rest = p.n - (a.chunks - 1) * a.images;
   a.last = rest == a.images ? a.call : make_call(p, d, rest, type);
-  a.reorder = tap_reorder(p, a.call.weights, a.flipped);
+  a.ohwi = ohwi(p, type);
+  const dnnl::reorder::primitive_desc reorder(engine(), a.ohwi, engine(), a.call.weights, user_scratchpad());
+  a.reorder = dnnl::reorder(reorder);
   a.scratchpad = align_up(std::max(a.call.scratchpad.get_size(), a.last.scratchpad.get_size()));
   a.in_bytes = a.convert ? align_up(a.call.in.get_size()) : 0;
   a.out_bytes = a.convert ? align_up(a.call.out.get_size()) : 0;
@@ -178,49 +148,39 @@ void run_chunk(const Plan& a, const Call& call, const void* in, const void* pack
   float *in32 = reinterpret_cast<float*>(mine + a.scratchpad), *out32 = in32 + a.in_bytes / sizeof(float);
   const int64_t in_size = call.in.get_size() / sizeof(float), out_size = call.out.get_size() / sizeof(float);
   if (a.convert) to_f32(in_size, static_cast<const bf16*>(in), in32);
-  const bool add = b && a.flipped;  // oneDNN's backward-data has no bias
   void* result = a.convert ? out32 : out;
   call.primitive.execute(stream(), {{call.in_arg, at(call.in, a.convert ? in32 : in)},
                                     {DNNL_ARG_WEIGHTS, at(call.weights, packed)},
                                     {DNNL_ARG_BIAS, at(a.bias, b ? b : a.no_bias.data())},
                                     {call.out_arg, at(call.out, result)},
                                     {DNNL_ARG_SCRATCHPAD, at(call.scratchpad, mine)}});
-  const int64_t k = static_cast<int64_t>(a.no_bias.size());
-  if (add) add_bias(out_size / k, k, b, static_cast<float*>(result));
   if (a.convert) to_bf16(out_size, out32, static_cast<bf16*>(out));
 }
 
 }  // namespace
 
-size_t data_workspace(const Conv2d::Params& p, Direction d) {
+size_t onednn_workspace(const Conv2d::Params& p, Direction d) {
   return omp_get_max_threads() * plan(p, d)->bytes_per_thread();
 }
 
-size_t data_packed_bytes(const Conv2d::Params& p, Direction d) {
+size_t onednn_packed_bytes(const Conv2d::Params& p, Direction d) {
   return plan(p, d)->call.weights.get_size();
 }
 
-void data_pack(const Conv2d::Params& p, Direction d, const void* w, void* packed) {
+void onednn_pack(const Conv2d::Params& p, Direction d, const void* w, void* packed) {
   const auto a = plan(p, d);
-  const int64_t c = p.c / p.groups, taps = p.r * p.s, size = p.k * taps * c;
-  const char* from = static_cast<const char*>(w);
+  const int64_t size = p.k * p.r * p.s * (p.c / p.groups);
+  const SingleThread scope;
   if (a->convert) {
     float* w32 = static_cast<float*>(thread_scratch(size * sizeof(float)));
     to_f32(size, static_cast<const bf16*>(w), w32);
-    from = reinterpret_cast<const char*>(w32);
+    w = w32;
   }
-  const int64_t element = a->convert ? sizeof(float) : size_of(p.dtype);
-  parallel_for(taps, [&](int64_t tap) {
-    const int64_t target = a->flipped ? taps - 1 - tap : tap;
-    const int64_t to = target / p.s * a->reorder.row_stride + target % p.s * a->reorder.column_stride;
-    a->reorder.primitive.execute(
-        stream(), {{DNNL_ARG_FROM, at(a->reorder.from, from + tap * c * element)},
-                   {DNNL_ARG_TO, at(a->reorder.to, static_cast<char*>(packed) + to * element)}});
-  });
+  a->reorder.execute(stream(), {{DNNL_ARG_FROM, at(a->ohwi, w)}, {DNNL_ARG_TO, at(a->call.weights, packed)}});
 }
 
-void data_run(const Conv2d::Params& p, Direction d, const void* in, const void* packed, const float* b,
-              void* out, void* workspace) {
+void onednn_run(const Conv2d::Params& p, Direction d, const void* in, const void* packed, const float* b,
+                void* out, void* workspace) {
   const auto a = plan(p, d);
   const int64_t x = p.h * p.w * p.c, y = p.out_h() * p.out_w() * p.k, element = size_of(p.dtype);
   const int64_t in_step = (d == Direction::forward ? x : y) * a->images * element;
