@@ -50,11 +50,11 @@ static int64_t deadline_step(const EarlyBirdConfig& c, int64_t steps_per_epoch, 
   return c.on_not_found == EarlyBirdConfig::OnNotFound::draw_at_deadline ? (total + 1) / 2 : total;
 }
 
-EarlyBird::EarlyBird(const EarlyBirdConfig& config, const engine::Model& model, std::filesystem::path masks,
+EarlyBird::EarlyBird(const EarlyBirdConfig& config, int64_t bits, std::filesystem::path masks,
                      int64_t steps_per_epoch, int64_t total_steps)
     : config_(config),
       masks_(std::move(masks)),
-      bits_(static_cast<int64_t>(bn_scores(model, config.rule, config.merge).values.size())),
+      bits_(bits),
       deadline_step_(deadline_step(config, steps_per_epoch, total_steps)) {
   for (double ratio : config_.watch)
     watched_.push_back({ratio, EarlyBirdDetector(config_.detector, bits_), nullptr, {}});
@@ -146,7 +146,7 @@ json EarlyBird::save() const {
                        {"records", w.history ? w.history->records() : 0},
                        {"distances", w.distances},
                        {"found", w.found}});
-  return {{"epoch", epoch_}, {"step", step_}, {"watched", watched}};
+  return {{"epoch", epoch_}, {"step", step_}, {"bits", bits_}, {"watched", watched}};
 }
 
 void EarlyBird::load(const json& state) {

@@ -55,9 +55,9 @@ class EarlyBird {
     std::vector<double> emerged;                    // ratios whose ticket emerged at this check
   };
 
-  // masks: where pXX.bits go. Steps decide the deadline.
-  EarlyBird(const EarlyBirdConfig& config, const engine::Model& model, std::filesystem::path masks,
-            int64_t steps_per_epoch, int64_t total_steps);
+  // bits: channels that have a score (see bn_scores). masks: where pXX.bits go. Steps decide the deadline.
+  EarlyBird(const EarlyBirdConfig& config, int64_t bits, std::filesystem::path masks, int64_t steps_per_epoch,
+            int64_t total_steps);
 
   // Error 7002 if a scale is NaN.
   Check check(const engine::Model& model, int64_t epoch, int64_t step);
@@ -68,6 +68,7 @@ class EarlyBird {
 
   nlohmann::json save() const;
   void load(const nlohmann::json& state);
+  int64_t bits() const { return bits_; }
 
  private:
   struct Watched {

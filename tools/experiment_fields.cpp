@@ -65,7 +65,8 @@ static void image_rule(Config& c) {
 
 const Table& experiment_fields() {
   static const Table table = [] {
-    Table t = engine::concatenate({&engine::engine_fields(), &data::data_fields(), &pruning::early_bird_fields()});
+    Table t =
+        engine::concatenate({&engine::engine_fields(), &data::data_fields(), &pruning::early_bird_fields()});
     t.rules.insert(t.rules.end(), {deadline_rule, classes_rule, image_rule});
     return t;
   }();

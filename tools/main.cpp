@@ -1,1 +1,88 @@
-int main() { return 0; }
+// The binary: parses the command line, runs one subcommand, turns an Error into its text and exit code. The
+// only place that catches.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <new>
+
+#include "engine/error.h"
+#include "engine/file.h"
+#include "tools/commands.h"
+
+using namespace eb;
+
+static std::vector<std::string> names(const CLI::App& app) {
+  std::vector<std::string> list;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    list.push_back(sub->get_name());
+  return list;
+}
+
+static std::string hint(const std::string& near) {
+  return fmt::format("\n  hint: did you mean \"{}\"?", near);
+}
+
+// CLI11 has no "did you mean"; this finds the word it stumbled over.
+static std::string suggestion(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word[0] == '-') {
+      if (word.rfind("--", 0) != 0) continue;
+      std::vector<std::string> flags;
+      for (const CLI::Option* o : at->get_options())
+        for (const auto& name : o->get_lnames()) flags.push_back(fmt::format("--{}", name));
+      const std::string flag = word.substr(0, word.find('='));
+      const std::string near = did_you_mean(flag, flags);
+      if (!near.empty() && near != flag) return hint(near);
+      continue;
+    }
+    const auto list = names(*at);
+    if (list.empty()) continue;
+    if (std::find(list.begin(), list.end(), word) != list.end()) {
+      at = at->get_subcommand(word);
+      continue;
+    }
+    const std::string near = did_you_mean(word, list);
+    return near.empty() ? "" : hint(near);
+  }
+  return "";
+}
+
+static int report(const std::string& text, int code) {
+  std::fprintf(stderr, "%s\n", text.c_str());
+  return code;
+}
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Early-Bird ticket training: search, draw, compact, train the small network to the end.\n\n"
+      "  eb_engine train models/quickstart.json\n"
+      "  eb_engine train models/vgg16.json --set early_bird.draw=0.7 --out runs/vgg16-p70\n"
+      "  eb_engine eval runs/vgg16-p70 --json\n"};
+  app.name("eb_engine");
+  app.require_subcommand(1);
+  std::function<int()> run;
+  for (const auto& add : tools::commands()) add(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help
+  } catch (const CLI::ParseError& e) {
+    return report(
+        "error[EB2020]: " + std::string(e.what()) + suggestion(app, argc, argv) + "\n  see: eb_engine --help",
+        2);
+  }
+  try {
+    engine::set_fault_from_environment();
+    return run();
+  } catch (const Error& e) {
+    return report(e.text(), e.exit_code());
+  } catch (const std::bad_alloc&) {
+    return report("error[EB6001]: out of memory\n  hint: a smaller train.batch_size needs less", 6);
+  } catch (const std::exception& e) {
+    return report("error[EB1000]: a bug in eb_engine, please report it: " + std::string(e.what()), 1);
+  }
+}

@@ -34,7 +34,8 @@ static std::vector<std::string> faults(const std::string& folder, const std::str
       found.push_back(path + ": CUDA header outside kernels/cuda");
     const size_t open = line.find('"'), slash = line.find('/', open);
     if (open == std::string::npos || slash == std::string::npos) continue;
-    if (!arrows.at(folder).count(line.substr(open + 1, slash - open - 1))) found.push_back(path + ": " + line);
+    if (!arrows.at(folder).count(line.substr(open + 1, slash - open - 1)))
+      found.push_back(path + ": " + line);
   }
   return found;
 }

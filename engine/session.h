@@ -1,0 +1,137 @@
+// A training run: epochs over the data, evaluation, metrics, checkpoints, signals. It is the loop around
+// Trainer::step and knows nothing of pruning: a SessionHook may look at the model after an epoch and replace
+// it. Everything that decides the next step is in the checkpoint, so a run killed at any instant repeats
+// itself.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint.h"
+#include "engine/energy.h"
+#include "engine/evaluate.h"
+#include "engine/metrics.h"
+#include "engine/run_dir.h"
+#include "engine/trainer.h"
+
+namespace eb::engine {
+
+class Session;
+
+class SessionHook {
+ public:
+  virtual ~SessionHook() = default;
+  virtual void before_run(Session&) {}  // a new run, before its first step; not called on resume
+  virtual void after_step(Session&) {}
+  // After training and evaluating an epoch, before its metrics are written; may add to them.
+  virtual void after_epoch(Session&, nlohmann::json& /*metrics*/) {}
+  virtual bool wants_stop() const { return false; }  // the run's goal is reached before its duration
+  virtual nlohmann::json save() const { return nlohmann::json::object(); }
+  virtual void load(Session&, const nlohmann::json&) {}
+  virtual void summarize(const Session&, nlohmann::json& /*summary*/) const {}
+  virtual std::string status() const { return ""; }  // a few words for the progress line
+};
+
+// A stretch of the run with one network.
+struct Phase {
+  std::string name;  // "dense", "search", "retrain"
+  int64_t params = 0, flops_per_image = 0, start_step = 0, steps = 0, samples = 0;
+  double train_seconds = 0, eval_seconds = 0, data_wait_seconds = 0;
+  double joules = 0;
+  bool energy_measured = false;
+  double images_per_s() const { return train_seconds > 0 ? static_cast<double>(samples) / train_seconds : 0; }
+};
+
+struct Progress {
+  std::string phase, status;
+  int64_t epoch = 0, epochs = 0, step = 0, end_step = 0;
+  double loss = 0, top1 = 0, images_per_s = 0, eta_seconds = 0;
+};
+
+// What a person watches; the session never prints.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void on_step(const Progress&) {}
+  virtual void on_epoch(const nlohmann::json& /*metrics*/) {}
+  virtual void on_message(const std::string&) {}
+};
+
+struct SessionData {
+  BatchSource* train = nullptr;
+  BatchSource* holdout = nullptr;  // may be null: then "best" is picked on test, and the summary says so
+  BatchSource* test = nullptr;
+  std::string fingerprint;  // of the data set; a resumed run must see the same
+};
+
+enum class SessionEnd : uint8_t { finished, stopped };  // stopped: on request, with a checkpoint
+
+class Session {
+ public:
+  Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
+          nlohmann::json resolved_config, SessionObserver& observer);
+
+  void add_hook(SessionHook* hook) { hooks_.push_back(hook); }
+  void resume(const Checkpoint& checkpoint);  // before run(); Error 40xx if it does not fit
+  SessionEnd run();
+
+  // For hooks.
+  Trainer& trainer() { return trainer_; }
+  const Trainer& trainer() const { return trainer_; }
+  const RunDir& run_dir() const { return run_; }
+  const TrainConfig& config() const { return config_; }
+  int64_t epoch() const { return epoch_; }  // completed epochs
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  const std::vector<Phase>& phases() const { return phases_; }
+  void begin_phase(const std::string& name);
+  void set_first_phase(const std::string& name) { first_phase_ = name; }
+  void replace_model(Model model, const std::string& phase);
+  void note(const std::string& text) { observer_.on_message(text); }
+  void request_checkpoint() { checkpoint_requested_ = true; }  // at the end of this step or epoch
+  const Evaluation& last_test() const { return last_test_; }
+  nlohmann::json summary() const;
+
+ private:
+  void restore(const Checkpoint& checkpoint);
+  bool train_epoch();  // false: stopped in the middle
+  void end_epoch();
+  void finish();
+  void take_step(const Batch& batch);
+  void report_progress(const StepResult& result);
+  void write_epoch_metrics();
+  void account_energy();
+  void track_best(const Evaluation& e);
+  void checkpoint_if_due(bool epoch_end);
+  bool stop_requested() const;
+  bool goal_reached() const;
+  void save_checkpoint();
+  [[noreturn]] void diverged(const Batch& batch, const StepResult& result);
+  Checkpoint snapshot() const;
+  CheckpointOptions retention() const;
+  nlohmann::json state() const;
+  Phase& phase() { return phases_.back(); }
+
+  TrainConfig config_;
+  SessionData data_;
+  RunDir& run_;
+  nlohmann::json resolved_config_;
+  SessionObserver& observer_;
+  Trainer trainer_;
+  MetricsWriter metrics_;
+  EnergyMeter energy_;
+  std::vector<SessionHook*> hooks_;
+  int64_t steps_per_epoch_, epoch_ = 0, batch_ = 0;
+  StepResult epoch_sum_;  // loss: sum over samples
+  double epoch_seconds_ = 0;
+  std::vector<Phase> phases_;
+  Evaluation last_test_, last_holdout_;
+  nlohmann::json best_ = nullptr;  // {"top1", "epoch", "split"}
+  bool new_best_ = false;
+  std::string first_phase_ = "dense";
+  int64_t last_checkpoint_step_ = -1;
+  double last_checkpoint_time_ = 0;
+  bool resumed_ = false, disk_was_full_ = false, checkpoint_requested_ = false;
+};
+
+}  // namespace eb::engine

@@ -1,0 +1,225 @@
+// What a session saves and restores, its summary, and what it leaves behind when training diverges.
+#include <chrono>
+#include <cmath>
+
+#include "engine/accounting.h"
+#include "engine/error.h"
+#include "engine/session.h"
+
+namespace eb::engine {
+
+using nlohmann::json;
+
+static json to_json(const Phase& p) {
+  return {{"name", p.name},
+          {"params", p.params},
+          {"flops_per_image", p.flops_per_image},
+          {"start_step", p.start_step},
+          {"steps", p.steps},
+          {"samples", p.samples},
+          {"train_seconds", p.train_seconds},
+          {"eval_seconds", p.eval_seconds},
+          {"data_wait_seconds", p.data_wait_seconds},
+          {"joules", p.energy_measured ? json(p.joules) : json(nullptr)}};
+}
+
+static Phase phase_from_json(const json& j) {
+  Phase p{j.at("name"),          j.at("params"),       j.at("flops_per_image"),
+          j.at("start_step"),    j.at("steps"),        j.at("samples"),
+          j.at("train_seconds"), j.at("eval_seconds"), j.at("data_wait_seconds")};
+  p.energy_measured = !j.at("joules").is_null();
+  if (p.energy_measured) p.joules = j.at("joules");
+  return p;
+}
+
+static json to_json(const Evaluation& e) {
+  return {{"loss", e.loss}, {"top1", e.top1}, {"top5", e.top5}, {"total", e.total}};
+}
+
+static Evaluation evaluation_from_json(const json& j) {
+  return {j.at("loss"), j.at("top1"), j.at("top5"), j.at("total")};
+}
+
+json Session::state() const {
+  json phases = json::array(), hooks = json::array();
+  for (const Phase& p : phases_) phases.push_back(to_json(p));
+  for (const SessionHook* hook : hooks_) hooks.push_back(hook->save());
+  return {
+      {"step", trainer_.steps()},
+      {"schedule_start", trainer_.schedule_start()},
+      {"epoch", epoch_},
+      {"batch", batch_},
+      {"phase", phases_.back().name},
+      {"phases", phases},
+      {"hooks", hooks},
+      {"epoch_sum", {{"loss", epoch_sum_.loss}, {"top1", epoch_sum_.top1}, {"samples", epoch_sum_.samples}}},
+      {"epoch_seconds", epoch_seconds_},
+      {"last_test", to_json(last_test_)},
+      {"last_holdout", to_json(last_holdout_)},
+      {"best", best_},
+      {"metrics_offset", metrics_.offset()},
+      {"data_fingerprint", data_.fingerprint},
+      {"steps_per_epoch", steps_per_epoch_}};
+}
+
+Checkpoint Session::snapshot() const {
+  Checkpoint c;
+  c.state = state();
+  c.model = state_dict(trainer_.model());
+  c.optim = momentum_dict(trainer_.model());
+  c.metadata = {{"format", "1"},
+                {"graph", to_json(trainer_.model().graph()).dump()},
+                {"config", resolved_config_.dump()}};
+  return c;
+}
+
+void Session::resume(const Checkpoint& c) {
+  try {
+    restore(c);
+  } catch (const json::exception& e) {
+    throw Error(4023, std::string("the checkpoint's state.json does not say what a run needs: ") + e.what());
+  }
+}
+
+void Session::restore(const Checkpoint& c) {
+  const json& s = c.state;
+  if (s.at("data_fingerprint") != data_.fingerprint)
+    throw Error(4050, "the data set is not the one this run was started with",
+                "point data.root at the same files, or start a new run");
+  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute);
+  load_state_dict(model, c.model);
+  load_momentum_dict(model, c.optim);
+  trainer_.replace_model(std::move(model));
+  trainer_.restore(s.at("step"), s.at("schedule_start"));
+  epoch_ = s.at("epoch");
+  batch_ = s.at("batch");
+  for (const json& p : s.at("phases")) phases_.push_back(phase_from_json(p));
+  const json& sum = s.at("epoch_sum");
+  epoch_sum_.loss = sum.at("loss");
+  epoch_sum_.top1 = sum.at("top1");
+  epoch_sum_.samples = sum.at("samples");
+  epoch_seconds_ = s.at("epoch_seconds");
+  last_test_ = evaluation_from_json(s.at("last_test"));
+  last_holdout_ = evaluation_from_json(s.at("last_holdout"));
+  best_ = s.at("best");
+  metrics_.truncate_to(s.at("metrics_offset"));
+  for (size_t i = 0; i < hooks_.size(); ++i) hooks_[i]->load(*this, s.at("hooks").at(i));
+  last_checkpoint_step_ = trainer_.steps();
+  resumed_ = true;
+}
+
+static double clock_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+static bool crossed(const Duration& every, int64_t step, int64_t epoch, bool epoch_end) {
+  if (every.count <= 0) return false;
+  return every.unit == Duration::Unit::steps ? step % every.count == 0
+                                             : epoch_end && epoch % every.count == 0;
+}
+
+void Session::checkpoint_if_due(bool epoch_end) {
+  const bool by_clock = config_.checkpoint_every_minutes > 0 &&
+                        clock_seconds() - last_checkpoint_time_ > 60 * config_.checkpoint_every_minutes;
+  const bool best = epoch_end && new_best_ && config_.keep_best > 0;
+  if (crossed(config_.checkpoint_every, trainer_.steps(), epoch_, epoch_end) || by_clock || best ||
+      checkpoint_requested_)
+    save_checkpoint();
+}
+
+CheckpointOptions Session::retention() const {
+  CheckpointOptions keep;
+  keep.keep_last = static_cast<int>(std::max<int64_t>(1, config_.keep_last));
+  keep.best = new_best_ && config_.keep_best > 0;
+  keep.milestone =
+      config_.milestones && batch_ == 0 && crossed(*config_.milestones, trainer_.steps(), epoch_, true);
+  return keep;
+}
+
+void Session::save_checkpoint() {
+  checkpoint_requested_ = false;
+  if (last_checkpoint_step_ == trainer_.steps()) return;  // nothing happened since
+  account_energy();
+  const SaveResult result =
+      engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
+  if (result == SaveResult::disk_full) {
+    if (disk_was_full_)
+      throw Error(8002,
+                  "the disk under " + run_.path().string() +
+                      " is full: two checkpoints in a row could not be written",
+                  "free some space and run again with --resume auto");
+    observer_.on_message(
+        "warning: the disk is full, this checkpoint was not written; training goes on until the next");
+  }
+  disk_was_full_ = result == SaveResult::disk_full;
+  if (result == SaveResult::saved) last_checkpoint_step_ = trainer_.steps();
+  last_checkpoint_time_ = clock_seconds();
+  new_best_ = false;
+}
+
+// Empty if there is none to name; what is wrong with it must not hide that training diverged.
+static std::string last_good_checkpoint(const std::filesystem::path& directory) {
+  try {
+    const auto found = find_latest(directory);
+    return found ? found->path.string() : "";
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+void Session::diverged(const Batch& batch, const StepResult& r) {
+  json layers = json::array();
+  const Model& model = trainer_.model();
+  for (const Parameter& p : model.parameters()) {
+    int64_t bad = 0;
+    for (int64_t i = 0; i < p.count; ++i) bad += !std::isfinite(model.gradient(p)[i]);
+    if (bad) layers.push_back({{"parameter", p.name}, {"non_finite_gradients", bad}});
+  }
+  run_.write_json("crash/divergence.json", {{"step", trainer_.steps()},
+                                            {"epoch", epoch_},
+                                            {"sample_ids", batch.ids},
+                                            {"loss", std::isfinite(r.loss) ? json(r.loss) : json(nullptr)},
+                                            {"lr", trainer_.lr()},
+                                            {"parameters", layers}});
+  const std::string good = last_good_checkpoint(run_.path() / "ckpt");
+  throw Error(7001,
+              "the loss or a gradient is not finite at step " + std::to_string(trainer_.steps()) +
+                  "; the update was not applied",
+              (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
+                  "a lower train.optimizer.lr or a warm-up usually helps; details in " +
+                  (run_.path() / "crash/divergence.json").string());
+}
+
+static double total_training_flops(const std::vector<Phase>& phases) {
+  double flops = 0;
+  for (const Phase& p : phases) flops += training_flops(p.samples, {{1, p.flops_per_image}});
+  return flops;
+}
+
+json Session::summary() const {
+  json phases = json::array();
+  double seconds = 0;
+  for (const Phase& p : phases_) phases.push_back(to_json(p)), seconds += p.train_seconds;
+  const Phase& last = phases_.back();
+  json s = {{"seed", config_.seed},
+            {"steps", trainer_.steps()},
+            {"epochs", epoch_},
+            {"phases", phases},
+            {"samples_per_epoch", data_.train->samples()},
+            {"best", best_},
+            {"total_training_flops", total_training_flops(phases_)},
+            {"train_seconds", seconds}};
+  s["dense"] = {{"test_top1", last_test_.top1_accuracy()},
+                {"test_top5", last_test_.top5_accuracy()},
+                {"test_loss", last_test_.loss},
+                {"params", last.params},
+                {"flops_per_image", last.flops_per_image},
+                {"training_flops", total_training_flops(phases_)},
+                {"seconds", seconds},
+                {"images_per_s", last.images_per_s()},
+                {"joules", last.energy_measured ? json(last.joules) : json(nullptr)}};
+  for (const SessionHook* hook : hooks_) hook->summarize(*this, s);
+  return s;
+}
+
+}  // namespace eb::engine

@@ -1,0 +1,207 @@
+#include "pruning/early_bird_hook.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "engine/accounting.h"
+#include "engine/autograd.h"
+#include "engine/error.h"
+#include "kernels/elementwise.h"
+#include "kernels/philox.h"
+#include "pruning/compact.h"
+
+namespace eb::pruning {
+
+using namespace engine;
+using nlohmann::json;
+
+EarlyBirdHook::EarlyBirdHook(EarlyBirdConfig config, InitConfig init, uint64_t seed, Until until)
+    : config_(std::move(config)), init_(init), seed_(seed), until_(until) {}
+
+void EarlyBirdHook::start(Session& session, int64_t bits) {
+  search_ = std::make_unique<EarlyBird>(config_, bits, session.run_dir().path() / "masks",
+                                        session.steps_per_epoch(), session.trainer().end());
+}
+
+void EarlyBirdHook::before_run(Session& session) {
+  const Scores scores = bn_scores(session.trainer().model(), config_.rule, config_.merge);
+  start(session, static_cast<int64_t>(scores.values.size()));
+  session.trainer().set_l1(config_.l1);
+}
+
+bool EarlyBirdHook::due(const Session& session, bool epoch_end) const {
+  if (!searching_ || done_) return false;
+  if (config_.every.unit == Duration::Unit::epochs)
+    return epoch_end && session.epoch() % config_.every.count == 0;
+  return !epoch_end && session.trainer().steps() % config_.every.count == 0;
+}
+
+void EarlyBirdHook::after_step(Session& session) {
+  if (due(session, false)) check(session);
+}
+
+void EarlyBirdHook::after_epoch(Session& session, json& metrics) {
+  if (due(session, true)) check(session);
+  metrics.update(pending_metrics_);
+  pending_metrics_ = json::object();
+}
+
+void EarlyBirdHook::check(Session& session) {
+  const Model& model = session.trainer().model();
+  const EarlyBird::Check result = search_->check(model, session.epoch(), session.trainer().steps());
+  for (const auto& [key, value] : result.metrics) pending_metrics_[key] = value;
+  for (double ratio : result.emerged)
+    session.note("ticket p=" + json(ratio).dump() + " has emerged at epoch " +
+                 std::to_string(session.epoch()));
+  decide(session);
+}
+
+void EarlyBirdHook::decide(Session& session) {
+  using Decision = EarlyBird::Decision;
+  switch (search_->decision()) {
+    case Decision::keep_searching:
+      return;
+    case Decision::draw:
+      return draw(session, "detector");
+    case Decision::draw_at_deadline:
+      return draw(session, "deadline");
+    case Decision::continue_dense:
+      session.note("no ticket by the deadline: the dense network trains to the end");
+      searching_ = false;
+      return;
+    case Decision::fail:
+      throw Error(10001, "no ticket of ratio " + json(config_.draw).dump() + " emerged by the deadline",
+                  "a larger early_bird.threshold or a later early_bird.deadline, or early_bird.on_not_found");
+  }
+}
+
+void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
+  searching_ = false;
+  ticket_ = {{"ratio", config_.draw},
+             {"epoch", session.epoch()},
+             {"step", session.trainer().steps()},
+             {"found_by", found_by},
+             {"dense_test_top1", session.last_test().top1_accuracy()},
+             {"dense_test_top5", session.last_test().top5_accuracy()}};
+  session.request_checkpoint();
+  done_ = until_ == Until::search;
+  if (done_) return;
+  const Model& dense = session.trainer().model();
+  Ticket ticket = search_->draw(dense);
+  const ClosedTicket closed = close_ticket(std::move(ticket), dense, config_.close);
+  const std::string name = "p" + std::to_string(std::lround(config_.draw * 100)) + "-ep" +
+                           std::to_string(session.epoch()) + ".safetensors";
+  save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / "tickets" / name);
+  ticket_["file"] = "tickets/" + name;
+  session.note("drew tickets/" + name + " (" + found_by + ")");
+  done_ = until_ == Until::draw;
+  if (!done_) compact_model(session, closed);
+}
+
+// A batch of noise is enough: the invariant holds for any input.
+static double equivalence(Model& masked, Model& compacted) {
+  const NoGrad no_grad;
+  const Node& in = masked.graph().nodes[0];
+  Tensor x = Tensor::empty({4, in.h, in.w, in.c});
+  for (int64_t i = 0; i < x.size(); ++i)
+    x.data<float>()[i] = 2 * kernels::uniform(kernels::philox(1, kernels::Stream::synthetic, 0, i)[0]) - 1;
+  Tensor input = x;
+  if (masked.compute() != DType::f32) {
+    input = Tensor::empty(x.shape(), masked.compute());
+    kernels::elementwise(x.device()).cast(x.size(), DType::f32, x.raw(), masked.compute(), input.raw());
+  }
+  const Tensor a = masked.forward(input, Mode::infer), b = compacted.forward(input, Mode::infer);
+  double worst = 0;
+  for (int64_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::abs(double{a.data<float>()[i]} - double{b.data<float>()[i]}));
+  return worst;
+}
+
+static double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) {
+  Model& dense = session.trainer().model();
+  const double start = now_seconds();
+  Model small = compact(dense, closed.ticket, config_.momentum);
+  ticket_["compaction_ms"] = (now_seconds() - start) * 1e3;
+  {
+    Model masked = masked_model(dense, closed.ticket);
+    ticket_["max_abs_difference"] = equivalence(masked, small);
+  }
+  if (config_.weights != EarlyBirdConfig::Weights::keep) small = variant(dense, closed);
+  const GraphCost before = graph_cost(dense.graph()), after = graph_cost(small.graph());
+  session.note("compacted in " + std::to_string(std::lround(ticket_["compaction_ms"].get<double>())) +
+               " ms: " + std::to_string(before.params) + " to " + std::to_string(after.params) +
+               " parameters, " + std::to_string(std::lround(100.0 * after.flops / before.flops)) +
+               " % of the FLOPs per image");
+  session.replace_model(std::move(small), "retrain");
+  if (config_.restart_schedule) session.trainer().restart_schedule();
+  session.trainer().set_l1(config_.l1_after ? config_.l1 : 0.f);
+  done_ = until_ == Until::compact;
+}
+
+// Re-init: only the structure survives. Rewind: the run's own first weights, drawn again and sliced (spec 4).
+Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) const {
+  const bool reinit = config_.weights == EarlyBirdConfig::Weights::reinit;
+  Model fresh(reinit ? compact_graph(dense.graph(), closed.ticket) : dense.graph(), dense.compute());
+  initialize(fresh, init_, seed_);
+  return reinit ? std::move(fresh) : compact(fresh, closed.ticket, MomentumRule::reset);
+}
+
+json EarlyBirdHook::save() const {
+  return {{"searching", searching_},
+          {"done", done_},
+          {"ticket", ticket_},
+          {"pending_metrics", pending_metrics_},
+          {"search", search_->save()}};
+}
+
+void EarlyBirdHook::load(Session& session, const json& state) {
+  start(session, state.at("search").at("bits"));  // after compaction the model has fewer
+  search_->load(state.at("search"));
+  searching_ = state.at("searching");
+  done_ = state.at("done") && until_ != Until::end;
+  ticket_ = state.at("ticket");
+  pending_metrics_ = state.at("pending_metrics");
+  const bool compacted = session.phases().size() > 1;
+  session.trainer().set_l1(compacted && !config_.l1_after ? 0.f : config_.l1);
+}
+
+std::string EarlyBirdHook::status() const {
+  return searching_ && search_ ? search_->status() : "";
+}
+
+void EarlyBirdHook::summarize(const Session& session, json& s) const {
+  s["eb"] = search_->summary();
+  if (!ticket_.is_null()) s["eb"]["draw"] = ticket_;
+  if (session.phases().size() < 2) {
+    s["ticket"] = nullptr;
+    return;
+  }
+  const Phase &search = session.phases()[0], &retrain = session.phases()[1];
+  json ticket = s["dense"];  // the session's own view: the network that finished the run
+  ticket["ratio"] = ticket_["ratio"];
+  s["ticket"] = ticket;
+  s["equivalence"] = {{"max_abs_difference", ticket_["max_abs_difference"]}};
+  const double rate = search.images_per_s();
+  const double samples = static_cast<double>(session.trainer().end() - session.trainer().schedule_start()) *
+                         static_cast<double>(search.samples) / static_cast<double>(search.steps);
+  s["dense"] = {{"test_top1", ticket_["dense_test_top1"]},
+                {"test_top5", ticket_["dense_test_top5"]},
+                {"test_top1_note", "dense: at the draw, epoch " + ticket_["epoch"].dump()},
+                {"params", search.params},
+                {"flops_per_image", search.flops_per_image},
+                {"training_flops", 3.0 * samples * static_cast<double>(search.flops_per_image)},
+                {"seconds", rate > 0 ? json(samples / rate) : json(nullptr)},
+                {"seconds_note", "dense: whole run at the search's measured rate"},
+                {"images_per_s", rate},
+                {"joules", nullptr}};
+  s["speedup"] = {
+      {"counted", static_cast<double>(search.flops_per_image) / static_cast<double>(retrain.flops_per_image)},
+      {"measured", rate > 0 && retrain.samples ? json(retrain.images_per_s() / rate) : json(nullptr)}};
+}
+
+}  // namespace eb::pruning

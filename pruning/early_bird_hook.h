@@ -1,0 +1,50 @@
+// The Early-Bird pipeline as the session sees it: after an epoch (or every N steps) masks are drawn and
+// compared; when the ticket has emerged it is drawn, the network is compacted inside the running process, and
+// the next step trains the small one. State goes into every checkpoint, so a run killed anywhere around the
+// draw repeats itself.
+#pragma once
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "engine/session.h"
+#include "pruning/early_bird.h"
+
+namespace eb::pruning {
+
+class EarlyBirdHook : public engine::SessionHook {
+ public:
+  enum class Until : uint8_t { search, draw, compact, end };
+
+  EarlyBirdHook(EarlyBirdConfig config, engine::InitConfig init, uint64_t seed, Until until);
+
+  void before_run(engine::Session& session) override;
+  void after_step(engine::Session& session) override;
+  void after_epoch(engine::Session& session, nlohmann::json& metrics) override;
+  bool enabled() const { return config_.enabled; }
+  bool wants_stop() const override { return done_; }
+  nlohmann::json save() const override;
+  void load(engine::Session& session, const nlohmann::json& state) override;
+  void summarize(const engine::Session& session, nlohmann::json& summary) const override;
+  std::string status() const override;
+
+ private:
+  bool due(const engine::Session& session, bool epoch_end) const;
+  void start(engine::Session& session, int64_t bits);
+  void check(engine::Session& session);
+  void decide(engine::Session& session);
+  void draw(engine::Session& session, const std::string& found_by);
+  void compact_model(engine::Session& session, const ClosedTicket& closed);
+  engine::Model variant(const engine::Model& dense, const ClosedTicket& closed) const;
+
+  EarlyBirdConfig config_;
+  engine::InitConfig init_;
+  uint64_t seed_;
+  Until until_;
+  std::unique_ptr<EarlyBird> search_;
+  bool searching_ = true, done_ = false;
+  nlohmann::json ticket_ = nullptr;  // what the summary says of the draw; null until then
+  nlohmann::json pending_metrics_ = nlohmann::json::object();  // of checks between two epoch lines
+};
+
+}  // namespace eb::pruning

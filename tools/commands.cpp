@@ -1,0 +1,13 @@
+#include "tools/commands.h"
+
+namespace eb::tools {
+
+const std::vector<AddCommand>& commands() {
+  static const std::vector<AddCommand> list = {
+      add_train_command, add_eval_command, add_inspect_command,
+      add_bench_command, add_data_command, add_version_command,
+  };
+  return list;
+}
+
+}  // namespace eb::tools

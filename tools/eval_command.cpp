@@ -1,0 +1,81 @@
+// `eb_engine eval`: accuracy of a checkpoint on a test set, exact (counts samples), with optional logits.
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "data/loader.h"
+#include "engine/evaluate.h"
+#include "engine/file.h"
+#include "engine/safetensors.h"
+#include "tools/commands.h"
+#include "tools/experiment.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+struct EvalFlags {
+  std::string checkpoint, kind, root, split = "test", logits, dtype, device = "cpu";
+  int64_t batch = 0;
+  int threads = 0;
+  bool json = false;
+};
+
+static void write_logits(const std::string& path, const std::vector<float>& values, int64_t classes) {
+  SafetensorsFile file;
+  const int64_t rows = static_cast<int64_t>(values.size()) / classes;
+  Tensor t = Tensor::empty({rows, classes});
+  std::memcpy(t.raw(), values.data(), values.size() * sizeof(float));
+  file.tensors["logits"] = t;
+  replace_file(path, to_safetensors(file));
+}
+
+static int evaluate_checkpoint(const EvalFlags& f) {
+  set_up_device(f.device, f.threads);
+  LoadedModel loaded = load_model(f.checkpoint, f.dtype);
+  if (!f.kind.empty()) loaded.config.set("data.kind", f.kind);
+  if (!f.root.empty()) loaded.config.set("data.root", f.root);
+  const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
+  auto source = data::make_test_loader(data::data_config(loaded.config), batch, loaded.model.graph(),
+                                       loaded.model.compute());
+  std::vector<float> logits;
+  const auto keep = [&](const Tensor& t, const Batch&) {
+    logits.insert(logits.end(), t.data<float>(), t.data<float>() + t.size());
+  };
+  const Evaluation e =
+      f.logits.empty() ? evaluate(loaded.model, *source) : evaluate(loaded.model, *source, keep);
+  if (!f.logits.empty())
+    write_logits(f.logits, logits, loaded.model.graph().nodes[loaded.model.graph().output].c);
+  const nlohmann::json result = {{"top1", e.top1_accuracy()},
+                                 {"top5", e.top5_accuracy()},
+                                 {"correct", e.top1},
+                                 {"total", e.total},
+                                 {"loss", e.loss},
+                                 {"checkpoint", loaded.path.string()}};
+  if (f.json)
+    std::cout << result.dump(2) << "\n";
+  else
+    std::cout << "top-1 " << e.top1_accuracy() * 100 << " % (" << e.top1 << " of " << e.total << "), top-5 "
+              << e.top5_accuracy() * 100 << " %, loss " << e.loss << "\n";
+  return 0;
+}
+
+void add_eval_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub = app.add_subcommand("eval", "Accuracy of a checkpoint on the test set");
+  static EvalFlags f;
+  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
+      ->required();
+  sub->add_option("--data-kind", f.kind, "Instead of the config's data.kind");
+  sub->add_option("--data-root", f.root, "Instead of the config's data.root");
+  sub->add_option("--batch", f.batch, "Images per forward pass")->check(CLI::PositiveNumber);
+  sub->add_option("--logits", f.logits,
+                  "Write the logits here, safetensors tensor \"logits\", in data-set order");
+  sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  sub->add_option("--device", f.device, "cpu");
+  sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
+  sub->add_flag("--json", f.json, "One JSON object");
+  sub->callback([&run] { run = [] { return evaluate_checkpoint(f); }; });
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,80 @@
+#include "tools/experiment.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "engine/arch/arch.h"
+#include "engine/error.h"
+#include "kernels/cpu/threads.h"
+#include "tools/experiment_fields.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+void add_common_flags(CLI::App& app, CommonFlags& f) {
+  app.add_option("CONFIG", f.files, "JSON files, merged left to right")->required();
+  app.add_option("--set", f.sets, "Override one key: --set train.batch_size=64");
+  app.add_option("--seed", f.seed, "Instead of the config's seed");
+  app.add_option("--dtype", f.dtype, "f32 or bf16: precision.mode")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--device", f.device, "cpu");
+  app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
+}
+
+Config load_experiment(const CommonFlags& f) {
+  Config config = load_config(experiment_fields(), f.files, f.sets);
+  if (f.seed) config.set("seed", *f.seed);
+  if (f.dtype) config.set("precision.mode", *f.dtype);
+  return config;
+}
+
+Graph graph_of(const Config& config) {
+  if (!config.is_null("model.graph")) return graph_from_json(config.at("model.graph"));
+  ArchOptions options;
+  options.depth = config.get<int>("model.depth");
+  options.width = config.get<double>("model.width");
+  const auto input = config.get<std::vector<int64_t>>("model.input");
+  std::copy(input.begin(), input.end(), options.input);
+  options.num_classes = config.get<int64_t>("model.num_classes");
+  options.downsample_bias = config.get<bool>("model.downsample_bias");
+  return build_arch(config.get<std::string>("model.arch"), options);
+}
+
+InitConfig init_of(const Config& config) {
+  InitConfig init;
+  init.bn_gamma = config.get<float>("model.init.bn_gamma");
+  init.linear = config.get<std::string>("model.init.linear") == "normal_001"
+                    ? InitConfig::Linear::normal_001
+                    : InitConfig::Linear::uniform_fan_in;
+  return init;
+}
+
+DType compute_of(const Config& config) {
+  return config.get<std::string>("precision.mode") == "bf16" ? DType::bf16 : DType::f32;
+}
+
+void set_up_device(const std::string& device, int threads) {
+  if (device != "cpu")
+    throw Error(5001, "device \"" + device + "\" is not in this build, which has: cpu", "use --device cpu");
+  if (threads > 0) return kernels::cpu::set_threads(threads);
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) kernels::cpu::set_threads(CPU_COUNT(&set));
+}
+
+LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype) {
+  std::string warning;
+  const auto path = resolve_checkpoint(given, &warning);
+  if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  Checkpoint checkpoint = load_checkpoint(path);
+  const auto resolved = nlohmann::json::parse(checkpoint.metadata.at("config"));
+  Config config = config_from_json(experiment_fields(), resolved, path.string());
+  if (!dtype.empty()) config.set("precision.mode", dtype);
+  Model model(graph_from_json(nlohmann::json::parse(checkpoint.metadata.at("graph"))), compute_of(config));
+  load_state_dict(model, checkpoint.model);
+  return {std::move(model), std::move(config), std::move(checkpoint), path};
+}
+
+}  // namespace eb::tools

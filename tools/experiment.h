@@ -1,0 +1,46 @@
+// From a resolved config to the things a command needs.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/data_config.h"
+#include "engine/checkpoint.h"
+#include "engine/config.h"
+#include "engine/model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace eb::tools {
+
+// Flags that every command with a config shares; each wins over the files and --set.
+struct CommonFlags {
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> sets;
+  std::optional<uint64_t> seed;
+  std::optional<std::string> dtype;
+  std::string device = "cpu";
+  int threads = 0;  // 0: all cores this process may use
+};
+
+void add_common_flags(CLI::App& app, CommonFlags& flags);
+engine::Config load_experiment(const CommonFlags& flags);
+engine::Graph graph_of(const engine::Config& config);
+engine::InitConfig init_of(const engine::Config& config);
+engine::DType compute_of(const engine::Config& config);
+// Device check and thread count; Error 5001 for a device this build has not.
+void set_up_device(const std::string& device, int threads);
+
+// A model with the weights of a checkpoint, and the config it was trained with.
+struct LoadedModel {
+  engine::Model model;
+  engine::Config config;
+  engine::Checkpoint checkpoint;
+  std::filesystem::path path;
+};
+LoadedModel load_model(const std::filesystem::path& checkpoint_or_run, const std::string& dtype = "");
+
+}  // namespace eb::tools

@@ -1,0 +1,72 @@
+#include "tools/summary_table.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/progress.h"
+
+namespace eb::tools {
+
+using nlohmann::json;
+
+static std::string cell(const json& row, const char* key, const std::string& format, double scale = 1) {
+  if (!row.contains(key) || row[key].is_null()) return "not measured";
+  return fmt::format(fmt::runtime(format), row[key].get<double>() * scale);
+}
+
+static std::string seconds_cell(const json& row, const char* key) {
+  return row.contains(key) && row[key].is_number() ? format_seconds(row[key]) : "not measured";
+}
+
+static std::string line(const std::string& label, const std::string& dense, const std::string& ticket,
+                        const std::string& note = "") {
+  return fmt::format("  {:<26}{:>16}{:>16}  {}\n", label, dense, ticket, note);
+}
+
+static std::string ratio(const json& a, const json& b, const char* key) {
+  if (!a.contains(key) || !b.contains(key) || !a[key].is_number() || !b[key].is_number() || a[key] == 0)
+    return "";
+  return fmt::format("{:.2f} of dense", b[key].get<double>() / a[key].get<double>());
+}
+
+static std::string emergence(const json& eb) {
+  std::string text;
+  for (const auto& [ratio, epoch] : eb["epochs"].items())
+    text += fmt::format("  {} {}", ratio,
+                        epoch.is_null() ? "not found" : fmt::format("epoch {}", epoch.get<int64_t>()));
+  return text;
+}
+
+static std::string dense_only(const json& d) {
+  return fmt::format("  top-1 {}, loss {}, {} parameters, {} MFLOPs per image, {} PFLOPs in training, {}\n",
+                     cell(d, "test_top1", "{:.2f} %", 100), cell(d, "test_loss", "{:.4f}"),
+                     cell(d, "params", "{:.0f}"), cell(d, "flops_per_image", "{:.1f}", 1e-6),
+                     cell(d, "training_flops", "{:.4g}", 1e-15), seconds_cell(d, "seconds"));
+}
+
+std::string summary_table(const json& s) {
+  const json& d = s["dense"];
+  std::string out = "\n" + s.value("name", std::string("run")) + ", seed " + s["seed"].dump() + "\n";
+  if (s.contains("eb")) out += "  Early-Bird tickets:" + emergence(s["eb"]) + "\n";
+  if (!s.contains("ticket") || s["ticket"].is_null()) return out + dense_only(d);
+  const json& t = s["ticket"];
+  out += line("", "dense", fmt::format("ticket p={}", t["ratio"].dump()));
+  out += line("top-1", cell(d, "test_top1", "{:.2f} %", 100), cell(t, "test_top1", "{:.2f} %", 100),
+              d.value("test_top1_note", std::string()));
+  out += line("parameters", cell(d, "params", "{:.0f}"), cell(t, "params", "{:.0f}"), ratio(d, t, "params"));
+  out += line("MFLOPs per image", cell(d, "flops_per_image", "{:.1f}", 1e-6),
+              cell(t, "flops_per_image", "{:.1f}", 1e-6), ratio(d, t, "flops_per_image"));
+  out +=
+      line("training PFLOPs", cell(d, "training_flops", "{:.4g}", 1e-15),
+           cell(t, "training_flops", "{:.4g}", 1e-15), ratio(d, t, "training_flops") + ", search included");
+  out += line("training seconds", seconds_cell(d, "seconds"), seconds_cell(t, "seconds"),
+              d.value("seconds_note", std::string()));
+  out += line("images/s in training", cell(d, "images_per_s", "{:.0f}"), cell(t, "images_per_s", "{:.0f}"));
+  out += line("energy, joules", cell(d, "joules", "{:.0f}"), cell(t, "joules", "{:.0f}"));
+  out += fmt::format("  speed-up of a step: {} counted in FLOPs, {} measured\n",
+                     cell(s["speedup"], "counted", "{:.2f}x"), cell(s["speedup"], "measured", "{:.2f}x"));
+  return out;
+}
+
+}  // namespace eb::tools

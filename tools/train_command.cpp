@@ -1,0 +1,119 @@
+// `eb_engine train`: search, draw, compact and retrain in one process. Composes config, data, model, run
+// directory and the Early-Bird hook, then lets the session run.
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "data/loader.h"
+#include "engine/error.h"
+#include "engine/session.h"
+#include "engine/stop_signal.h"
+#include "pruning/early_bird_hook.h"
+#include "tools/commands.h"
+#include "tools/experiment.h"
+#include "tools/progress.h"
+#include "tools/resume.h"
+#include "tools/summary_table.h"
+#include "tools/version.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+struct TrainFlags {
+  CommonFlags common;
+  std::string out, name, resume, until;
+  std::vector<std::string> allow_change;
+  int64_t max_steps = -1;
+  bool deterministic = false, json = false, quiet = false, dry_run = false;
+};
+
+static pruning::EarlyBirdHook::Until until(const std::string& text) {
+  if (text == "search") return pruning::EarlyBirdHook::Until::search;
+  if (text == "draw") return pruning::EarlyBirdHook::Until::draw;
+  if (text == "compact") return pruning::EarlyBirdHook::Until::compact;
+  return pruning::EarlyBirdHook::Until::end;
+}
+
+static std::vector<std::string> command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+static int finish(const TrainFlags& f, RunDir& run, SessionEnd end) {
+  if (end == SessionEnd::stopped) {
+    run.write_exit(75);
+    std::cerr << "stopped with a checkpoint in " << run.path().string() << "; the same command with --out "
+              << run.path().string() << " goes on\n";
+    return 75;
+  }
+  const nlohmann::json summary = run.read_json("summary.json");
+  if (f.json)
+    std::cout << summary.dump(2) << "\n";
+  else
+    std::cout << summary_table(summary);
+  std::cerr << "run directory: " << run.path().string() << "\n";
+  run.write_exit(0);
+  return 0;
+}
+
+static int train(const TrainFlags& f) {
+  Config config = load_experiment(f.common);
+  if (!f.name.empty()) config.set("name", f.name);
+  for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
+  set_up_device(f.common.device, f.common.threads);
+  TrainConfig train = train_config(config);
+  train.deterministic = f.deterministic;
+  if (f.max_steps >= 0) train.max_steps = f.max_steps;
+
+  const Graph graph = graph_of(config);
+  const auto data_config = data::data_config(config);
+  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
+  auto loaders =
+      data::make_loaders(data_config, train.batch_size, train.eval_batch_size, graph, train.compute,
+                         [&](const std::string& text) { printer.on_message(text); });
+
+  RunDir run = open_run(f.out, config);
+  if (!run.warning().empty()) printer.on_message("warning: " + run.warning());
+  run.describe(command_line(), config.ordered(), version_info());
+  watch_stop_signals();
+  Model model(graph, train.compute);
+  initialize(model, init_of(config), train.seed);
+  pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
+                                    until(f.until));
+  Session session(std::move(model), train,
+                  {loaders.train.get(), loaders.holdout.get(), loaders.test.get(), loaders.fingerprint}, run,
+                  config.json(), printer);
+  if (early_bird.enabled()) {
+    session.add_hook(&early_bird);
+    session.set_first_phase("search");
+  }
+  resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
+  return finish(f, run, session.run());
+}
+
+void add_train_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub =
+      app.add_subcommand("train", "Search for an Early-Bird ticket, draw, compact, train it to the end");
+  static TrainFlags f;
+  add_common_flags(*sub, f.common);
+  sub->add_option("--out", f.out, "Run directory (default: runs/NAME/TIME-ID)");
+  sub->add_option("--name", f.name, "Name of the run (default: the config's)");
+  sub->add_option("--resume", f.resume,
+                  "auto, never, must or a checkpoint (default: auto if --out names a run, else never)");
+  sub->add_option("--allow-change", f.allow_change, "Config key that may differ from the resumed run's");
+  sub->add_option("--until", f.until, "Stop after this phase")
+      ->check(CLI::IsMember({"search", "draw", "compact"}));
+  sub->add_option("--max-steps", f.max_steps,
+                  "Stop with a checkpoint (exit 75) when the run has done this many steps")
+      ->check(CLI::NonNegativeNumber);
+  sub->add_flag("--deterministic", f.deterministic, "Same bits for any number of threads");
+  sub->add_flag("--json", f.json, "Print the summary as one JSON object");
+  sub->add_flag("-q,--quiet", f.quiet, "No progress");
+  sub->callback([&run] { run = [] { return train(f); }; });
+}
+
+}  // namespace eb::tools
