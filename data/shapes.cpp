@@ -9,11 +9,15 @@ namespace {
 
 constexpr float pi = std::numbers::pi_v<float>;
 
+float length(float x, float y) {
+  return std::sqrt(x * x + y * y);
+}
+
 float disc(float x, float y) {
-  return std::hypot(x, y) - 0.9f;
+  return length(x, y) - 0.9f;
 }
 float ring(float x, float y) {
-  return std::abs(std::hypot(x, y) - 0.7f) - 0.22f;
+  return std::abs(length(x, y) - 0.7f) - 0.22f;
 }
 float square(float x, float y) {
   return std::max(std::abs(x), std::abs(y)) - 0.78f;
@@ -34,14 +38,14 @@ float star(float x, float y) {
   const float sector = 2 * pi / 5;
   float angle = std::atan2(y, x);
   angle = std::abs(angle - sector * std::round(angle / sector));
-  const float length = std::hypot(x, y);
+  const float radius = length(x, y);
   const float notch_x = 0.45f * std::cos(sector / 2), notch_y = 0.45f * std::sin(sector / 2);
-  const float edge = std::hypot(1 - notch_x, notch_y);
-  return ((length * std::cos(angle) - 1) * notch_y + length * std::sin(angle) * (1 - notch_x)) / edge;
+  const float edge = length(1 - notch_x, notch_y);
+  return ((radius * std::cos(angle) - 1) * notch_y + radius * std::sin(angle) * (1 - notch_x)) / edge;
 }
 
 float crescent(float x, float y) {
-  return std::max(std::hypot(x, y) - 0.95f, 0.72f - std::hypot(x - 0.5f, y));
+  return std::max(length(x, y) - 0.95f, 0.72f - length(x - 0.5f, y));
 }
 float bars(float x, float y) {
   return std::max(std::abs(x) - 0.9f, std::abs(std::abs(y) - 0.52f) - 0.26f);

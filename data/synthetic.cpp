@@ -94,7 +94,8 @@ void paint_clutter(Canvas& canvas, Draw& draw, int count) {
     const float dx = std::cos(angle), dy = std::sin(angle);
     canvas.paint([&](float x, float y) {
       const float along = std::clamp((x - cx) * dx + (y - cy) * dy, -length, length);
-      const float distance = std::hypot(x - cx - along * dx, y - cy - along * dy) - radius;
+      const float u = x - cx - along * dx, v = y - cy - along * dy;
+      const float distance = std::sqrt(u * u + v * v) - radius;
       return Paint{color, opacity * std::clamp(0.5f - distance, 0.f, 1.f)};
     });
   }
