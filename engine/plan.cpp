@@ -43,13 +43,17 @@ void fuse_batch_norm(const Graph& g, const Consumers& readers, Step& step, std::
 struct Context {
   const Graph& graph;
   std::vector<NodeWeights>& weights;
-  std::vector<Tensor>& values;
   const RunOptions& options;
+  std::vector<Tensor> values;  // by node
+  std::vector<int> readers;    // of each value, still to come
+
+  // The value goes with its last reader, which may then write into it.
+  Tensor take(int node) { return --readers[node] > 0 ? values[node] : std::move(values[node]); }
 };
 
 Tensor run_conv(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
-  return conv2d(c.values[s.input], c.weights[s.node].conv,
+  return conv2d(c.take(s.input), c.weights[s.node].conv,
                 {{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic});
 }
 
@@ -58,13 +62,13 @@ Tensor run_batch_norm(const Step& s, Context& c) {
   NodeWeights& w = c.weights[s.node];
   BatchNormOptions o{n.eps, n.momentum, s.relu, c.options.train};
   if (s.select >= 0) o.select = &c.graph.nodes[s.select].select;
-  return batch_norm(c.values[s.input], w.gamma, w.beta, w.running_mean->data(), w.running_var->data(),
-                    s.other >= 0 ? c.values[s.other] : Tensor(), o);
+  return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean->data(), w.running_var->data(),
+                    s.other >= 0 ? c.take(s.other) : Tensor(), o);
 }
 
 Tensor run_linear(const Step& s, Context& c) {
   const Conv2dWeights& w = c.weights[s.node].conv;
-  return linear(c.values[s.input], w.w, w.b, c.options.deterministic);
+  return linear(c.take(s.input), w.w, w.b, c.options.deterministic);
 }
 
 Pool2dOptions pool_options(const Node& n) {
@@ -72,28 +76,28 @@ Pool2dOptions pool_options(const Node& n) {
 }
 
 Tensor run_max_pool(const Step& s, Context& c) {
-  return max_pool2d(c.values[s.input], pool_options(c.graph.nodes[s.node]));
+  return max_pool2d(c.take(s.input), pool_options(c.graph.nodes[s.node]));
 }
 
 Tensor run_avg_pool(const Step& s, Context& c) {
-  return avg_pool2d(c.values[s.input], pool_options(c.graph.nodes[s.node]));
+  return avg_pool2d(c.take(s.input), pool_options(c.graph.nodes[s.node]));
 }
 
 Tensor run_global_avg_pool(const Step& s, Context& c) {
-  return global_avg_pool2d(c.values[s.input]);
+  return global_avg_pool2d(c.take(s.input));
 }
 
 Tensor run_relu(const Step& s, Context& c) {
-  return relu(c.values[s.input]);
+  return relu(c.take(s.input));
 }
 
 Tensor run_add(const Step& s, Context& c) {
-  return add(c.values[s.input], c.values[s.other]);
+  return add(c.take(s.input), c.take(s.other));
 }
 
 Tensor run_select(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
-  return n.select_all ? c.values[s.input] : select(c.values[s.input], n.select);
+  return n.select_all ? c.take(s.input) : select(c.take(s.input), n.select);
 }
 
 using Run = Tensor (*)(const Step&, Context&);
@@ -122,24 +126,15 @@ std::vector<Step> make_steps(const Graph& g, bool fuse) {
 
 Tensor run_steps(const Graph& g, const std::vector<Step>& steps, std::vector<NodeWeights>& weights,
                  const Tensor& x, const RunOptions& options) {
-  std::vector<Tensor> values(g.nodes.size());
-  std::vector<int> uses(g.nodes.size());
+  Context c{g, weights, options, std::vector<Tensor>(g.nodes.size()), std::vector<int>(g.nodes.size())};
   for (const Step& s : steps) {
-    ++uses[s.input];
-    if (s.other >= 0) ++uses[s.other];
+    ++c.readers[s.input];
+    if (s.other >= 0) ++c.readers[s.other];
   }
-  ++uses[g.output];
-  values[0] = x;
-  Context context{g, weights, values, options};
-  const auto release = [&](int node) {
-    if (node >= 0 && --uses[node] == 0) values[node] = Tensor();
-  };
-  for (const Step& s : steps) {
-    values[s.output] = runs[static_cast<size_t>(g.nodes[s.node].op)](s, context);
-    release(s.input);
-    release(s.other);
-  }
-  return values[g.output];
+  ++c.readers[g.output];
+  c.values[0] = x;
+  for (const Step& s : steps) c.values[s.output] = runs[static_cast<size_t>(g.nodes[s.node].op)](s, c);
+  return c.take(g.output);
 }
 
 }  // namespace eb::engine

@@ -19,10 +19,10 @@ Tensor relu(const Tensor& x) {
   });
 }
 
-Tensor add(const Tensor& a, const Tensor& b) {
+Tensor add(Tensor a, const Tensor& b) {
   check(a.shape() == b.shape() && a.dtype() == b.dtype(), "add", describe(a) + " and " + describe(b),
         "two alike");
-  Tensor y = Tensor::empty(a.shape(), a.dtype(), a.device());
+  const Tensor y = a.unique() ? a.detach() : Tensor::empty(a.shape(), a.dtype(), a.device());
   kernel(a).add({a.dtype(), a.size()}, a.raw(), b.raw(), y.raw());
   return record(y, {a, b}, [](const Tensor& dy) { return std::vector<Tensor>{dy, dy}; });
 }

@@ -1,4 +1,4 @@
-// What ops refuse. Their numbers are checked through whole graphs in model_test.cpp.
+// What ops refuse, and when add works in place. Numbers are checked through whole graphs in model_test.cpp.
 #include <gtest/gtest.h>
 
 #include "engine/ops/batch_norm.h"
@@ -71,6 +71,26 @@ TEST(Ops, others_refuse_what_does_not_fit) {
   EXPECT_NE(refusal([] { select(zeros({1, 1, 1, 2}), {2}); }), "");
   EXPECT_NE(refusal([] { max_pool2d(zeros({1, 2, 2, 1}), {{3, 3}, {1, 1}}); }), "");
   EXPECT_NE(refusal([] { global_avg_pool2d(zeros({2, 3})); }), "");
+}
+
+TEST(Ops, add_works_in_place_only_in_a_value_nobody_else_holds) {
+  const auto of = [](float v) {
+    Tensor t = Tensor::empty({1});
+    t.data<float>()[0] = v;
+    return t;
+  };
+  Tensor a = of(1);
+  const Tensor b = of(2), kept = add(a, b);
+  EXPECT_NE(kept.raw(), a.raw());
+  EXPECT_EQ(a.data<float>()[0], 1);
+  const void* memory = a.raw();
+  const Tensor sum = add(std::move(a), b);
+  EXPECT_EQ(sum.raw(), memory);
+  EXPECT_EQ(sum.data<float>()[0], 3);
+  Tensor c = of(1);
+  const Tensor also = c.detach(), apart = add(std::move(c), b);
+  EXPECT_NE(apart.raw(), also.raw());
+  EXPECT_EQ(also.data<float>()[0], 1);
 }
 
 TEST(Ops, softmax_cross_entropy_refuses_labels_outside_the_classes) {
