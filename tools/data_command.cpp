@@ -1,5 +1,4 @@
-#include "tools/data_command.h"
-
+// `eb_engine data stats|verify`: what is in the data of a config.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +8,7 @@
 #include "data/fields.h"
 #include "data/survey.h"
 #include "engine/config.h"
+#include "tools/commands.h"
 #include "tools/experiment_fields.h"
 
 namespace eb::tools {

@@ -1,5 +1,5 @@
 // The data command, called in this process.
-#include "tools/data_command.h"
+#include "tools/commands.h"
 
 #include <gtest/gtest.h>
 
