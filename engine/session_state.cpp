@@ -207,6 +207,7 @@ json Session::summary() const {
             {"phases", phases},
             {"samples_per_epoch", data_.train->samples()},
             {"best", best_},
+            {"name", resolved_config_.value("name", "run")},
             {"total_training_flops", total_training_flops(phases_)},
             {"train_seconds", seconds}};
   s["dense"] = {{"test_top1", last_test_.top1_accuracy()},

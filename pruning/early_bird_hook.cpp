@@ -1,10 +1,13 @@
 #include "pruning/early_bird_hook.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "engine/accounting.h"
+#include "engine/allocator.h"
 #include "engine/autograd.h"
 #include "engine/error.h"
 #include "kernels/elementwise.h"
@@ -47,13 +50,19 @@ void EarlyBirdHook::after_epoch(Session& session, json& metrics) {
   pending_metrics_ = json::object();
 }
 
+static double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void EarlyBirdHook::check(Session& session) {
   const Model& model = session.trainer().model();
+  const double start = now_seconds();
   const EarlyBird::Check result = search_->check(model, session.epoch(), session.trainer().steps());
+  check_seconds_ += now_seconds() - start;
+  ++checks_;
   for (const auto& [key, value] : result.metrics) pending_metrics_[key] = value;
   for (double ratio : result.emerged)
-    session.note("ticket p=" + json(ratio).dump() + " has emerged at epoch " +
-                 std::to_string(session.epoch()));
+    session.note(fmt::format("ticket {} has emerged at epoch {}", ratio_name(ratio), session.epoch()));
   decide(session);
 }
 
@@ -71,7 +80,7 @@ void EarlyBirdHook::decide(Session& session) {
       searching_ = false;
       return;
     case Decision::fail:
-      throw Error(10001, "no ticket of ratio " + json(config_.draw).dump() + " emerged by the deadline",
+      throw Error(10001, fmt::format("ticket {} has not emerged by the deadline", ratio_name(config_.draw)),
                   "a larger early_bird.threshold or a later early_bird.deadline, or early_bird.on_not_found");
   }
 }
@@ -90,11 +99,10 @@ void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
   const Model& dense = session.trainer().model();
   Ticket ticket = search_->draw(dense);
   const ClosedTicket closed = close_ticket(std::move(ticket), dense, config_.close);
-  const std::string name = "p" + std::to_string(std::lround(config_.draw * 100)) + "-ep" +
-                           std::to_string(session.epoch()) + ".safetensors";
+  const std::string name = fmt::format("{}-ep{}.safetensors", ratio_name(config_.draw), session.epoch());
   save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / "tickets" / name);
-  ticket_["file"] = "tickets/" + name;
-  session.note("drew tickets/" + name + " (" + found_by + ")");
+  ticket_["file"] = fmt::format("tickets/{}", name);
+  session.note(fmt::format("drew tickets/{} ({})", name, found_by));
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
 }
@@ -118,10 +126,6 @@ static double equivalence(Model& masked, Model& compacted) {
   return worst;
 }
 
-static double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) {
   Model& dense = session.trainer().model();
   const double start = now_seconds();
@@ -133,11 +137,11 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   }
   if (config_.weights != EarlyBirdConfig::Weights::keep) small = variant(dense, closed);
   const GraphCost before = graph_cost(dense.graph()), after = graph_cost(small.graph());
-  session.note("compacted in " + std::to_string(std::lround(ticket_["compaction_ms"].get<double>())) +
-               " ms: " + std::to_string(before.params) + " to " + std::to_string(after.params) +
-               " parameters, " + std::to_string(std::lround(100.0 * after.flops / before.flops)) +
-               " % of the FLOPs per image");
+  session.note(fmt::format("compacted in {:.1f} ms: {} to {} parameters, {:.0f} % of the FLOPs per image",
+                           ticket_["compaction_ms"].get<double>(), before.params, after.params,
+                           100.0 * static_cast<double>(after.flops) / static_cast<double>(before.flops)));
   session.replace_model(std::move(small), "retrain");
+  trim_allocator();  // blocks of the dense network's sizes are of no use any more
   if (config_.restart_schedule) session.trainer().restart_schedule();
   session.trainer().set_l1(config_.l1_after ? config_.l1 : 0.f);
   done_ = until_ == Until::compact;
@@ -152,10 +156,9 @@ Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) con
 }
 
 json EarlyBirdHook::save() const {
-  return {{"searching", searching_},
-          {"done", done_},
-          {"ticket", ticket_},
-          {"pending_metrics", pending_metrics_},
+  return {{"searching", searching_},  {"done", done_},
+          {"ticket", ticket_},        {"pending_metrics", pending_metrics_},
+          {"checks", checks_},        {"check_seconds", check_seconds_},
           {"search", search_->save()}};
 }
 
@@ -166,6 +169,8 @@ void EarlyBirdHook::load(Session& session, const json& state) {
   done_ = state.at("done") && until_ != Until::end;
   ticket_ = state.at("ticket");
   pending_metrics_ = state.at("pending_metrics");
+  checks_ = state.at("checks");
+  check_seconds_ = state.at("check_seconds");
   const bool compacted = session.phases().size() > 1;
   session.trainer().set_l1(compacted && !config_.l1_after ? 0.f : config_.l1);
 }
@@ -176,6 +181,8 @@ std::string EarlyBirdHook::status() const {
 
 void EarlyBirdHook::summarize(const Session& session, json& s) const {
   s["eb"] = search_->summary();
+  s["eb"]["ms_per_check"] =
+      checks_ ? json(1e3 * check_seconds_ / static_cast<double>(checks_)) : json(nullptr);
   if (!ticket_.is_null()) s["eb"]["draw"] = ticket_;
   if (session.phases().size() < 2) {
     s["ticket"] = nullptr;
@@ -189,16 +196,17 @@ void EarlyBirdHook::summarize(const Session& session, json& s) const {
   const double rate = search.images_per_s();
   const double samples = static_cast<double>(session.trainer().end() - session.trainer().schedule_start()) *
                          static_cast<double>(search.samples) / static_cast<double>(search.steps);
-  s["dense"] = {{"test_top1", ticket_["dense_test_top1"]},
-                {"test_top5", ticket_["dense_test_top5"]},
-                {"test_top1_note", "dense: at the draw, epoch " + ticket_["epoch"].dump()},
-                {"params", search.params},
-                {"flops_per_image", search.flops_per_image},
-                {"training_flops", 3.0 * samples * static_cast<double>(search.flops_per_image)},
-                {"seconds", rate > 0 ? json(samples / rate) : json(nullptr)},
-                {"seconds_note", "dense: whole run at the search's measured rate"},
-                {"images_per_s", rate},
-                {"joules", nullptr}};
+  s["dense"] = {
+      {"test_top1", ticket_["dense_test_top1"]},
+      {"test_top5", ticket_["dense_test_top5"]},
+      {"test_top1_note", fmt::format("dense: at the draw, epoch {}", ticket_["epoch"].get<int64_t>())},
+      {"params", search.params},
+      {"flops_per_image", search.flops_per_image},
+      {"training_flops", 3.0 * samples * static_cast<double>(search.flops_per_image)},
+      {"seconds", rate > 0 ? json(samples / rate) : json(nullptr)},
+      {"seconds_note", "dense: whole run at the search's measured rate"},
+      {"images_per_s", rate},
+      {"joules", nullptr}};
   s["speedup"] = {
       {"counted", static_cast<double>(search.flops_per_image) / static_cast<double>(retrain.flops_per_image)},
       {"measured", rate > 0 && retrain.samples ? json(retrain.images_per_s() / rate) : json(nullptr)}};

@@ -43,6 +43,8 @@ class EarlyBirdHook : public engine::SessionHook {
   Until until_;
   std::unique_ptr<EarlyBird> search_;
   bool searching_ = true, done_ = false;
+  int64_t checks_ = 0;
+  double check_seconds_ = 0;
   nlohmann::json ticket_ = nullptr;  // what the summary says of the draw; null until then
   nlohmann::json pending_metrics_ = nlohmann::json::object();  // of checks between two epoch lines
 };

@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -58,7 +60,8 @@ DType compute_of(const Config& config) {
 
 void set_up_device(const std::string& device, int threads) {
   if (device != "cpu")
-    throw Error(5001, "device \"" + device + "\" is not in this build, which has: cpu", "use --device cpu");
+    throw Error(5001, fmt::format("device \"{}\" is not in this build, which has: cpu", device),
+                "use --device cpu");
   if (threads > 0) return kernels::cpu::set_threads(threads);
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) kernels::cpu::set_threads(CPU_COUNT(&set));

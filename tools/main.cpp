@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
     return app.exit(e);  // --help
   } catch (const CLI::ParseError& e) {
     return report(
-        "error[EB2020]: " + std::string(e.what()) + suggestion(app, argc, argv) + "\n  see: eb_engine --help",
+        fmt::format("error[EB2020]: {}{}\n  see: eb_engine --help", e.what(), suggestion(app, argc, argv)),
         2);
   }
   try {
@@ -83,6 +83,6 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return report("error[EB6001]: out of memory\n  hint: a smaller train.batch_size needs less", 6);
   } catch (const std::exception& e) {
-    return report("error[EB1000]: a bug in eb_engine, please report it: " + std::string(e.what()), 1);
+    return report(fmt::format("error[EB1000]: a bug in eb_engine, please report it: {}", e.what()), 1);
   }
 }

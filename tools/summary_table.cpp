@@ -47,7 +47,7 @@ static std::string dense_only(const json& d) {
 
 std::string summary_table(const json& s) {
   const json& d = s["dense"];
-  std::string out = "\n" + s.value("name", std::string("run")) + ", seed " + s["seed"].dump() + "\n";
+  std::string out = fmt::format("\n{}, seed {}\n", s.value("name", std::string("run")), s["seed"].dump());
   if (s.contains("eb")) out += "  Early-Bird tickets:" + emergence(s["eb"]) + "\n";
   if (!s.contains("ticket") || s["ticket"].is_null()) return out + dense_only(d);
   const json& t = s["ticket"];
