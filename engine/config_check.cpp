@@ -160,6 +160,9 @@ json check_list(const Field& f, json v, const Origin& origin) {
 bool is_list(Type type) {
   return info(type).element != type;
 }
+Type element_of(Type type) {
+  return info(type).element;
+}
 std::string name_of(Type type) {
   return info(type).name;
 }

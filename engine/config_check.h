@@ -18,5 +18,6 @@ Error unknown_key(const Table& table, const std::string& section, const std::str
 std::string name_of(Field::Type type);     // "list of numbers"
 std::string range_of(const Field& field);  // "0 < x < 1", "one of a | b", "" if anything goes
 bool is_list(Field::Type type);
+Field::Type element_of(Field::Type type);  // itself if it is no list
 
 }  // namespace eb::engine

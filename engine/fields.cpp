@@ -1,12 +1,12 @@
 #include "engine/fields.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "engine/duration.h"
+#include "engine/model_config.h"
 
 namespace eb::engine {
 
@@ -31,8 +31,9 @@ static std::vector<Field> model_fields() {
             "Architecture; null when model.graph gives an explicit graph."}
           .one_of({"vgg", "preresnet", "resnet"})
           .or_null(),
-      Field{"model.depth", Type::integer, nullptr,
-            "Layers: vgg 11, 13, 16, 19; preresnet 9n + 2 (20, 29, ... 101, 164); resnet 18, 50."}
+      Field{
+          "model.depth", Type::integer, nullptr,
+          "Layers: vgg 11, 13, 16, 19; preresnet 9n + 2 (20, 29, ... 101, 164); resnet 18, 34, 50, 101, 152."}
           .range(1, 10'000)
           .or_null(),
       Field{"model.width", Type::number, 1.0, "Factor on the number of channels of every layer."}.range(0.01,
@@ -47,8 +48,7 @@ static std::vector<Field> model_fields() {
           .of_length(3),
       Field{"model.num_classes", Type::integer, 10, "Outputs of the classifier."}.range(2, 65'536),
       Field{"model.downsample_bias", Type::boolean, false,
-            "Bias on the convolutions of resnet's downsample branches (spec 9: the reference's ResNet-50 has "
-            "it)."},
+            "resnet: bias on the convolutions of the downsample branches, as in the paper's ResNet-50."},
       Field{"model.init.conv", Type::string, "kaiming_fan_out",
             "Initial convolution weights: N(0, sqrt(2 / (kh kw C_out)))."}
           .one_of({"kaiming_fan_out"}),
@@ -153,6 +153,7 @@ static void name_rule(Config& c) {
                   "use up to 100 letters, digits, \".\", \"_\" and \"-\"");
 }
 
+// Builds the graph once: a network that cannot be is refused with the line that asked for it.
 static void model_rule(Config& c) {
   const bool preset = !c.is_null("model.arch"), graph = !c.is_null("model.graph");
   if (!preset && !graph)
@@ -161,23 +162,14 @@ static void model_rule(Config& c) {
   if (preset && graph)
     throw c.error(2010, "model.graph", "an explicit graph and model.arch exclude each other",
                   "remove one of the two");
-  if (!preset) return;
-  if (c.is_null("model.depth"))
+  if (preset && c.is_null("model.depth"))
     throw c.error(2006, "model.depth", "missing required key", "add it, as in \"depth\": 16");
-  const auto arch = c.get<std::string>("model.arch");
-  const auto depth = c.get<int>("model.depth");
-  static const std::map<std::string, std::vector<int>> depths = {{"vgg", {11, 13, 16, 19}},
-                                                                 {"resnet", {18, 50}}};
-  if (arch == "preresnet") {
-    if (depth < 11 || depth % 9 != 2)
-      throw c.error(2010, "model.depth", fmt::format("preresnet has no depth {}", depth),
-                    "want 9n + 2: 11, 20, 29, ... 101, 164");
-    return;
+  try {
+    graph_of(c);
+  } catch (const Error& e) {
+    throw Error(e.code(), e.message(), e.hint(),
+                c.error(e.code(), preset ? "model.arch" : "model.graph", "").where());
   }
-  const auto& known = depths.at(arch);
-  if (std::find(known.begin(), known.end(), depth) == known.end())
-    throw c.error(2010, "model.depth", fmt::format("{} has no depth {}", arch, depth),
-                  fmt::format("want one of {}", fmt::join(known, ", ")));
 }
 
 // a > b; unknown (false) for epochs against steps, which only the size of the data set relates.

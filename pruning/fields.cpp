@@ -42,7 +42,7 @@ static std::vector<Field> search_fields() {
           .between(0, 1),
       Field{"early_bird.rule", Type::string, "exact_k",
             "exact_k prunes exactly trunc(ratio * channels), ties by channel order; reference keeps |gamma| "
-            "strictly above the sorted value at that index (spec 1.1)."}
+            "strictly above the sorted value at that index."}
           .one_of({"exact_k", "reference"}),
       Field{"early_bird.merge", Type::string, "mean",
             "Score of channels that several batch norms share through additions: mean or max of theirs."}

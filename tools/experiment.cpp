@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "engine/arch/arch.h"
 #include "engine/error.h"
 #include "kernels/cpu/threads.h"
 #include "tools/experiment_fields.h"
@@ -31,27 +30,6 @@ Config load_experiment(const CommonFlags& f) {
   if (f.seed) config.set("seed", *f.seed);
   if (f.dtype) config.set("precision.mode", *f.dtype);
   return config;
-}
-
-Graph graph_of(const Config& config) {
-  if (!config.is_null("model.graph")) return graph_from_json(config.at("model.graph"));
-  ArchOptions options;
-  options.depth = config.get<int>("model.depth");
-  options.width = config.get<double>("model.width");
-  const auto input = config.get<std::vector<int64_t>>("model.input");
-  std::copy(input.begin(), input.end(), options.input);
-  options.num_classes = config.get<int64_t>("model.num_classes");
-  options.downsample_bias = config.get<bool>("model.downsample_bias");
-  return build_arch(config.get<std::string>("model.arch"), options);
-}
-
-InitConfig init_of(const Config& config) {
-  InitConfig init;
-  init.bn_gamma = config.get<float>("model.init.bn_gamma");
-  init.linear = config.get<std::string>("model.init.linear") == "normal_001"
-                    ? InitConfig::Linear::normal_001
-                    : InitConfig::Linear::uniform_fan_in;
-  return init;
 }
 
 DType compute_of(const Config& config) {

@@ -8,7 +8,7 @@
 #include "data/data_config.h"
 #include "engine/checkpoint.h"
 #include "engine/config.h"
-#include "engine/model.h"
+#include "engine/model_config.h"
 
 namespace CLI {
 class App;
@@ -28,8 +28,6 @@ struct CommonFlags {
 
 void add_common_flags(CLI::App& app, CommonFlags& flags);
 engine::Config load_experiment(const CommonFlags& flags);
-engine::Graph graph_of(const engine::Config& config);
-engine::InitConfig init_of(const engine::Config& config);
 engine::DType compute_of(const engine::Config& config);
 // Device check and thread count; Error 5001 for a device this build has not.
 void set_up_device(const std::string& device, int threads);

@@ -23,15 +23,18 @@ TEST(EngineFields, rules) {
     return 0;
   };
   const json vgg = {{"arch", "vgg"}, {"depth", 16}}, none = json::object();
+  const json graph = json::parse(R"({"input": {"id": "x", "shape": [3, 4, 4]}, "output": "fc",
+    "nodes": [{"id": "fc", "op": "linear", "in": ["x"], "out_channels": 10, "bias": true}]})");
   EXPECT_EQ(code(vgg, none), 0);
-  EXPECT_EQ(code({{"graph", none}}, none), 0);
+  EXPECT_EQ(code({{"graph", graph}}, none), 0);
+  EXPECT_EQ(code({{"graph", none}}, none), 2101);
   EXPECT_EQ(code(none, none), 2006);
   EXPECT_EQ(code({{"arch", "vgg"}}, none), 2006);
-  EXPECT_EQ(code({{"arch", "vgg"}, {"depth", 17}}, none), 2010);
-  EXPECT_EQ(code({{"arch", "preresnet"}, {"depth", 100}}, none), 2010);
-  EXPECT_EQ(code({{"arch", "preresnet"}, {"depth", 2}}, none), 2010);
+  EXPECT_EQ(code({{"arch", "vgg"}, {"depth", 17}}, none), 2112);
+  EXPECT_EQ(code({{"arch", "preresnet"}, {"depth", 100}}, none), 2112);
+  EXPECT_EQ(code({{"arch", "preresnet"}, {"depth", 2}}, none), 2112);
   EXPECT_EQ(code({{"arch", "preresnet"}, {"depth", 164}}, none), 0);
-  EXPECT_EQ(code({{"arch", "vgg"}, {"depth", 16}, {"graph", none}}, none), 2010);
+  EXPECT_EQ(code({{"arch", "vgg"}, {"depth", 16}, {"graph", graph}}, none), 2010);
   EXPECT_EQ(code(vgg, {{"duration", "0ep"}}), 2005);
   EXPECT_EQ(code(vgg, {{"duration", "5ep"}, {"schedule", {{"warmup", "6ep"}}}}), 2010);
   EXPECT_EQ(code(vgg, {{"duration", "5ep"}, {"schedule", {{"warmup", "6st"}}}}), 0);
