@@ -8,7 +8,9 @@ namespace eb::engine {
 struct Duration {
   enum class Unit : uint8_t { epochs, steps } unit = Unit::epochs;
   int64_t count = 0;
-  int64_t in_steps(int64_t steps_per_epoch) const { return unit == Unit::steps ? count : count * steps_per_epoch; }
+  int64_t in_steps(int64_t steps_per_epoch) const {
+    return unit == Unit::steps ? count : count * steps_per_epoch;
+  }
   bool operator==(const Duration&) const = default;
 };
 

@@ -1,5 +1,5 @@
-// y = conv(x, w) + b. Backward-data reads w, backward-weight reads x. Layouts: activations NHWC, weights OHWI.
-// Sums are accumulated in fp32 whatever the dtype; gradients of parameters are always fp32.
+// y = conv(x, w) + b. Backward-data reads w, backward-weight reads x. Layouts: activations NHWC, weights
+// OHWI. Sums are accumulated in fp32 whatever the dtype; gradients of parameters are always fp32.
 #pragma once
 #include "kernels/pick.h"
 
@@ -28,10 +28,15 @@ struct Conv2d {
   void (*forward)(const Params&, const void* x, const void* w, const float* b, void* y, void* workspace);
   void (*backward_data)(const Params&, const void* dy, const void* w, void* dx, void* workspace);
   // dw (K, R, S, C / groups) and db (K, may be null) are overwritten.
-  void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw, float* db, void* workspace);
+  void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw, float* db,
+                          void* workspace);
 };
 
-namespace cpu { extern const Conv2d conv2d; }
-inline const Conv2d& conv2d(Device d) { return pick<cpu::conv2d>(d); }
+namespace cpu {
+extern const Conv2d conv2d;
+}
+inline const Conv2d& conv2d(Device d) {
+  return pick<cpu::conv2d>(d);
+}
 
 }  // namespace eb::kernels

@@ -16,11 +16,17 @@ struct Elementwise {
   void (*scale)(const Params&, float factor, void* y);
   void (*cast)(int64_t n, DType from, const void* x, DType to, void* y);  // f32 <-> bf16, or a copy
   // y (rows, k) <- x (rows, c) at channels select (k), and its transpose (dx zero elsewhere).
-  void (*select_forward)(DType, int64_t rows, int64_t c, int64_t k, const void* x, const int32_t* select, void* y);
-  void (*select_backward)(DType, int64_t rows, int64_t c, int64_t k, const void* dy, const int32_t* select, void* dx);
+  void (*select_forward)(DType, int64_t rows, int64_t c, int64_t k, const void* x, const int32_t* select,
+                         void* y);
+  void (*select_backward)(DType, int64_t rows, int64_t c, int64_t k, const void* dy, const int32_t* select,
+                          void* dx);
 };
 
-namespace cpu { extern const Elementwise elementwise; }
-inline const Elementwise& elementwise(Device d) { return pick<cpu::elementwise>(d); }
+namespace cpu {
+extern const Elementwise elementwise;
+}
+inline const Elementwise& elementwise(Device d) {
+  return pick<cpu::elementwise>(d);
+}
 
 }  // namespace eb::kernels

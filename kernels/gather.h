@@ -12,7 +12,11 @@ struct Gather {
                  const int32_t* in, float* y);
 };
 
-namespace cpu { extern const Gather gather; }
-inline const Gather& gather(Device d) { return pick<cpu::gather>(d); }
+namespace cpu {
+extern const Gather gather;
+}
+inline const Gather& gather(Device d) {
+  return pick<cpu::gather>(d);
+}
 
 }  // namespace eb::kernels

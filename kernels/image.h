@@ -1,5 +1,6 @@
-// uint8 images to normalised network input: zero-pad, crop at a random offset, mirror, (x / 255 - mean) / std.
-// Random numbers are keyed by (seed, epoch, sample id): the result does not depend on batch, worker or thread.
+// uint8 images to normalised network input: zero-pad, crop at a random offset, mirror, (x / 255 - mean) /
+// std. Random numbers are keyed by (seed, epoch, sample id): the result does not depend on batch, worker or
+// thread.
 #pragma once
 #include "kernels/pick.h"
 
@@ -20,7 +21,11 @@ struct Image {
   void (*crop_flip_normalize)(const Params&, const uint8_t* x, const int64_t* sample_ids, void* y);
 };
 
-namespace cpu { extern const Image image; }
-inline const Image& image(Device d) { return pick<cpu::image>(d); }
+namespace cpu {
+extern const Image image;
+}
+inline const Image& image(Device d) {
+  return pick<cpu::image>(d);
+}
 
 }  // namespace eb::kernels

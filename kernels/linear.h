@@ -13,10 +13,15 @@ struct Linear {
   };
   void (*forward)(const Params&, const void* x, const void* w, const float* b, void* y);
   void (*backward_data)(const Params&, const void* dy, const void* w, void* dx);
-  void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw, float* db);  // db may be null
+  void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw,
+                          float* db);  // db may be null
 };
 
-namespace cpu { extern const Linear linear; }
-inline const Linear& linear(Device d) { return pick<cpu::linear>(d); }
+namespace cpu {
+extern const Linear linear;
+}
+inline const Linear& linear(Device d) {
+  return pick<cpu::linear>(d);
+}
 
 }  // namespace eb::kernels

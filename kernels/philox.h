@@ -1,5 +1,5 @@
-// Philox 4x32-10 (Salmon et al., SC 2011): counter-based random numbers, the same bits on every device and for
-// any number of threads. A draw is named by what it is for, never by when it happens.
+// Philox 4x32-10 (Salmon et al., SC 2011): counter-based random numbers, the same bits on every device and
+// for any number of threads. A draw is named by what it is for, never by when it happens.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -7,7 +7,17 @@
 namespace eb::kernels {
 
 // What a random number is for; keeps the streams of different users apart.
-enum class Stream : uint32_t { init = 1, shuffle, crop, flip, resized_crop, synthetic, split, bad_sample, random_ticket };
+enum class Stream : uint32_t {
+  init = 1,
+  shuffle,
+  crop,
+  flip,
+  resized_crop,
+  synthetic,
+  split,
+  bad_sample,
+  random_ticket
+};
 
 using Philox4 = std::array<uint32_t, 4>;
 
@@ -25,12 +35,15 @@ inline Philox4 philox(Philox4 c, uint32_t k0, uint32_t k1) {
 
 // Four 32-bit words for element (hi, lo) of `stream` under `seed`; `hi` is the epoch or the tensor.
 inline Philox4 philox(uint64_t seed, Stream stream, uint32_t hi, uint64_t lo) {
-  return philox({static_cast<uint32_t>(lo), static_cast<uint32_t>(lo >> 32), hi, static_cast<uint32_t>(stream)},
-                static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
+  return philox(
+      {static_cast<uint32_t>(lo), static_cast<uint32_t>(lo >> 32), hi, static_cast<uint32_t>(stream)},
+      static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
 }
 
 // [0, 1) with 24 bits, exact in float.
-inline float uniform(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+inline float uniform(uint32_t bits) {
+  return static_cast<float>(bits >> 8) * 0x1p-24f;
+}
 
 // [0, n) without bias that matters for n < 2^24 (multiply-shift).
 inline uint32_t below(uint32_t bits, uint32_t n) {

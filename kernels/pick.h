@@ -1,4 +1,5 @@
-// The only place where a backend is chosen. A backend that is not built is not named here: no stubs, no macros.
+// The only place where a backend is chosen. A backend that is not built is not named here: no stubs, no
+// macros.
 #pragma once
 #include "kernels/dtype.h"
 

@@ -1,5 +1,5 @@
-// Max and average pooling over NHWC. Max saves the window index of its first maximum (row-major in the window);
-// average divides by the full window, padding included, as PyTorch's default does.
+// Max and average pooling over NHWC. Max saves the window index of its first maximum (row-major in the
+// window); average divides by the full window, padding included, as PyTorch's default does.
 #pragma once
 #include "kernels/pick.h"
 
@@ -21,7 +21,11 @@ struct Pool2d {
   void (*avg_backward)(const Params&, const void* dy, void* dx);
 };
 
-namespace cpu { extern const Pool2d pool2d; }
-inline const Pool2d& pool2d(Device d) { return pick<cpu::pool2d>(d); }
+namespace cpu {
+extern const Pool2d pool2d;
+}
+inline const Pool2d& pool2d(Device d) {
+  return pick<cpu::pool2d>(d);
+}
 
 }  // namespace eb::kernels

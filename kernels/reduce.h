@@ -10,7 +10,11 @@ struct Reduce {
   void (*all_finite)(int64_t n, const float* x, int32_t* flag);  // flag = 1 or 0; a device-side gate for sgd
 };
 
-namespace cpu { extern const Reduce reduce; }
-inline const Reduce& reduce(Device d) { return pick<cpu::reduce>(d); }
+namespace cpu {
+extern const Reduce reduce;
+}
+inline const Reduce& reduce(Device d) {
+  return pick<cpu::reduce>(d);
+}
 
 }  // namespace eb::kernels

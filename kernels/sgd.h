@@ -1,5 +1,6 @@
 // One fused update of the whole parameter arena (spec section 2; PyTorch's SGD with dampening 0):
-//   g = scale * grad + l1 * sign(w) + weight_decay * w;  v = momentum * v + g;  w -= lr * (nesterov ? g + momentum * v : v)
+//   g = scale * grad + l1 * sign(w) + weight_decay * w;  v = momentum * v + g;  w -= lr * (nesterov ? g +
+//   momentum * v : v)
 // sign(0) = 0. If *finite is 0 nothing is written, so a bad step is never applied.
 #pragma once
 #include "kernels/pick.h"
@@ -16,11 +17,15 @@ struct Sgd {
     float weight_decay, l1;
   };
   // working is a bf16 copy of the arena or null.
-  void (*step)(const Params&, const Segment* segments, int64_t n_segments, const int32_t* finite, const float* grad,
-               float* momentum, float* master, bf16* working);
+  void (*step)(const Params&, const Segment* segments, int64_t n_segments, const int32_t* finite,
+               const float* grad, float* momentum, float* master, bf16* working);
 };
 
-namespace cpu { extern const Sgd sgd; }
-inline const Sgd& sgd(Device d) { return pick<cpu::sgd>(d); }
+namespace cpu {
+extern const Sgd sgd;
+}
+inline const Sgd& sgd(Device d) {
+  return pick<cpu::sgd>(d);
+}
 
 }  // namespace eb::kernels

@@ -12,13 +12,17 @@ struct SoftmaxCrossEntropy {
     float label_smoothing = 0.f;
   };
   // Writes loss (1), top1 and top5 (counts of correct samples, 1 each) and, unless null, dlogits (N, K).
-  // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a NaN
-  // logit at the label is never correct.
-  void (*forward_backward)(const Params&, const void* logits, const int32_t* labels, float* loss, int32_t* top1,
-                           int32_t* top5, void* dlogits);
+  // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a
+  // NaN logit at the label is never correct.
+  void (*forward_backward)(const Params&, const void* logits, const int32_t* labels, float* loss,
+                           int32_t* top1, int32_t* top5, void* dlogits);
 };
 
-namespace cpu { extern const SoftmaxCrossEntropy softmax_cross_entropy; }
-inline const SoftmaxCrossEntropy& softmax_cross_entropy(Device d) { return pick<cpu::softmax_cross_entropy>(d); }
+namespace cpu {
+extern const SoftmaxCrossEntropy softmax_cross_entropy;
+}
+inline const SoftmaxCrossEntropy& softmax_cross_entropy(Device d) {
+  return pick<cpu::softmax_cross_entropy>(d);
+}
 
 }  // namespace eb::kernels

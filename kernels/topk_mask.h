@@ -1,5 +1,5 @@
-// The BN-scale mask (spec 1.1) and the Hamming distance between masks. Masks are packed, bit i of word i / 64 is
-// channel i, unused bits are zero.
+// The BN-scale mask (spec 1.1) and the Hamming distance between masks. Masks are packed, bit i of word i / 64
+// is channel i, unused bits are zero.
 #pragma once
 #include "kernels/pick.h"
 
@@ -21,7 +21,11 @@ struct TopkMask {
   int64_t (*hamming)(int64_t total, const uint64_t* a, const uint64_t* b);
 };
 
-namespace cpu { extern const TopkMask topk_mask; }
-inline const TopkMask& topk_mask(Device d) { return pick<cpu::topk_mask>(d); }
+namespace cpu {
+extern const TopkMask topk_mask;
+}
+inline const TopkMask& topk_mask(Device d) {
+  return pick<cpu::topk_mask>(d);
+}
 
 }  // namespace eb::kernels

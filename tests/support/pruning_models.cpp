@@ -65,7 +65,7 @@ Model pruning_model(const std::string& name, uint64_t seed) {
   for (const Parameter& p : m.parameters()) {
     if (p.kind != Parameter::Kind::bn_gamma && p.kind != Parameter::Kind::bn_beta) continue;
     const bool gamma = p.kind == Parameter::Kind::bn_gamma;
-    const Doubles v = normal(p.count, seed + static_cast<uint64_t>(p.offset), gamma ? 0.6 : 0, 0.3);
+    const Doubles v = normal(p.count, seed + static_cast<uint64_t>(p.offset), gamma ? 1.0 : 0, 0.25);
     for (int64_t i = 0; i < p.count; ++i) m.value(p)[i] = static_cast<float>(v[i]);
     if (!gamma) continue;
     const Doubles s = normal(2 * p.count, seed + 99 + static_cast<uint64_t>(p.offset));
