@@ -50,7 +50,7 @@ static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::strin
   if (!automatic) return resolve_checkpoint(resume);
   const auto found = find_latest(run.path() / "ckpt");
   if (resume == "never" && found)
-    throw Error(2022, run.path().string() + " already holds a run",
+    throw Error(2025, run.path().string() + " already holds a run",
                 "another --out, or --resume auto to go on with it");
   if (!found && resume == "must")
     throw Error(4051, "no checkpoint to resume in " + run.path().string(), "--resume auto starts a new run");

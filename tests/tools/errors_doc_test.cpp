@@ -1,0 +1,52 @@
+// docs/errors.md lists every code the source uses, and no other.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+#include <set>
+
+#include "support/run_engine.h"
+
+namespace fs = std::filesystem;
+
+static std::set<int> codes_in(const std::string& text, const std::regex& pattern) {
+  std::set<int> codes;
+  for (auto it = std::sregex_iterator(text.begin(), text.end(), pattern); it != std::sregex_iterator(); ++it)
+    codes.insert(std::stoi((*it)[1].str()));
+  return codes;
+}
+
+// Codes as they are thrown: the first argument of Error or of a helper that makes one, or part of a printed
+// EBnnnn.
+static std::set<int> codes_in_source() {
+  const std::regex thrown(
+      R"((?:\bError|\berror|\bfail|\brefuse|\bdamaged|\bbad)\w*\(\s*(\d{4,5})\b|error\[EB(\d{4,5})\])");
+  std::set<int> codes;
+  for (const char* folder : {"engine", "data", "pruning", "tools"})
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder)) {
+      if (entry.path().extension() != ".cpp") continue;
+      const std::string text = eb::test::slurp(entry.path());
+      for (auto it = std::sregex_iterator(text.begin(), text.end(), thrown); it != std::sregex_iterator();
+           ++it)
+        codes.insert(std::stoi((*it)[1].matched ? (*it)[1].str() : (*it)[2].str()));
+    }
+  return codes;
+}
+
+TEST(ErrorsDoc, lists_every_code) {
+  const auto listed =
+      codes_in(eb::test::slurp(fs::path(EB_SOURCE_DIR) / "docs/errors.md"), std::regex(R"(\| EB(\d+) \|)"));
+  const auto thrown = codes_in_source();
+  EXPECT_GT(thrown.size(), 60u);
+  for (int code : thrown) EXPECT_TRUE(listed.count(code)) << "EB" << code << " is not in docs/errors.md";
+}
+
+TEST(ErrorsDoc, lists_no_code_that_is_gone) {
+  std::string all;
+  for (const char* folder : {"engine", "data", "pruning", "tools"})
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder))
+      if (entry.path().extension() == ".cpp") all += eb::test::slurp(entry.path());
+  for (int code :
+       codes_in(eb::test::slurp(fs::path(EB_SOURCE_DIR) / "docs/errors.md"), std::regex(R"(\| EB(\d+) \|)")))
+    EXPECT_NE(all.find(std::to_string(code)), std::string::npos) << "EB" << code;
+}
