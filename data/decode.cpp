@@ -48,21 +48,22 @@ void cmyk_to_rgb(const std::vector<uint8_t>& cmyk, Image& out) {
 
 }  // namespace
 
-void check_size(int64_t width, int64_t height, const std::string& name) {
-  if (width <= max_pixels && height <= max_pixels && width * height <= max_pixels) return;
+void check_size(int64_t width, int64_t height, const DecodeOptions& options, const std::string& name) {
+  const int64_t most = options.max_pixels;
+  if (width <= most && height <= most && width * height <= most) return;
   throw Error(3014,
               name + ": " + std::to_string(width) + " x " + std::to_string(height) +
-                  " pixels, want at most " + std::to_string(max_pixels >> 20) + " million",
+                  " pixels, want at most " + std::to_string(most) + " in all",
               "scale it down or remove it");
 }
 
-Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, int short_side) {
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
   Jpeg& jpeg = jpeg_decoder();
   int width = 0, height = 0, subsampling = 0, space = 0;
   if (tjDecompressHeader3(jpeg.get(), bytes.data(), bytes.size(), &width, &height, &subsampling, &space) != 0)
     throw damaged(name, bytes.size(), jpeg);
-  check_size(width, height, name);
-  const tjscalingfactor factor{1, shrink_of(width, height, short_side)};
+  check_size(width, height, options, name);
+  const tjscalingfactor factor{1, shrink_of(width, height, options.short_side)};
   Image out(TJSCALED(width, factor), TJSCALED(height, factor));
   const bool cmyk = space == TJCS_CMYK || space == TJCS_YCCK;
   std::vector<uint8_t> inks(cmyk ? size_t{4} * out.width * out.height : 0);
@@ -74,14 +75,14 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, int s
   return out;
 }
 
-Image decode(std::span<const uint8_t> bytes, const std::string& name, int short_side) {
+Image decode(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
   static constexpr uint8_t jpeg[] = {0xff, 0xd8, 0xff};
   static constexpr uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   const auto starts_with = [&](std::span<const uint8_t> magic) {
     return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
   };
-  if (starts_with(jpeg)) return decode_jpeg(bytes, name, short_side);
-  if (starts_with(png)) return decode_png(bytes, name);
+  if (starts_with(jpeg)) return decode_jpeg(bytes, name, options);
+  if (starts_with(png)) return decode_png(bytes, name, options);
   throw Error(3011, name + ": " + (bytes.empty() ? "empty file" : "neither JPEG nor PNG by its first bytes"),
               "convert or remove it, or set data.on_bad_sample to \"skip\"");
 }

@@ -10,15 +10,19 @@
 
 namespace eb::data {
 
-constexpr int64_t max_pixels = int64_t{64} << 20;  // read from the header, before anything is allocated
+struct DecodeOptions {
+  int short_side = 0;  // JPEG: at 1/2, 1/4 or 1/8 while the short side stays >= this (0: never)
+  int64_t max_pixels = int64_t{64} << 20;  // read from the header, before anything is allocated
+};
 
-// `name` is for messages. A JPEG is scaled down by 1/2, 1/4 or 1/8 while its short side stays >= short_side
-// (0: never). Errors: 3011 neither JPEG nor PNG, 3012 damaged JPEG, 3013 damaged PNG, 3014 too large.
-Image decode(std::span<const uint8_t> bytes, const std::string& name, int short_side = 0);
+// `name` is for messages. Errors: 3011 neither JPEG nor PNG, 3012 damaged JPEG, 3013 damaged PNG, 3014 too
+// large.
+Image decode(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options = {});
 
-Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, int short_side);
-Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options);
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options);
 
-void check_size(int64_t width, int64_t height, const std::string& name);  // Error 3014
+void check_size(int64_t width, int64_t height, const DecodeOptions& options,
+                const std::string& name);  // Error 3014
 
 }  // namespace eb::data

@@ -39,7 +39,7 @@ void read_some(png_structp png, png_bytep out, size_t n) {
 bool read_header(Reader& r) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_set_read_fn(r.png, &r, read_some);
-  png_set_user_limits(r.png, static_cast<png_uint_32>(max_pixels), static_cast<png_uint_32>(max_pixels));
+  png_set_user_limits(r.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size decides
   png_set_chunk_malloc_max(r.png, 8 << 20);
   png_set_crc_action(r.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_read_info(r.png, r.info);
@@ -63,7 +63,7 @@ bool read_pixels(Reader& r, uint8_t* rgb, size_t row_bytes, png_uint_32 rows) {
 
 }  // namespace
 
-Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
   Reader reader{bytes};
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   reader.info = png_create_info_struct(reader.png);
@@ -76,7 +76,7 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
   if (!read_header(reader)) throw damaged();
   const png_uint_32 width = png_get_image_width(reader.png, reader.info);
   const png_uint_32 height = png_get_image_height(reader.png, reader.info);
-  check_size(width, height, name);
+  check_size(width, height, options, name);
   Image out(static_cast<int>(width), static_cast<int>(height));
   if (!read_pixels(reader, out.rgb.data(), size_t{3} * width, height)) throw damaged();
   return out;

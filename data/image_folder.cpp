@@ -79,7 +79,7 @@ class ImageFolder : public Dataset {
   const std::vector<std::string>& class_names() const override { return names_; }
   int32_t label(int64_t i) const override { return static_cast<int32_t>(files_[i].folder); }
   Image image(int64_t i, int short_side) const override {
-    return decode(read_bytes(path(i), max_file_bytes), describe(i), short_side);
+    return decode(read_bytes(path(i), max_file_bytes), describe(i), {.short_side = short_side});
   }
   std::string describe(int64_t i) const override { return path(i).string(); }
   uint64_t fingerprint() const override { return fingerprint_; }

@@ -98,13 +98,13 @@ TEST(Decode, interlaced_png) {
 
 TEST(Decode, large_jpeg_may_come_smaller) {
   const auto bytes = to_jpeg(gradient(640, 480, 90));
-  const auto size = [&](int short_side) { return decode(bytes, "x.jpg", short_side).height; };
+  const auto size = [&](int short_side) { return decode(bytes, "x.jpg", {.short_side = short_side}).height; };
   EXPECT_EQ(size(0), 480);
   EXPECT_EQ(size(241), 480);
   EXPECT_EQ(size(240), 240);
   EXPECT_EQ(size(120), 120);
   EXPECT_EQ(size(10), 60);
-  EXPECT_LE(largest_difference(decode(bytes, "x.jpg", 240), gradient(320, 240, 90)), 6);
+  EXPECT_LE(largest_difference(decode(bytes, "x.jpg", {.short_side = 240}), gradient(320, 240, 90)), 6);
 }
 
 TEST(Decode, unknown_content) {
@@ -166,7 +166,7 @@ TEST(Decode, absurd_size_is_refused_before_allocation) {
   for (size_t i = 0; i + 9 < jpeg.size(); ++i)
     if (jpeg[i] == 0xff && jpeg[i + 1] == 0xc0) std::fill_n(jpeg.begin() + i + 5, 4, 0xfe);  // height, width
   EXPECT_EQ(code_of([&] { decode(jpeg, "x.jpg"); }), 3014);
-  EXPECT_EQ(code_of([] { data::check_size(int64_t{1} << 40, int64_t{1} << 40, "x"); }), 3014);
-  EXPECT_EQ(code_of([] { data::check_size(8192, 8192, "x"); }), 0);
-  EXPECT_EQ(code_of([] { data::check_size(8193, 8192, "x"); }), 3014);
+  EXPECT_EQ(code_of([] { data::check_size(int64_t{1} << 40, int64_t{1} << 40, {}, "x"); }), 3014);
+  EXPECT_EQ(code_of([] { data::check_size(8192, 8192, {}, "x"); }), 0);
+  EXPECT_EQ(code_of([] { data::check_size(8193, 8192, {}, "x"); }), 3014);
 }
