@@ -46,16 +46,22 @@ struct Axis {  // one group while it is being closed
   std::vector<Member> members;
   std::vector<uint8_t> keep;
   std::vector<double> score;  // mean |gamma|
+  int64_t drawn = 0;          // the fewest that one member's mask keeps
 
   int64_t kept() const { return std::count(keep.begin(), keep.end(), uint8_t{1}); }
 
   void unite() {
-    for (size_t c = 0; c < keep.size(); ++c)
-      for (const Member& m : members) {
+    drawn = static_cast<int64_t>(keep.size());
+    for (const Member& m : members) {
+      int64_t own = 0;
+      for (size_t c = 0; c < keep.size(); ++c) {
         const auto i = static_cast<size_t>(m.channels[c]);
+        own += m.mask->keep[i];
         keep[c] |= m.mask->keep[i];
         score[c] += std::abs(m.gamma[i]) / static_cast<double>(members.size());
       }
+      drawn = std::min(drawn, own);
+    }
   }
 
   // Keeps exactly `count`: the best come back, or the worst of the kept go. Ties go to the lower channel.
@@ -76,10 +82,13 @@ struct Axis {  // one group while it is being closed
   }
 };
 
-int64_t rounded(int64_t kept, const CloseConfig& c) {
+// A multiple of round_to that is not below `least`, unless the group ends first.
+int64_t rounded(int64_t kept, int64_t least, int64_t all, const CloseConfig& c) {
   if (c.round_to <= 1) return kept;
   const int64_t add = c.round_up ? c.round_to - 1 : c.round_to / 2;
-  return std::max<int64_t>(c.round_to, (kept + add) / c.round_to * c.round_to);
+  int64_t round = (kept + add) / c.round_to * c.round_to;
+  if (round < least) round += c.round_to;
+  return std::min(all, round);
 }
 
 bool is_protected(const Axis& axis, const CloseConfig& c) {
@@ -91,14 +100,14 @@ bool is_protected(const Axis& axis, const CloseConfig& c) {
 
 void close_axis(Axis& axis, bool prunable, const CloseConfig& c, std::vector<Hold>& holds) {
   const auto all = static_cast<int64_t>(axis.keep.size());
-  Hold hold{axis.members[0].mask->bn, "", axis.kept(), 0};
+  Hold hold{axis.members[0].mask->bn, "shared", axis.drawn, 0};
   if (!prunable || is_protected(axis, c)) {
     hold.why = prunable ? "protect" : "unprunable";
     axis.resize(all);
   } else {
     const int64_t least = std::min(all, std::max<int64_t>(1, c.min_channels));
     if (axis.kept() < least) axis.resize(least), hold.why = "min_channels";
-    const int64_t round = std::min(all, rounded(axis.kept(), c));
+    const int64_t round = rounded(axis.kept(), least, all, c);
     if (round != axis.kept()) axis.resize(round), hold.why = "round_to";
   }
   hold.kept = axis.kept();

@@ -15,10 +15,10 @@ struct CloseConfig {
   std::vector<std::string> protect;  // batch norm ids; '*' matches any run of characters
 };
 
-struct Hold {       // a group that keeps more or fewer channels than its masks said
-  std::string bn;   // the first batch norm of the group
-  std::string why;  // "unprunable", "protect", "min_channels", "round_to", "shared"
-  int64_t drawn = 0, kept = 0;
+struct Hold {                   // a group that keeps more or fewer channels than its masks said
+  std::string bn;               // the first batch norm of the group
+  std::string why;              // "unprunable", "protect", "min_channels", "round_to", "shared"
+  int64_t drawn = 0, kept = 0;  // drawn: the fewest that a batch norm of the group wanted to keep
 };
 
 struct ClosedTicket {

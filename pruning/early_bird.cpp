@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/config.h"
+#include "engine/error.h"
 
 namespace eb::pruning {
 
@@ -152,8 +153,12 @@ json EarlyBird::save() const {
 void EarlyBird::load(const json& state) {
   epoch_ = state.at("epoch");
   step_ = state.at("step");
+  const json& saved = state.at("watched");
+  const auto same = [](const Watched& w, const json& s) { return s.at("ratio") == w.ratio; };
+  if (!std::equal(watched_.begin(), watched_.end(), saved.begin(), saved.end(), same))
+    throw Error(4040, "the saved search watches other ratios than early_bird.watch");
   for (size_t i = 0; i < watched_.size(); ++i) {
-    const json& s = state.at("watched").at(i);
+    const json& s = saved[i];
     Watched& w = watched_[i];
     w.detector.load(s.at("detector"));
     w.distances = s.at("distances").get<std::vector<double>>();

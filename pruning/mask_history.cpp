@@ -1,7 +1,8 @@
 #include "pruning/mask_history.h"
 
+#include <fcntl.h>
+
 #include <cstring>
-#include <fstream>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -23,24 +24,29 @@ static std::string header(int64_t bits) {
 
 MaskHistory::MaskHistory(const fs::path& path, int64_t bits, int64_t records)
     : path_(path), words_((bits + 63) / 64), records_(records) {
-  fs::create_directories(path.parent_path());
-  const auto size = static_cast<uintmax_t>(header_bytes + records * words_ * 8);
-  std::error_code missing;
-  const auto have = fs::file_size(path, missing);
-  if (missing || records == 0) {
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);  // if that fails, writing below says so
+  if (records == 0 || !fs::exists(path, error)) {
     engine::replace_file(path, header(bits));
     records_ = 0;
     return;
   }
-  if (have < size) throw Error(4041, path.string() + " is shorter than the checkpoint says");
-  fs::resize_file(path, size);
+  const std::string have = engine::read_file(path);
+  if (have.compare(0, header_bytes, header(bits)) != 0)
+    throw Error(4041, path.string() + " is no mask history of this network", "move it away and resume again");
+  const int64_t size = header_bytes + records * words_ * 8;
+  if (static_cast<int64_t>(have.size()) < size)
+    throw Error(4041, path.string() + " is shorter than the checkpoint says",
+                "move it away and resume again");
+  engine::File(path, O_WRONLY).truncate(size);
 }
 
+// Synced, because a checkpoint that survives a power loss counts on its records.
 void MaskHistory::append(const std::vector<uint64_t>& mask) {
-  std::ofstream out(path_, std::ios::binary | std::ios::app);
-  out.write(reinterpret_cast<const char*>(mask.data()), words_ * 8);
-  out.flush();
-  if (!out) throw Error(8001, "cannot append to " + path_.string());
+  engine::File out(path_, O_WRONLY | O_APPEND);
+  out.write({reinterpret_cast<const char*>(mask.data()), static_cast<size_t>(words_) * 8});
+  out.sync();
+  out.close();
   ++records_;
 }
 

@@ -93,8 +93,9 @@ PackedMask draw_mask(const Scores& s, double ratio, Rule rule) {
   m.words.assign(static_cast<size_t>((m.bits + 63) / 64), 0);
   const auto k = static_cast<int64_t>(static_cast<double>(m.bits) * ratio);
   const auto r = kernels::topk_mask(Device::cpu).draw(rule, m.bits, k, s.values.data(), m.words.data());
-  if (r.has_nan)
-    throw Error(7002, "a batch norm scale is NaN: no mask can be drawn",
+  if (r.has_nan || std::isinf(r.threshold))
+    throw Error(7002,
+                fmt::format("a batch norm scale is {}: no mask can be drawn", r.has_nan ? "NaN" : "infinite"),
                 "training has diverged; see train.optimizer.lr");
   m.threshold = r.threshold;
   m.kept = r.kept;

@@ -1,6 +1,7 @@
 // Tickets on disk: strict on the way in, because a ticket may come from anywhere.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,7 @@
 namespace eb::pruning {
 
 using namespace engine;
+using nlohmann::json;
 
 static const char* name_of(Rule rule) {
   return rule == Rule::exact_k ? "exact_k" : "reference";
@@ -43,12 +45,12 @@ void save_ticket(const Ticket& ticket, const Graph& graph, const std::filesystem
     if (select >= 0) file.tensors[graph.nodes[select].id + ".indexes"] = index_tensor(m.keep);
   }
   file.metadata = {{"format", "eb_ticket 1"},
-                   {"ratio", nlohmann::json(ticket.ratio).dump()},
+                   {"ratio", json(ticket.ratio).dump()},
                    {"epoch", std::to_string(ticket.epoch)},
                    {"step", std::to_string(ticket.step)},
                    {"rule", name_of(ticket.rule)},
-                   {"threshold", nlohmann::json(ticket.threshold).dump()},
-                   {"distances", nlohmann::json(ticket.distances).dump()},
+                   {"threshold", json(ticket.threshold).dump()},
+                   {"distances", json(ticket.distances).dump()},
                    {"graph_hash", ticket.graph_hash}};
   std::filesystem::create_directories(path.parent_path().empty() ? "." : path.parent_path());
   replace_file(path, to_safetensors(file));
@@ -81,22 +83,34 @@ static void check_indexes(const SafetensorsFile& file, const std::string& id, co
     throw Error(4032, fmt::format("{}: \"{}\" does not agree with mask \"{}\"", name, id, m.bn));
 }
 
+static bool is_count(const json& v) {
+  return v.is_number_integer() && v >= 0 && v <= INT64_MAX;
+}
+
+static bool is_list_of_numbers(const json& v) {
+  return v.is_array() && std::all_of(v.begin(), v.end(), [](const json& d) { return d.is_number(); });
+}
+
+// Metadata is optional, since masks are all that compaction needs; what is there must be what we would write.
 static void read_metadata(const SafetensorsFile& file, Ticket& t, const std::string& name) {
-  const auto number = [&](const char* key) {
+  const auto text = [&](const char* key) {
     const auto it = file.metadata.find(key);
-    if (it == file.metadata.end()) return nlohmann::json(0);
-    const auto value = nlohmann::json::parse(it->second, nullptr, false);
-    if (!value.is_number()) throw Error(4033, fmt::format("{}: metadata \"{}\" is no number", name, key));
-    return value;
+    return it == file.metadata.end() ? std::string() : it->second;
   };
-  t.ratio = number("ratio");
-  t.epoch = number("epoch");
-  t.step = number("step");
-  t.threshold = number("threshold");
-  const auto rule = file.metadata.find("rule");
-  if (rule != file.metadata.end() && rule->second == "reference") t.rule = Rule::reference;
-  const auto hash = file.metadata.find("graph_hash");
-  if (hash != file.metadata.end()) t.graph_hash = hash->second;
+  const auto value = [&](const char* key, bool (*fits)(const json&), const char* absent) {
+    const std::string s = text(key);
+    const json v = json::parse(s.empty() ? absent : s, nullptr, false);
+    if (!fits(v)) throw Error(4033, fmt::format("{}: metadata \"{}\" makes no sense", name, key));
+    return v;
+  };
+  const auto is_number = [](const json& v) { return v.is_number(); };
+  t.ratio = value("ratio", is_number, "0");
+  t.epoch = value("epoch", is_count, "0");
+  t.step = value("step", is_count, "0");
+  t.threshold = value("threshold", is_number, "0");
+  t.distances = value("distances", is_list_of_numbers, "[]").get<std::vector<double>>();
+  if (text("rule") == name_of(Rule::reference)) t.rule = Rule::reference;
+  t.graph_hash = text("graph_hash");
 }
 
 Ticket load_ticket(const std::filesystem::path& path, const Graph& graph) {

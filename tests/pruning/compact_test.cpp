@@ -216,8 +216,3 @@ TEST(CompactionDetails, round_to_min_channels_and_protect) {
       EXPECT_EQ(std::count(mask.keep.begin(), mask.keep.end(), uint8_t{0}), 0) << mask.bn;
     }
 }
-
-TEST(CompactionDetails, another_networks_ticket_is_refused) {
-  const Model a = test::pruning_model("vgg16"), b = test::pruning_model("preresnet20");
-  EXPECT_THROW(close_ticket(draw_ticket(a, {0.5}), b, {}), eb::Error);
-}

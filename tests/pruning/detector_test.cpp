@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -110,7 +111,12 @@ TEST(MaskHistory, a_record_cut_short_is_dropped_and_garbage_is_refused) {
   }
   test::spit(path, std::string("EBMASKS1") + std::string(8, '\xff'));
   EXPECT_EQ(code_of([&] { read_mask_history(path); }), 4041);
+  EXPECT_EQ(code_of([&] { MaskHistory(path, bits, 1); }), 4041) << "another network's, or garbage";
+  test::spit(path, bytes);
+  EXPECT_EQ(code_of([&] { MaskHistory(path, bits + 64, 1); }), 4041);
   EXPECT_EQ(code_of([&] { MaskHistory(path, bits, 5); }), 4041) << "shorter than the checkpoint says";
+  EXPECT_EQ(test::slurp(path), bytes) << "what is refused is left as it was";
+  EXPECT_EQ(MaskHistory(dir.path() / "gone.bits", bits, 5).records(), 0);
 }
 
 namespace {
@@ -174,6 +180,29 @@ TEST(EarlyBird, does_at_the_deadline_what_it_was_told) {
       EXPECT_EQ(search.decision(), epoch < 3 ? EarlyBird::Decision::keep_searching : want);
     }
   }
+}
+
+TEST(EarlyBird, another_searchs_state_is_refused) {
+  const TempDir dir;
+  const engine::Model m = test::pruning_model("vgg16");
+  EarlyBird search(search_config(), 1056, dir.path(), 10, 200);
+  search.check(m, 1, 10);
+  EarlyBirdConfig other = search_config();
+  other.watch = {0.3, 0.5, 0.7};
+  EXPECT_EQ(code_of([&] { EarlyBird(other, 1056, dir.path(), 10, 200).load(search.save()); }), 4040);
+  EXPECT_EQ(code_of([&] { EarlyBird(search_config(), 1000, dir.path(), 10, 200).load(search.save()); }),
+            4040);
+}
+
+TEST(EarlyBird, a_nan_scale_is_an_error_and_not_a_stable_mask) {
+  const TempDir dir;
+  engine::Model m = test::pruning_model("vgg16");
+  EarlyBird search(search_config(), 1056, dir.path(), 10, 200);
+  for (int epoch = 1; epoch <= 2; ++epoch) search.check(m, epoch, epoch * 10);
+  const int last = m.graph().bn_nodes().back();
+  m.value(*m.find(last, engine::Parameter::Kind::bn_gamma))[0] = std::nanf("");
+  EXPECT_EQ(code_of([&] { search.check(m, 3, 30); }), 7002);
+  EXPECT_EQ(search.decision(), EarlyBird::Decision::keep_searching);
 }
 
 TEST(EarlyBird, names_ratios_as_metrics_do) {

@@ -100,6 +100,24 @@ TEST(Ticket, nan_and_senseless_ratios_are_refused) {
   m.value(*m.find(m.graph().bn_nodes()[2], Parameter::Kind::bn_gamma))[1] =
       std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(code_of([&] { draw_ticket(m, {0.5}); }), 7002);
+  EXPECT_EQ(code_of([&] { draw_ticket(m, {0.5, Rule::reference}); }), 7002);
+}
+
+TEST(Ticket, merged_scores_are_the_mean_or_the_largest_of_the_group) {
+  Model m = test::pruning_model("resnet18");
+  for (const char* bn : {"bn1", "layer1.0.bn2", "layer1.1.bn2"}) {
+    const Parameter& gamma = *m.find(m.graph().find(bn), Parameter::Kind::bn_gamma);
+    for (int64_t i = 0; i < gamma.count; ++i) m.value(gamma)[i] = bn[0] == 'b' ? -0.75f : 0.25f * float(i);
+  }
+  // Batch norms come in node order, the stem's first.
+  const Scores mean = bn_scores(m, Rule::exact_k, Merge::mean),
+               most = bn_scores(m, Rule::exact_k, Merge::max),
+               own = bn_scores(m, Rule::reference, Merge::mean);
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_FLOAT_EQ(mean.values[i], (0.75f + 2 * 0.25f * float(i)) / 3);
+    EXPECT_FLOAT_EQ(most.values[i], std::max(0.75f, 0.25f * float(i)));
+    EXPECT_EQ(own.values[i], 0.75f);
+  }
 }
 
 TEST(TicketFile, round_trip_with_the_selects_of_a_preresnet) {
@@ -113,6 +131,9 @@ TEST(TicketFile, round_trip_with_the_selects_of_a_preresnet) {
   EXPECT_EQ(back.epoch, t.epoch);
   EXPECT_EQ(back.step, t.step);
   EXPECT_EQ(back.graph_hash, t.graph_hash);
+  EXPECT_EQ(back.threshold, t.threshold);
+  EXPECT_EQ(back.distances, t.distances);
+  EXPECT_EQ(back.rule, Rule::exact_k);
   ASSERT_EQ(back.masks.size(), t.masks.size());
   for (size_t i = 0; i < t.masks.size(); ++i) EXPECT_EQ(back.masks[i].keep, t.masks[i].keep) << t.masks[i].bn;
   const auto file = read_safetensors(dir / "t.safetensors");
@@ -149,10 +170,33 @@ TEST(TicketFile, hostile_files_are_refused_by_name) {
       4032);
   EXPECT_EQ(code([](SafetensorsFile& f) { f.tensors["bn"].data<uint8_t>()[0] = 2; }), 4032);
   EXPECT_EQ(code([](SafetensorsFile& f) { f.tensors["select.indexes"].data<float>()[0] = 0.5f; }), 4032);
-  EXPECT_EQ(code([](SafetensorsFile& f) { f.metadata["ratio"] = "half"; }), 4033);
+  const std::pair<const char*, const char*> senseless[] = {
+      {"ratio", "half"},    {"ratio", "null"},        {"epoch", "-1"},
+      {"step", "1e300"},    {"step", "1.5"},          {"threshold", "[0]"},
+      {"distances", "0.5"}, {"distances", "[\"a\"]"}, {"epoch", "99999999999999999999999999"}};
+  for (const auto& [key, value] : senseless)
+    EXPECT_EQ(code([&](SafetensorsFile& f) { f.metadata[key] = value; }), 4033) << key << " " << value;
+  EXPECT_EQ(code([](SafetensorsFile& f) { f.metadata.clear(); }), 0) << "masks are all that is needed";
   const Model other = test::pruning_model("vgg16");
   replace_file(path, to_safetensors(good));
   EXPECT_EQ(code_of([&] { load_ticket(path, other.graph()); }), 4030);
+}
+
+TEST(TicketFile, a_damaged_or_missing_file_names_itself) {
+  const TempDir dir;
+  const Model m = test::pruning_model("vgg16");
+  const auto path = dir / "t.safetensors";
+  save_ticket(draw_ticket(m, {0.3}), m.graph(), path);
+  const std::string bytes = read_file(path);
+  for (size_t size : {size_t{0}, size_t{7}, size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
+    write_file_synced(path, bytes.substr(0, size));
+    const Error e = test::error_of([&] { load_ticket(path, m.graph()); });
+    EXPECT_EQ(e.code() / 1000, 4) << size;
+    EXPECT_NE(e.message().find("t.safetensors"), std::string::npos) << e.message();
+  }
+  std::filesystem::remove(path);
+  EXPECT_NE(test::error_of([&] { load_ticket(path, m.graph()); }).message().find("t.safetensors"),
+            std::string::npos);
 }
 
 TEST(Ticket, random_tickets_hit_their_ratio_and_repeat) {
