@@ -2,7 +2,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-build_packages=(g++ cmake ninja-build libdnnl-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
+build_packages=(g++ cmake ninja-build libdnnl-dev nlohmann-json3-dev libcli11-dev libfmt-dev
                 libturbojpeg0-dev libpng-dev libxxhash-dev)
 test_packages=(libgtest-dev libbenchmark-dev clang libclang-rt-14-dev clang-format python3)
 
