@@ -8,7 +8,7 @@
 namespace eb::kernels {
 
 enum class DType : uint8_t { f32, bf16, u8, i32, f64 };
-enum class Device : uint8_t { cpu };
+enum class Device : uint8_t { cpu, cuda, emulated };  // emulated: the CUDA kernels on the CPU, for tests
 
 constexpr size_t size_of(DType t) {
   switch (t) {
@@ -26,6 +26,11 @@ constexpr size_t size_of(DType t) {
   return 0;
 }
 
+constexpr const char* name_of(Device d) {
+  constexpr const char* names[] = {"cpu", "cuda", "emulated"};
+  return names[static_cast<int>(d)];
+}
+
 constexpr const char* name_of(DType t) {
   constexpr const char* names[] = {"f32", "bf16", "u8", "i32", "f64"};
   return names[static_cast<int>(t)];
@@ -34,18 +39,18 @@ constexpr const char* name_of(DType t) {
 // Storage-only 16-bit float: all arithmetic happens in float.
 struct bf16 {
   uint16_t bits = 0;
-  bf16() = default;
-  bf16(float x) : bits(round(x)) {}
-  bf16& operator=(float x) {  // compilers vectorise this store, but not the copy of a temporary
+  constexpr bf16() = default;
+  constexpr bf16(float x) : bits(round(x)) {}
+  constexpr bf16& operator=(float x) {  // compilers vectorise this store, but not the copy of a temporary
     bits = round(x);
     return *this;
   }
-  static uint16_t round(float x) {
+  static constexpr uint16_t round(float x) {
     const uint32_t u = std::bit_cast<uint32_t>(x), nan = -static_cast<uint32_t>(x != x);
     const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
     return static_cast<uint16_t>((rounded & ~nan) | (0x7fc0u & nan));
   }
-  operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+  constexpr operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 };
 
 }  // namespace eb::kernels

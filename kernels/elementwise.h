@@ -25,8 +25,14 @@ struct Elementwise {
 namespace cpu {
 extern const Elementwise elementwise;
 }
+namespace cuda {
+extern const Elementwise elementwise;
+}
+namespace emulated {
+extern const Elementwise elementwise;
+}
 inline const Elementwise& elementwise(Device d) {
-  return pick<cpu::elementwise>(d);
+  return pick<cpu::elementwise, cuda::elementwise, emulated::elementwise>(d);
 }
 
 }  // namespace eb::kernels

@@ -15,8 +15,14 @@ struct Gather {
 namespace cpu {
 extern const Gather gather;
 }
+namespace cuda {
+extern const Gather gather;
+}
+namespace emulated {
+extern const Gather gather;
+}
 inline const Gather& gather(Device d) {
-  return pick<cpu::gather>(d);
+  return pick<cpu::gather, cuda::gather, emulated::gather>(d);
 }
 
 }  // namespace eb::kernels

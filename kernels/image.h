@@ -24,8 +24,14 @@ struct Image {
 namespace cpu {
 extern const Image image;
 }
+namespace cuda {
+extern const Image image;
+}
+namespace emulated {
+extern const Image image;
+}
 inline const Image& image(Device d) {
-  return pick<cpu::image>(d);
+  return pick<cpu::image, cuda::image, emulated::image>(d);
 }
 
 }  // namespace eb::kernels

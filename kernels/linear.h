@@ -20,8 +20,14 @@ struct Linear {
 namespace cpu {
 extern const Linear linear;
 }
+namespace cuda {
+extern const Linear linear;
+}
+namespace emulated {
+extern const Linear linear;
+}
 inline const Linear& linear(Device d) {
-  return pick<cpu::linear>(d);
+  return pick<cpu::linear, cuda::linear, emulated::linear>(d);
 }
 
 }  // namespace eb::kernels

@@ -21,7 +21,7 @@ enum class Stream : uint32_t {
 
 using Philox4 = std::array<uint32_t, 4>;
 
-inline Philox4 philox(Philox4 c, uint32_t k0, uint32_t k1) {
+constexpr Philox4 philox(Philox4 c, uint32_t k0, uint32_t k1) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t a = uint64_t{0xD2511F53u} * c[0];
     const uint64_t b = uint64_t{0xCD9E8D57u} * c[2];
@@ -34,19 +34,19 @@ inline Philox4 philox(Philox4 c, uint32_t k0, uint32_t k1) {
 }
 
 // Four 32-bit words for element (hi, lo) of `stream` under `seed`; `hi` is the epoch or the tensor.
-inline Philox4 philox(uint64_t seed, Stream stream, uint32_t hi, uint64_t lo) {
+constexpr Philox4 philox(uint64_t seed, Stream stream, uint32_t hi, uint64_t lo) {
   return philox(
       {static_cast<uint32_t>(lo), static_cast<uint32_t>(lo >> 32), hi, static_cast<uint32_t>(stream)},
       static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
 }
 
 // [0, 1) with 24 bits, exact in float.
-inline float uniform(uint32_t bits) {
+constexpr float uniform(uint32_t bits) {
   return static_cast<float>(bits >> 8) * 0x1p-24f;
 }
 
 // [0, n) without bias that matters for n < 2^24 (multiply-shift).
-inline uint32_t below(uint32_t bits, uint32_t n) {
+constexpr uint32_t below(uint32_t bits, uint32_t n) {
   return static_cast<uint32_t>((uint64_t{bits} * n) >> 32);
 }
 

@@ -1,12 +1,16 @@
-// The only place where a backend is chosen. A backend that is not built is not named here: no stubs, no
-// macros.
+// The only place where a backend is chosen. A backend that is not built vanishes at compile time.
 #pragma once
+#include "kernels/built.h"
 #include "kernels/dtype.h"
 
 namespace eb::kernels {
 
-template <auto& Cpu>
-const auto& pick(Device) {
+template <auto& Cpu, auto& Cuda, auto& Emulated>
+const auto& pick(Device d) {
+  if constexpr (built::cuda)
+    if (d == Device::cuda) return Cuda;
+  if constexpr (built::emulated)
+    if (d == Device::emulated) return Emulated;
   return Cpu;
 }
 

@@ -13,8 +13,14 @@ struct Reduce {
 namespace cpu {
 extern const Reduce reduce;
 }
+namespace cuda {
+extern const Reduce reduce;
+}
+namespace emulated {
+extern const Reduce reduce;
+}
 inline const Reduce& reduce(Device d) {
-  return pick<cpu::reduce>(d);
+  return pick<cpu::reduce, cuda::reduce, emulated::reduce>(d);
 }
 
 }  // namespace eb::kernels

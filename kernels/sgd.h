@@ -24,8 +24,14 @@ struct Sgd {
 namespace cpu {
 extern const Sgd sgd;
 }
+namespace cuda {
+extern const Sgd sgd;
+}
+namespace emulated {
+extern const Sgd sgd;
+}
 inline const Sgd& sgd(Device d) {
-  return pick<cpu::sgd>(d);
+  return pick<cpu::sgd, cuda::sgd, emulated::sgd>(d);
 }
 
 }  // namespace eb::kernels
