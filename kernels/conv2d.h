@@ -12,6 +12,7 @@ struct Conv2d {
     int64_t k, r, s;           // w (K, R, S, C / groups)
     int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
     int64_t groups = 1;
+    bool tf32 = false;           // f32 products of 11 significant bits where the device has them (CUDA)
     bool deterministic = false;  // same bits for any number of threads, at some cost (see the backend)
     int64_t out_h() const { return (h + 2 * pad_h - r) / stride_h + 1; }
     int64_t out_w() const { return (w + 2 * pad_w - s) / stride_w + 1; }

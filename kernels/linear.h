@@ -8,6 +8,7 @@ struct Linear {
   struct Params {
     DType dtype = DType::f32;  // of x, w, y, dx and dy; b, dw and db are f32
     int64_t n, in, out;        // x (N, in), w (out, in), y (N, out)
+    bool tf32 = false;         // as in Conv2d
     bool deterministic = false;
     bool operator==(const Params&) const = default;
   };

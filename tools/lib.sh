@@ -4,7 +4,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(g++ cmake ninja-build libdnnl-dev nlohmann-json3-dev libcli11-dev libfmt-dev
                 libturbojpeg0-dev libpng-dev libxxhash-dev)
-test_packages=(libgtest-dev libbenchmark-dev clang libclang-rt-14-dev clang-format python3)
+test_packages=(libboost-context-dev libgtest-dev libbenchmark-dev clang libclang-rt-14-dev clang-format python3)
 
 say() { echo "$*" >&2; }
 

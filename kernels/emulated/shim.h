@@ -45,6 +45,8 @@ inline void thread_fence() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+inline constexpr unsigned full_warp_mask = 0xffffffffu;
+
 namespace detail {
 // Every lane of the mask gets the value of the lane source(i) of its warp; a source outside the mask is an
 // error, as its value is undefined on a GPU.

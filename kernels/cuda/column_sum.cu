@@ -1,0 +1,58 @@
+// Sums of the columns of a row-major matrix (a bias's gradient): slices of rows, then the slices in order.
+#include "kernels/cuda/conv2d.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+namespace {
+
+constexpr int columns_per_block = 32, row_threads = 8;
+constexpr int64_t rows_per_slice = 1024;
+
+template <class T>
+__global__ void column_slices_kernel(int64_t rows, int64_t columns, const T* x, float* partial) {
+  using Sums = Vec<float, columns_per_block>;
+  auto& sums = shared<Vec<Sums, row_threads>>();
+  const int lane_id = threadIdx.x % columns_per_block, row_thread = threadIdx.x / columns_per_block;
+  const int64_t column = int64_t{blockIdx.x} * columns_per_block + lane_id;
+  const int64_t first = int64_t{blockIdx.y} * rows_per_slice;
+  const int64_t end = first + rows_per_slice < rows ? first + rows_per_slice : rows;
+  float sum = 0;
+  if (column < columns)
+    for (int64_t r = first + row_thread; r < end; r += row_threads)
+      sum += static_cast<float>(x[r * columns + column]);
+  sums[row_thread][lane_id] = sum;
+  sync_threads();
+  if (row_thread != 0 || column >= columns) return;
+  for (int i = 1; i < row_threads; ++i) sum += sums[i][lane_id];
+  partial[blockIdx.y * columns + column] = sum;
+}
+
+__global__ void column_total_kernel(int64_t slices, int64_t columns, const float* partial, float* sums) {
+  const int64_t column = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (column >= columns) return;
+  float sum = 0;
+  for (int64_t s = 0; s < slices; ++s) sum += partial[s * columns + column];
+  sums[column] = sum;
+}
+
+}  // namespace
+
+size_t column_sum_workspace(int64_t rows, int64_t columns) {
+  return static_cast<size_t>(ceil_div(rows, rows_per_slice) * columns) * sizeof(float);
+}
+
+void column_sum(DType dtype, int64_t rows, int64_t columns, const void* x, float* sums, void* workspace) {
+  const int64_t slices = ceil_div(rows, rows_per_slice);
+  auto* partial = static_cast<float*>(workspace);
+  const auto slice = [&]<class T>() {
+    launch({"column_slices",
+            dim3(static_cast<unsigned>(ceil_div(columns, columns_per_block)), static_cast<unsigned>(slices)),
+            dim3(columns_per_block * row_threads), sizeof(Vec<Vec<float, columns_per_block>, row_threads>)},
+           column_slices_kernel<T>, rows, columns, static_cast<const T*>(x), partial);
+  };
+  dtype == DType::bf16 ? slice.template operator()<bf16>() : slice.template operator()<float>();
+  launch({"column_total", dim3(static_cast<unsigned>(ceil_div(columns, 256))), dim3(256)},
+         column_total_kernel, slices, columns, partial, sums);
+}
+
+}  // namespace eb::kernels::EB_BACKEND

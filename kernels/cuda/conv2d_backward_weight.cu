@@ -1,0 +1,144 @@
+// dw, db <- x, dy: dw (K, R S C) = dy (N P Q, K)^T times columns of x (N P Q, R S C). The reduction runs over
+// pixels, which early layers have many of and outputs few: it is split over blocks, and the slices are summed
+// in order, so the same input gives the same bits.
+#include "kernels/cuda/conv2d.cuh"
+#include "kernels/cuda/conv2d_dispatch.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+namespace {
+
+constexpr int64_t wanted_blocks = 264;  // two for every SM of an H200
+constexpr int64_t least_chunks = 8;     // of a slice, or filling the pipeline costs more than it saves
+constexpr int64_t most_slices = 128;
+
+template <class T, int width>
+struct WeightGemm {
+  MatrixLoader<T, width> dy;  // (pixels, K)
+  ColumnLoader<T, width> x;
+  float* out;  // (slices, K, taps * C / groups)
+  int64_t pixels, chunks_per_slice, slices;
+  int64_t filters, columns;  // of a group
+  int64_t c;                 // input channels of a group
+};
+
+template <class Tile, class Math, int width>
+__global__ void __launch_bounds__(threads_of<Tile>)
+    conv2d_backward_weight_kernel(WeightGemm<typename Math::T, width> p) {
+  using Shape = GemmShape<Tile, Math, false, false>;
+  auto& storage = shared<GemmStorage<Shape, float>>();
+  const int64_t first_filter = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  const int64_t group = blockIdx.z / p.slices, slice = blockIdx.z % p.slices;
+  p.dy.matrix += group * p.filters;
+  p.x.map += group * p.c;
+
+  const int64_t first_chunk = slice * p.chunks_per_slice;
+  const int64_t all_chunks = ceil_div(p.pixels, Shape::k);
+  const int64_t left = all_chunks - first_chunk;
+  const int chunks = static_cast<int>(left < p.chunks_per_slice ? left : p.chunks_per_slice);
+
+  Accumulators<Shape> sums;
+  gemm<Shape>(
+      sums, storage.stages(), chunks,
+      [&](auto& tile, int chunk) { p.dy.load(tile, (first_chunk + chunk) * Shape::k, first_filter); },
+      [&](auto& tile, int chunk) {
+        p.x.load(tile, (first_chunk + chunk) * Shape::k, p.pixels, first_column);
+      });
+
+  const int64_t row = (slice * gridDim.z / p.slices + group) * p.filters + first_filter;
+  float* out = p.out + row * p.columns + first_column;
+  const auto none = [](int) { return 0.f; };
+  if (p.columns % 4 == 0)
+    store_tile<Shape, 4>(sums, storage, out, p.filters - first_filter, p.columns - first_column, p.columns,
+                         none);
+  else
+    store_tile<Shape, 1>(sums, storage, out, p.filters - first_filter, p.columns - first_column, p.columns,
+                         none);
+}
+
+// dw (n) = the slices, first to last.
+__global__ void sum_slices_kernel(int64_t n, int64_t slices, const float* partial, float* dw) {
+  const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  float sum = 0;
+  for (int64_t s = 0; s < slices; ++s) sum += partial[s * n + i];
+  dw[i] = sum;
+}
+
+struct Split {
+  int64_t slices, chunks;  // chunks of a slice
+};
+
+// Depends on the shape alone, so that bits do.
+template <class Math, class Tile>
+Split split(const Conv2d::Params& p) {
+  const int64_t pixels = p.n * p.out_h() * p.out_w(), all = ceil_div(pixels, Math::k_chunk);
+  const int64_t tiles =
+      ceil_div(p.k / p.groups, Tile::m) * ceil_div(p.r * p.s * p.c / p.groups, Tile::n) * p.groups;
+  int64_t slices = ceil_div(wanted_blocks, tiles);
+  if (slices > all / least_chunks) slices = all / least_chunks;
+  if (slices > most_slices) slices = most_slices;
+  if (slices < 1) slices = 1;
+  const int64_t chunks = ceil_div(all, slices);
+  return {ceil_div(all, chunks), chunks};
+}
+
+// f.operator()<Math, width, Tile>(): no large tile, since fp32 outputs of 128 x 128 leave no room for a
+// second block on an SM.
+template <class F>
+void by_shape(const Conv2d::Params& p, F&& f) {
+  by_math_and_width(p, [&]<class Math, int width>() {
+    constexpr bool wide = width * sizeof(typename Math::T) == 16;
+    if constexpr (wide)
+      if (p.k / p.groups > 64) return f.template operator()<Math, width, MediumTile>();
+    f.template operator()<Math, width, SmallTile>();
+  });
+}
+
+int64_t weights_of(const Conv2d::Params& p) {
+  return p.k * p.r * p.s * (p.c / p.groups);
+}
+
+}  // namespace
+
+size_t conv2d_backward_weight_workspace(const Conv2d::Params& p) {
+  size_t bytes = 0;
+  by_shape(p, [&]<class Math, int, class Tile>() {
+    const int64_t slices = split<Math, Tile>(p).slices;
+    bytes = slices > 1 ? static_cast<size_t>(slices * weights_of(p)) * sizeof(float) : 0;
+  });
+  const size_t bias = column_sum_workspace(p.n * p.out_h() * p.out_w(), p.k);
+  return bytes > bias ? bytes : bias;
+}
+
+void conv2d_backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
+                            void* workspace) {
+  const int64_t pixels = p.n * p.out_h() * p.out_w(), c = p.c / p.groups, k = p.k / p.groups;
+  if (db) column_sum(p.dtype, pixels, p.k, dy, db, workspace);
+  by_shape(p, [&]<class Math, int width, class Tile>() {
+    using T = typename Math::T;
+    const Split s = split<Math, Tile>(p);
+    WeightGemm<T, width> g;
+    g.dy = {static_cast<const T*>(dy), pixels, k, p.k};
+    g.x = {static_cast<const T*>(x), window_of(p, p.h, p.w, p.c), FastDivide(c), FastDivide(p.out_w()),
+           FastDivide(p.out_h() * p.out_w())};
+    g.out = s.slices > 1 ? static_cast<float*>(workspace) : dw;
+    g.pixels = pixels;
+    g.chunks_per_slice = s.chunks;
+    g.slices = s.slices;
+    g.filters = k;
+    g.columns = p.r * p.s * c;
+    g.c = c;
+    launch({"conv2d_backward_weight",
+            dim3(static_cast<unsigned>(ceil_div(k, Tile::m)),
+                 static_cast<unsigned>(ceil_div(g.columns, Tile::n)),
+                 static_cast<unsigned>(p.groups * s.slices)),
+            dim3(threads_of<Tile>), sizeof(GemmStorage<GemmShape<Tile, Math, false, false>, float>)},
+           conv2d_backward_weight_kernel<Tile, Math, width>, g);
+    if (s.slices > 1)
+      launch({"sum_slices", dim3(static_cast<unsigned>(ceil_div(weights_of(p), 256))), dim3(256)},
+             sum_slices_kernel, weights_of(p), s.slices, static_cast<const float*>(workspace), dw);
+  });
+}
+
+}  // namespace eb::kernels::EB_BACKEND

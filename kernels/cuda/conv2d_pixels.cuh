@@ -1,0 +1,86 @@
+// Forward and backward-data as one kernel: rows are pixels of the result, columns its channels. They differ
+// in the loader of the weights and in which way the window is walked.
+#pragma once
+#include "kernels/conv2d.h"
+#include "kernels/cuda/conv2d_dispatch.cuh"
+#include "kernels/cuda/conv2d_loaders.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+template <class T, int width, bool transposed>
+struct PixelGemm {
+  using Weights = std::conditional_t<transposed, WeightLoader<T, width>, MatrixLoader<T, width>>;
+  PixelLoader<T, width, transposed> pixels;
+  Weights weights;
+  T* out;             // (rows, out_stride), at the group's first channel
+  const float* bias;  // of the group, or null
+  int64_t out_columns, out_stride;
+  int chunks;
+  // Distance between groups, in elements.
+  int64_t map_group, weight_group;
+};
+
+template <class Tile, class Math, bool transposed>
+using PixelShape = GemmShape<Tile, Math, true, !transposed>;
+
+template <class Tile, class Math, bool transposed>
+struct PixelStorage {
+  using Shape = PixelShape<Tile, Math, transposed>;
+  GemmStorage<Shape, typename Math::T> gemm;
+  typename PixelLoader<typename Math::T, 1, transposed>::Row rows[Tile::m];
+};
+
+template <class Tile, class Math, int width, bool transposed>
+__global__ void __launch_bounds__(threads_of<Tile>)
+    conv2d_pixels_kernel(PixelGemm<typename Math::T, width, transposed> p) {
+  using Shape = PixelShape<Tile, Math, transposed>;
+  using T = typename Math::T;
+  auto& storage = shared<PixelStorage<Tile, Math, transposed>>();
+  using Row = typename PixelLoader<T, width, transposed>::Row;
+  Row* rows = reinterpret_cast<Row*>(storage.rows);
+
+  const int64_t first_row = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  p.pixels.map += blockIdx.z * p.map_group;
+  if constexpr (transposed)
+    p.weights.w += blockIdx.z * p.weight_group;
+  else
+    p.weights.matrix += blockIdx.z * p.weight_group;
+
+  for (int i = threadIdx.x; i < Tile::m; i += Shape::threads) rows[i] = p.pixels.row(first_row + i);
+  sync_threads();
+
+  Accumulators<Shape> sums;
+  gemm<Shape>(
+      sums, storage.gemm.stages(), p.chunks, [&](auto& tile, int chunk) { p.pixels.load(tile, rows, chunk); },
+      [&](auto& tile, int chunk) {
+        if constexpr (transposed)
+          p.weights.load(tile, int64_t{chunk} * Shape::k, first_column);
+        else
+          p.weights.load(tile, first_column, int64_t{chunk} * Shape::k);
+      });
+
+  const int64_t group_column = blockIdx.z * p.out_columns + first_column;
+  const auto bias = [&](int column) {
+    return p.bias && first_column + column < p.out_columns ? p.bias[group_column + column] : 0.f;
+  };
+  T* out = p.out + first_row * p.out_stride + group_column;
+  const int64_t rows_left = p.pixels.rows - first_row, columns_left = p.out_columns - first_column;
+  constexpr int widest = 16 / sizeof(T);
+  if (p.out_columns % widest == 0 && p.out_stride % widest == 0)
+    store_tile<Shape, widest>(sums, storage.gemm, out, rows_left, columns_left, p.out_stride, bias);
+  else
+    store_tile<Shape, 1>(sums, storage.gemm, out, rows_left, columns_left, p.out_stride, bias);
+}
+
+template <class Tile, class Math, int width, bool transposed>
+void launch_pixels(const char* name, const PixelGemm<typename Math::T, width, transposed>& p,
+                   int64_t groups) {
+  using Storage = PixelStorage<Tile, Math, transposed>;
+  launch({name,
+          dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m)),
+               static_cast<unsigned>(ceil_div(p.out_columns, Tile::n)), static_cast<unsigned>(groups)),
+          dim3(threads_of<Tile>), sizeof(Storage)},
+         conv2d_pixels_kernel<Tile, Math, width, transposed>, p);
+}
+
+}  // namespace eb::kernels::EB_BACKEND

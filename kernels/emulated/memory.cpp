@@ -1,0 +1,145 @@
+#include "kernels/memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+
+#include "kernels/emulated/grid.h"
+#include "kernels/emulated/strict_memory.h"
+
+namespace eb::kernels::emulated {
+
+namespace {
+
+constexpr size_t alignment = 256;
+constexpr size_t reserved = size_t{16} << 30;  // address space, not memory
+
+size_t aligned(size_t bytes) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+// Best fit over one range; small and slow, for tests.
+class StrictRange {
+ public:
+  StrictRange() {
+    base_ = static_cast<char*>(
+        mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (base_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  void* take(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto hole = holes_.lower_bound(bytes);
+    if (hole == holes_.end()) {
+      if (used_ + bytes > reserved) throw std::bad_alloc();
+      used_ += bytes;
+      return remember(base_ + used_ - bytes, bytes);
+    }
+    void* block = hole->second;
+    bytes = hole->first;
+    holes_.erase(hole);
+    return remember(block, bytes);
+  }
+  void give(void* block) {
+    const std::lock_guard lock(mutex_);
+    holes_.emplace(sizes_.at(block), block);
+    sizes_.erase(block);
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    if (opened_++ == 0) mprotect(base_, whole_pages(), PROT_READ | PROT_WRITE);
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    if (--opened_ == 0) mprotect(base_, whole_pages(), PROT_NONE);
+  }
+
+ private:
+  void* remember(void* block, size_t bytes) {
+    sizes_[block] = bytes;
+    return block;
+  }
+  size_t whole_pages() const { return (used_ + 4095) / 4096 * 4096 + 4096; }
+
+  std::mutex mutex_;
+  char* base_;
+  size_t used_ = 0;
+  int opened_ = 0;
+  std::multimap<size_t, void*> holes_;
+  std::map<void*, size_t> sizes_;
+};
+
+StrictRange* strict = nullptr;
+
+// Garbage that shows: NaN as f32 and as bf16, so a kernel that forgets to write its output is seen.
+void poison(void* p, size_t bytes) {
+  const OpenMemory open;
+  std::memset(p, 0xff, bytes);
+}
+
+void* allocate(size_t bytes) {
+  const size_t size = aligned(bytes ? bytes : 1);
+  // Not rounded up without strict mode: a red zone should begin right after the last element.
+  void* block = nullptr;
+  if (strict)
+    block = strict->take(size);
+  else if (posix_memalign(&block, alignment, bytes ? bytes : 1) != 0)
+    throw std::bad_alloc();
+  poison(block, bytes);
+  return block;
+}
+
+void release(void* block) {
+  if (!block) return;
+  strict ? strict->give(block) : std::free(block);
+}
+
+void copy(void* to, const void* from, size_t bytes) {
+  if (bytes == 0) return;
+  const OpenMemory open;
+  std::memmove(to, from, bytes);
+}
+
+void zero(void* device, size_t bytes) {
+  if (bytes == 0) return;
+  const OpenMemory open;
+  std::memset(device, 0, bytes);
+}
+
+void synchronize() {}
+
+struct Scratch {
+  void* block = nullptr;
+  size_t bytes = 0;
+  ~Scratch() { release(block); }
+};
+
+}  // namespace
+
+void set_strict_memory(bool on) {
+  if (on && !strict) strict = new StrictRange;
+}
+
+OpenMemory::OpenMemory() {
+  if (strict) strict->open();
+}
+OpenMemory::~OpenMemory() {
+  if (strict) strict->close();
+}
+
+void* scratch(size_t bytes) {
+  thread_local Scratch current;
+  release(current.block);  // a fresh block each time: stale partial sums must not look right
+  current.block = nullptr;
+  current.block = allocate(bytes);
+  current.bytes = bytes;
+  return current.block;
+}
+
+extern const Memory memory;
+const Memory memory{allocate, release, copy, copy, copy, zero, synchronize};
+
+}  // namespace eb::kernels::emulated

@@ -1,0 +1,95 @@
+#include "kernels/emulated/ptx.h"
+
+namespace eb::kernels::emulated {
+
+namespace {
+
+template <class D>
+struct Operand {
+  D (*d)[4];
+  const uint32_t (*a)[4];
+  const uint32_t (*b)[2];
+};
+
+// d (16, 8) += a (16, K) b (K, 8) with E elements to a register: lane = 4 * group + quad. Products are exact
+// in Wide and summed in order of k; a GPU rounds more coarsely, in an order it does not tell.
+template <class Wide, class D, int E, class Element>
+void multiply(Operand<D>** lanes, Element element) {
+  constexpr int K = 8 * E;
+  Wide a[16][K], b[K][8];
+  for (int l = 0; l < 32; ++l) {
+    const int group = l / 4, quad = l % 4;
+    for (int r = 0; r < 4; ++r)
+      for (int e = 0; e < E; ++e)
+        a[group + 8 * (r & 1)][quad * E + e + 4 * E * (r >> 1)] = element((*lanes[l]->a)[r], e);
+    for (int r = 0; r < 2; ++r)
+      for (int e = 0; e < E; ++e) b[quad * E + e + 4 * E * r][group] = element((*lanes[l]->b)[r], e);
+  }
+  for (int l = 0; l < 32; ++l)
+    for (int r = 0; r < 4; ++r) {
+      const int row = l / 4 + 8 * (r >> 1), column = l % 4 * 2 + (r & 1);
+      Wide sum = (*lanes[l]->d)[r];
+      for (int k = 0; k < K; ++k) sum += a[row][k] * b[k][column];
+      (*lanes[l]->d)[r] = static_cast<D>(sum);
+    }
+}
+
+}  // namespace
+
+void load_matrix_x4(uint32_t (&r)[4], const void* row, bool transposed, Where where) {
+  struct Row {
+    const uint16_t* address;
+    uint32_t* r;
+  } operand{static_cast<const uint16_t*>(row), r};
+  if (!block().owns_shared(row, 16) || reinterpret_cast<uintptr_t>(row) % 16)
+    block().fail("reads outside shared memory or off a multiple of 16 bytes", "ldmatrix", where);
+  block().collective(
+      "ldmatrix", full_warp_mask, operand,
+      [&](Row** lanes) {
+        for (int l = 0; l < 32; ++l)
+          for (int m = 0; m < 4; ++m) {
+            const auto at = [&](int i, int j) { return uint32_t{lanes[8 * m + i]->address[j]}; };
+            const int i = l / 4, j = l % 4 * 2;
+            lanes[l]->r[m] = transposed ? at(j, i) | at(j + 1, i) << 16 : at(i, j) | at(i, j + 1) << 16;
+          }
+      },
+      where);
+}
+
+void multiply_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Where where) {
+  Operand<float> operand{&d, &a, &b};
+  block().collective(
+      "mma bf16", full_warp_mask, operand,
+      [](Operand<float>** lanes) {
+        multiply<double, float, 2>(lanes, [](uint32_t bits, int e) {
+          return static_cast<double>(std::bit_cast<float>(e ? bits & 0xffff0000u : bits << 16));
+        });
+      },
+      where);
+}
+
+// The tensor core reads 19 of the 32 bits: what to_tf32 did not round is cut off.
+void multiply_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Where where) {
+  Operand<float> operand{&d, &a, &b};
+  block().collective(
+      "mma tf32", full_warp_mask, operand,
+      [](Operand<float>** lanes) {
+        multiply<double, float, 1>(lanes, [](uint32_t bits, int) {
+          return static_cast<double>(std::bit_cast<float>(bits & ~0x1fffu));
+        });
+      },
+      where);
+}
+
+void multiply_s8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Where where) {
+  Operand<int32_t> operand{&d, &a, &b};
+  block().collective(
+      "mma s8", full_warp_mask, operand,
+      [](Operand<int32_t>** lanes) {
+        multiply<int64_t, int32_t, 4>(
+            lanes, [](uint32_t bits, int e) { return int64_t{static_cast<int8_t>(bits >> 8 * e)}; });
+      },
+      where);
+}
+
+}  // namespace eb::kernels::emulated

@@ -1,0 +1,21 @@
+// Device memory of the emulated device. Each allocation is its own malloc, so that AddressSanitizer sees an
+// index that leaves its tensor. In strict mode allocations come from one mapped range that is accessible only
+// while an OpenMemory lives (launches and copies hold one): host code that touches device memory crashes, as
+// it would on a GPU.
+#pragma once
+#include <cstddef>
+
+namespace eb::kernels::emulated {
+
+// For tests; to be called before anything is allocated.
+void set_strict_memory(bool strict);
+
+class OpenMemory {
+ public:
+  OpenMemory();
+  ~OpenMemory();
+  OpenMemory(const OpenMemory&) = delete;
+  OpenMemory& operator=(const OpenMemory&) = delete;
+};
+
+}  // namespace eb::kernels::emulated
