@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "support/devices.h"
 #include "support/oracle_conv.h"
 
 namespace eb::test {
@@ -24,32 +25,42 @@ const LinearCase cases[] = {
 struct Trial {
   LinearCase shape;
   DType dtype;
+  kernels::Device device;
   Linear::Params p{.dtype = dtype, .n = shape.n, .in = shape.in, .out = shape.out, .deterministic = true};
   Values x{dtype, normal(p.n*p.in, 1)}, w{dtype, normal(p.out*p.in, 2)}, dy{dtype, normal(p.n*p.out, 3)};
   Floats b = to_floats(normal(p.out, 4));
   ConvOracle oracle{{.n = p.n, .h = 1, .w = 1, .c = p.in, .k = p.out, .r = 1, .s = 1}};
-  const Linear& kernel = kernels::linear(kernels::Device::cpu);
+  const Linear& kernel = kernels::linear(device);
 
   Values forward(bool bias) const {
     Values y(dtype, p.n * p.out);
-    kernel.forward(p, x.data(), w.data(), bias ? b.data() : nullptr, y.data());
+    const OnDevice in(device, x), weights(device, w), b_there(device, b), out(device, y);
+    kernel.forward(p, in.get(), weights.get(), bias ? b_there.as<float>() : nullptr, out.get());
+    out.fetch(y.data());
     return y;
   }
   Values backward_data() const {
     Values dx(dtype, p.n * p.in);
-    kernel.backward_data(p, dy.data(), w.data(), dx.data());
+    const OnDevice in(device, dy), weights(device, w), out(device, dx);
+    kernel.backward_data(p, in.get(), weights.get(), out.get());
+    out.fetch(dx.data());
     return dx;
   }
-  std::pair<Floats, Floats> backward_weight() const {
+  std::pair<Floats, Floats> backward_weight(bool bias = true) const {
     Floats dw(p.out * p.in, NAN), db(p.out, NAN);
-    kernel.backward_weight(p, x.data(), dy.data(), dw.data(), db.data());
+    const OnDevice in(device, x), gradient(device, dy), dw_there(device, dw), db_there(device, db);
+    kernel.backward_weight(p, in.get(), gradient.get(), dw_there.as<float>(),
+                           bias ? db_there.as<float>() : nullptr);
+    dw_there.fetch(dw);
+    db_there.fetch(db);
     return {dw, db};
   }
 };
 
-class LinearTest : public testing::TestWithParam<std::tuple<LinearCase, DType>> {
+class LinearTest : public testing::TestWithParam<std::tuple<LinearCase, DType, TestDevice>> {
  protected:
-  Trial trial{std::get<0>(GetParam()), std::get<1>(GetParam())};
+  DeviceScope scope{std::get<2>(GetParam())};
+  Trial trial{std::get<0>(GetParam()), std::get<1>(GetParam()), std::get<2>(GetParam()).device};
 };
 
 TEST_P(LinearTest, matches_the_oracle) {
@@ -69,25 +80,22 @@ TEST_P(LinearTest, matches_the_oracle) {
   expect_sum(to_doubles(db), o.backward_bias(dy), o.backward_bias(absolute(dy)), once, "db");
 }
 
-TEST_P(LinearTest, same_bits_for_any_threads_and_from_run_to_run) {
-  const auto run = [&] {
+TEST_P(LinearTest, same_bits_for_any_threads_or_schedule) {
+  expect_same_bits_everywhere(std::get<2>(GetParam()), [&] {
     return std::tuple(trial.forward(true), trial.backward_data(), trial.backward_weight());
-  };
-  expect_same_bits_for_any_threads(run);
-  EXPECT_TRUE(run() == run());
+  });
 }
 
 TEST_P(LinearTest, db_may_be_null) {
-  Floats dw(trial.p.out * trial.p.in, NAN);
-  trial.kernel.backward_weight(trial.p, trial.x.data(), trial.dy.data(), dw.data(), nullptr);
-  EXPECT_EQ(dw, trial.backward_weight().first);
+  EXPECT_EQ(trial.backward_weight(false).first, trial.backward_weight().first);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LinearTest,
-                         testing::Combine(testing::ValuesIn(cases), testing::Values(DType::f32, DType::bf16)),
+                         testing::Combine(testing::ValuesIn(cases), testing::Values(DType::f32, DType::bf16),
+                                          testing::ValuesIn(test_devices())),
                          [](const auto& info) {
                            return std::string(std::get<0>(info.param).name) + "_" +
-                                  name_of(std::get<1>(info.param));
+                                  name_of(std::get<1>(info.param)) + "_" + std::get<2>(info.param).name();
                          });
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/memory.h"
+#include "support/values.h"
 
 namespace eb::test {
 
@@ -36,6 +37,8 @@ class OnDevice {
   template <class T>
   OnDevice(kernels::Device device, const std::vector<T>& host)
       : OnDevice(device, host.data(), host.size() * sizeof(T)) {}
+  OnDevice(kernels::Device device, const Values& host)
+      : OnDevice(device, host.data(), host.size() * kernels::size_of(host.dtype())) {}
   ~OnDevice() { memory_.release(block_); }
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
@@ -58,5 +61,30 @@ class OnDevice {
   size_t bytes_;
   void* block_;
 };
+
+// Device memory whose contents do not matter.
+class Scratch {
+ public:
+  Scratch(kernels::Device device, size_t bytes)
+      : memory_(kernels::memory(device)), block_(memory_.allocate(bytes)) {}
+  ~Scratch() { memory_.release(block_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* get() const { return block_; }
+
+ private:
+  const kernels::Memory& memory_;
+  void* block_;
+};
+
+// What must not change a bit: on the CPU the number of threads, on the emulated device the schedule, on a
+// card another run.
+template <class F>
+void expect_same_bits_everywhere(const TestDevice& device, F&& run) {
+  if (device.device == kernels::Device::cpu) return expect_same_bits_for_any_threads(run);
+  const auto first = run();
+  const DeviceScope other({device.device, device.schedule + 4});
+  EXPECT_TRUE(first == run()) << "other bits the second time on " << device;
+}
 
 }  // namespace eb::test
