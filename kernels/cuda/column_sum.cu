@@ -1,5 +1,7 @@
 // Sums of the columns of a row-major matrix (a bias's gradient): slices of rows, then the slices in order.
-#include "kernels/cuda/conv2d.cuh"
+#include "kernels/cuda/column_sum.h"
+
+#include "kernels/cuda/platform.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 

@@ -17,8 +17,4 @@ size_t conv2d_backward_weight_workspace(const Conv2d::Params&);
 void conv2d_backward_weight(const Conv2d::Params&, const void* x, const void* dy, float* dw, float* db,
                             void* workspace);
 
-// sums (columns) of x (rows, columns) in a fixed order; partial: column_sum_workspace bytes.
-size_t column_sum_workspace(int64_t rows, int64_t columns);
-void column_sum(DType, int64_t rows, int64_t columns, const void* x, float* sums, void* partial);
-
 }  // namespace eb::kernels::EB_BACKEND

@@ -1,6 +1,7 @@
 // dw, db <- x, dy: dw (K, R S C) = dy (N P Q, K)^T times columns of x (N P Q, R S C). The reduction runs over
 // pixels, which early layers have many of and outputs few: it is split over blocks, and the slices are summed
 // in order, so the same input gives the same bits.
+#include "kernels/cuda/column_sum.h"
 #include "kernels/cuda/conv2d.cuh"
 #include "kernels/cuda/conv2d_dispatch.cuh"
 

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda/backend.h"
+
 #ifdef EB_EMULATED
-#define EB_BACKEND emulated
 #include "kernels/emulated/shim.h"
 #else
-#define EB_BACKEND cuda
 #include "kernels/cuda/device.cuh"
 #endif
 

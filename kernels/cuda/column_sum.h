@@ -1,0 +1,11 @@
+#pragma once
+#include "kernels/cuda/backend.h"
+#include "kernels/dtype.h"
+
+namespace eb::kernels::EB_BACKEND {
+
+// sums (columns) of x (rows, columns) in a fixed order; partial: column_sum_workspace bytes.
+size_t column_sum_workspace(int64_t rows, int64_t columns);
+void column_sum(DType dtype, int64_t rows, int64_t columns, const void* x, float* sums, void* partial);
+
+}  // namespace eb::kernels::EB_BACKEND
