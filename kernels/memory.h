@@ -24,14 +24,6 @@ extern const Memory memory;
 namespace emulated {
 extern const Memory memory;
 }
-// Usable cards; 0 without a driver or in a build without CUDA.
-namespace cuda {
-int device_count();
-}
-inline int cuda_device_count() {
-  if constexpr (built::cuda) return cuda::device_count();
-  return 0;
-}
 inline const Memory& memory(Device d) {
   return pick<cpu::memory, cuda::memory, emulated::memory>(d);
 }

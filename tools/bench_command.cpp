@@ -96,6 +96,7 @@ static int bench_step(const BenchFlags& f) {
 void add_bench_command(CLI::App& app, std::function<int()>& run) {
   auto* bench = app.add_subcommand("bench", "Measure; never claims a number it did not time");
   bench->require_subcommand(1);
+  add_bench_kernels(*bench, run);
   auto* sub = bench->add_subcommand("step", "Time the training step of a config's network on random data");
   static BenchFlags f;
   add_common_flags(*sub, f.common);

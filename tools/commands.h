@@ -19,6 +19,7 @@ void add_draw_command(CLI::App& app, std::function<int()>& run);
 void add_compact_command(CLI::App& app, std::function<int()>& run);
 void add_inspect_command(CLI::App& app, std::function<int()>& run);
 void add_bench_command(CLI::App& app, std::function<int()>& run);
+void add_bench_kernels(CLI::App& bench, std::function<int()>& run);  // under bench
 void add_config_command(CLI::App& app, std::function<int()>& run);
 void add_data_command(CLI::App& app, std::function<int()>& run);
 void add_version_command(CLI::App& app, std::function<int()>& run);

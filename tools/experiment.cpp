@@ -10,6 +10,7 @@
 
 #include "engine/error.h"
 #include "kernels/cpu/threads.h"
+#include "kernels/device_info.h"
 #include "tools/experiment_fields.h"
 
 namespace eb::tools {
@@ -36,13 +37,24 @@ DType compute_of(const Config& config) {
   return config.get<std::string>("precision.mode") == "bf16" ? DType::bf16 : DType::f32;
 }
 
-void set_up_device(const std::string& device, int threads) {
-  if (device != "cpu")
-    throw Error(5001, fmt::format("device \"{}\" is not in this build, which has: cpu", device),
-                "use --device cpu");
-  if (threads > 0) return kernels::cpu::set_threads(threads);
+static Device set_up_cuda() {
+  const kernels::DeviceInfo info = kernels::cuda_info();
+  if (!kernels::built::cuda)
+    throw Error(5001, "device \"cuda\" is not in this build, which has: cpu",
+                "put nvcc on PATH and build again, or use --device cpu");
+  if (!info.problem.empty()) throw Error(5002, "device \"cuda\" cannot be used", info.problem);
+  return Device::cuda;
+}
+
+Device set_up_device(const std::string& device, int threads) {
+  if (device != "cpu" && device != "cuda")
+    throw Error(5001, fmt::format("device \"{}\" is not known", device), "use --device cpu or --device cuda");
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) kernels::cpu::set_threads(CPU_COUNT(&set));
+  if (threads > 0)
+    kernels::cpu::set_threads(threads);
+  else if (sched_getaffinity(0, sizeof set, &set) == 0)
+    kernels::cpu::set_threads(CPU_COUNT(&set));
+  return device == "cuda" ? set_up_cuda() : Device::cpu;
 }
 
 LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype) {

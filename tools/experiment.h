@@ -30,7 +30,7 @@ void add_common_flags(CLI::App& app, CommonFlags& flags);
 engine::Config load_experiment(const CommonFlags& flags);
 engine::DType compute_of(const engine::Config& config);
 // Device check and thread count; Error 5001 for a device this build has not.
-void set_up_device(const std::string& device, int threads);
+engine::Device set_up_device(const std::string& device, int threads);
 
 // A model with the weights of a checkpoint, and the config it was trained with.
 struct LoadedModel {

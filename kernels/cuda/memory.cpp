@@ -50,15 +50,6 @@ void synchronize() {
 
 }  // namespace
 
-int device_count() {
-  int n = 0;
-  if (cudaGetDeviceCount(&n) != cudaSuccess) {
-    cudaGetLastError();
-    return 0;
-  }
-  return n;
-}
-
 extern const Memory memory;
 const Memory memory{allocate, release, to_device, to_host, copy, zero, synchronize};
 

@@ -1,5 +1,7 @@
 #include "support/devices.h"
 
+#include "kernels/device_info.h"
+
 #ifdef EB_EMULATED_DEVICE
 #include "kernels/emulated/schedule.h"
 #endif
@@ -31,7 +33,7 @@ DeviceScope::~DeviceScope() {
 
 std::vector<TestDevice> test_devices() {
   std::vector<TestDevice> all = {{kernels::Device::cpu}};
-  if (kernels::cuda_device_count() > 0) all.push_back({kernels::Device::cuda});
+  if (kernels::cuda_info().problem.empty()) all.push_back({kernels::Device::cuda});
   return all;
 }
 DeviceScope::DeviceScope(const TestDevice&) {}
