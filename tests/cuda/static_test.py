@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""What can be proven of the CUDA kernels without a card: static_test.py BUILD_DIR [--report FILE]
+
+Reads the listings that kernels/cuda/keep_listing kept at build time and fails if a kernel was not compiled for a target, if a
+hot kernel spills, exceeds its register budget, does not use the tensor cores, or loads its tiles by less than 128 bits.
+--report writes a Markdown table of registers, spills and tensor-core instructions. Exit 77 (skipped) in a build without CUDA.
+"""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+TARGETS = ("sm_80", "sm_90a", "sm_100")
+# Kernels that take the time of a step; the mangled name must contain the text. Registers: 65,536 a processor over the threads
+# that must be resident for two blocks (one of the large tile).
+HOT = {"conv2d_pixels_kernel": 255, "conv2d_backward_weight_kernel": 255}
+ENTRY = re.compile(r"Compiling entry function '(\w+)' for '(\w+)'")
+SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
+USED = re.compile(r"Used (\d+) registers")
+
+
+def listings(build):
+    """(kernel, target) -> {registers, stack, spills} over all objects."""
+    found = {}
+    for path in sorted(build.glob("kernels/cuda/**/*.ptxas")):
+        key = None
+        for line in path.read_text().splitlines():
+            if m := ENTRY.search(line):
+                key = m.groups()
+                found[key] = {}
+            elif key and (m := SPILL.search(line)):
+                found[key].update(stack=int(m[1]), spills=int(m[2]) + int(m[3]))
+            elif key and (m := USED.search(line)):
+                found[key].update(registers=int(m[1]))
+    return found
+
+
+def bodies(build, target):
+    """Kernel -> its PTX text."""
+    result = {}
+    for path in build.glob(f"kernels/cuda/**/*.ptx/*{target}*.ptx"):
+        for part in re.split(r"(?=\.visible \.entry |\.entry )", path.read_text())[1:]:
+            result[re.match(r"\.(?:visible \.)?entry (\w+)", part)[1]] = part
+    return result
+
+
+def demangled(names):
+    out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
+    return dict(zip(names, out.splitlines()))
+
+
+def check(build):
+    found = listings(build)
+    if not found:
+        print("no CUDA listings in", build, "- built without CUDA")
+        sys.exit(77)
+    errors = []
+    names = sorted({name for name, _ in found})
+    for name in names:
+        for target in TARGETS:
+            if (name, target) not in found:
+                errors.append(f"{name}: not compiled for {target}")
+    for (name, target), numbers in sorted(found.items()):
+        budget = next((b for text, b in HOT.items() if text in name), None)
+        if numbers.get("spills"):
+            errors.append(f"{name} ({target}): {numbers['spills']} bytes of spills")
+        if budget and numbers.get("registers", 0) > budget:
+            errors.append(f"{name} ({target}): {numbers['registers']} registers, budget {budget}")
+    ptx = bodies(build, "80")
+    hot = [name for name in names if any(text in name for text in HOT)]
+    readable = demangled(hot)
+    for text in HOT:
+        if not any(text in name for name in hot):
+            errors.append(f"no kernel is called {text}")
+    for name in hot:
+        body = ptx.get(name, "")
+        if "mma.sync.aligned" not in body:
+            errors.append(f"{readable[name]}: no tensor-core instruction in its PTX")
+        wide = re.search(r"Math, ?\(?(?:int\))?(8|4)\b", readable[name])
+        if wide and not re.search(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16", body):
+            errors.append(f"{readable[name]}: its tiles are not loaded by 128 bits")
+    return found, ptx, errors
+
+
+def report(found, ptx, path):
+    names = sorted({name for name, _ in found})
+    readable = demangled(names)
+    rows = ["| kernel | " + " | ".join(f"registers {t}" for t in TARGETS) + " | spills | mma in PTX |",
+            "|---|" + "---|" * (len(TARGETS) + 2)]
+    for name in names:
+        short = re.sub(r"eb::kernels::cuda::|\(anonymous namespace\)::|\(.*", "", readable[name]).removeprefix("void ")
+        numbers = [found.get((name, t), {}) for t in TARGETS]
+        rows.append(f"| `{short}` | " + " | ".join(str(n.get("registers", "-")) for n in numbers) +
+                    f" | {sum(n.get('spills', 0) for n in numbers)} | {ptx.get(name, '').count('mma.sync')} |")
+    path.write_text("\n".join(rows) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--report", type=pathlib.Path)
+    arguments = parser.parse_args()
+    found, ptx, errors = check(arguments.build)
+    if arguments.report:
+        report(found, ptx, arguments.report)
+    for error in errors:
+        print(error)
+    print(f"{len({n for n, _ in found})} kernels, {len(errors)} errors")
+    sys.exit(1 if errors else 0)
+
+
+main()
