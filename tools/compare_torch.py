@@ -1,11 +1,15 @@
 #!/usr/bin/python3
-"""Training steps side by side with PyTorch on this machine's CPU (Debian: apt install python3-torch).
+"""Training steps side by side with PyTorch on this machine's CPU (Debian: apt install python3-torch) or card.
 
 Prints the table of docs/performance.md. Each measurement is a process of its own (so peak memory is its own), the
 two engines take turns, and the median of all steps counts. PyTorch runs channels_last with fused in-place ReLU,
 SGD with momentum and weight decay, and the L1 subgradient on the BN scales: the same work eb_engine does.
 
     tools/compare_torch.py [--rounds 3] [--steps 5] [--cases vgg16,preresnet101,resnet18] [--dtypes f32,bf16]
+    tools/compare_torch.py --device cuda [--steps 200] [--modes eager,compile,graph]
+
+On a card PyTorch runs three ways: eager, torch.compile(mode="max-autotune-no-cudagraphs"), and a CUDA graph of the whole
+eager step; the speed-up is against the fastest. bf16 is autocast there, f32 is TF32 in both engines.
 """
 import argparse
 import json
@@ -18,12 +22,14 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CASES = {  # name: (config, batch, image size, classes)
+CASES = {  # name: (config, batch on a CPU, image size, classes)
     "vgg16": ("models/vgg16.json", 128, 32, 10),
     "preresnet101": ("models/preresnet101.json", 128, 32, 10),
     "resnet18": ("models/resnet18.json", 32, 224, 1000),
+    "resnet50": ("models/resnet50.json", 16, 224, 1000),
     "vgg16_quarter": ("models/vgg16_quarter.json", 128, 32, 10),
 }
+CUDA_BATCH = 256
 
 
 def torch_model(name, classes):
@@ -62,6 +68,30 @@ def torch_model(name, classes):
             y = self.bn2(self.c2(self.relu(self.bn1(self.c1(x)))))
             return self.relu(y + (x if self.down is None else self.down(x)))
 
+    class Bottleneck(nn.Module):
+        def __init__(self, i, width, stride):
+            super().__init__()
+            self.c1, self.bn1 = conv(i, width, 1), nn.BatchNorm2d(width)
+            self.c2, self.bn2 = conv(width, width, 3, stride), nn.BatchNorm2d(width)
+            self.c3, self.bn3 = conv(width, 4 * width, 1), nn.BatchNorm2d(4 * width)
+            self.down = None
+            if stride != 1 or i != 4 * width:
+                self.down = nn.Sequential(conv(i, 4 * width, 1, stride), nn.BatchNorm2d(4 * width))
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            y = self.relu(self.bn2(self.c2(self.relu(self.bn1(self.c1(x))))))
+            return self.relu(self.bn3(self.c3(y)) + (x if self.down is None else self.down(x)))
+
+    def resnet50():
+        layers, i = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+                     nn.MaxPool2d(3, 2, 1)], 64
+        for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+            for block in range(blocks):
+                layers.append(Bottleneck(i, width, 2 if width > 64 and not block else 1))
+                i = 4 * width
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(i, classes))
+
     def vgg(width):
         layers, i = [], 3
         for v in [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512]:
@@ -91,87 +121,154 @@ def torch_model(name, classes):
         return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(i, classes))
 
     build = {"vgg16": lambda: vgg(1), "vgg16_quarter": lambda: vgg(0.25), "preresnet101": preresnet101,
-             "resnet18": resnet18}
+             "resnet18": resnet18, "resnet50": resnet50}
     return build[name]().to(memory_format=torch.channels_last)
 
 
-def torch_worker(name, dtype, steps, threads):
+def torch_step(name, dtype, device, batch):
+    """A closure that trains one step on random data."""
     import torch
     from torch import nn
-    _, batch, size, classes = CASES[name]
-    torch.set_num_threads(threads)
+    _, _, size, classes = CASES[name]
     torch.manual_seed(1)
-    model = torch_model(name, classes).train()
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cuda.matmul.allow_tf32 = True
+    model = torch_model(name, classes).to(device).train()
     scales = [m.weight for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
-    x = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
-    labels = torch.arange(batch) % classes
-    seconds = []
-    for step in range(steps + 2):
-        start = time.perf_counter()
+    fused = {"fused": True} if device == "cuda" else {}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4, **fused)
+    x = torch.randn(batch, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
+    labels = (torch.arange(batch) % classes).to(device)
+
+    def step():
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == "bf16"):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=dtype == "bf16"):
             loss = nn.functional.cross_entropy(model(x).float(), labels)
         loss.backward()
         with torch.no_grad():
-            for s in scales:
-                s.grad.add_(torch.sign(s), alpha=1e-4)
+            torch._foreach_add_([s.grad for s in scales], [torch.sign(s) for s in scales], alpha=1e-4)
         optimizer.step()
-        loss.item()
-        if step >= 2:
+        return loss
+
+    return model, step
+
+
+def cpu_worker(name, dtype, steps, threads):
+    import torch
+    torch.set_num_threads(threads)
+    _, step = torch_step(name, dtype, "cpu", CASES[name][1])
+    seconds = []
+    for i in range(steps + 2):
+        start = time.perf_counter()
+        step().item()
+        if i >= 2:
             seconds.append(time.perf_counter() - start)
     print(json.dumps({"seconds": seconds, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
-def run_torch(name, dtype, args):
-    out = subprocess.run(["/usr/bin/python3", __file__, "--worker", name, dtype, str(args.steps), str(args.threads)],
+def cuda_worker(name, dtype, steps, mode):
+    import torch
+    model, step = torch_step(name, dtype, "cuda", CUDA_BATCH)
+    if mode == "compile":
+        model.compile(mode="max-autotune-no-cudagraphs")
+    for _ in range(10):
+        step()
+    if mode == "graph":
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step()
+        step = graph.replay
+    seconds = []
+    for _ in range(5):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        for _ in range(steps // 5):
+            step()
+        torch.cuda.synchronize()
+        seconds.append((time.perf_counter() - start) / (steps // 5))
+    print(json.dumps({"seconds": seconds, "peak_mib": torch.cuda.max_memory_allocated() / 2**20}))
+
+
+def run_torch(name, dtype, args, mode=""):
+    python = "/usr/bin/python3" if args.device == "cpu" else sys.executable
+    out = subprocess.run([python, __file__, "--worker", args.device, name, dtype, str(args.steps), str(args.threads), mode],
                          capture_output=True, text=True, timeout=1800)
     if out.returncode:
+        print(out.stderr[-500:], file=sys.stderr)
         return None
     return json.loads(out.stdout.splitlines()[-1])
 
 
-def run_ours(name, dtype, args, extra=()):
+def run_ours(name, dtype, args):
     config, batch, _, _ = CASES[name]
-    out = subprocess.run([f"{ROOT}/build/eb_engine", "bench", "step", f"{ROOT}/{config}", "--batch", str(batch),
-                          "--dtype", dtype, "--steps", str(args.steps), "--threads", str(args.threads), "--json", *extra],
-                         capture_output=True, text=True, check=True)
+    out = subprocess.run([args.engine, "bench", "step", f"{ROOT}/{config}", "--batch",
+                          str(CUDA_BATCH if args.device == "cuda" else batch), "--dtype", dtype, "--device", args.device,
+                          "--steps", str(args.steps), "--threads", str(args.threads), "--json"],
+                         capture_output=True, text=True)
+    if out.returncode:
+        print(out.stderr[-500:], file=sys.stderr)
+        return None
     return json.loads(out.stdout)
 
 
 def compare(name, dtype, args):
-    ours, theirs, ours_mib, theirs_mib = [], [], 0, 0
+    """One row: medians over rounds in which the engines take turns; of PyTorch's modes the fastest."""
+    ours, theirs, ours_mib, theirs_mib = [], {}, 0, 0
     for _ in range(args.rounds):
-        r = run_ours(name, dtype, args)
-        ours.append(r["step_ms"] / 1e3)
-        ours_mib = max(ours_mib, r["peak_rss_mib"])
-        t = run_torch(name, dtype, args)
-        if t:
-            theirs.append(statistics.median(t["seconds"]))
-            theirs_mib = max(theirs_mib, t["peak_mib"])
-    batch = CASES[name][1]
-    a = statistics.median(ours)
-    row = [name, dtype, str(batch), f"{a * 1e3:.0f}", f"{batch / a:.0f}"]
-    if theirs:
-        b = statistics.median(theirs)
-        row += [f"{b * 1e3:.0f}", f"{batch / b:.0f}", f"{b / a:.2f}x", f"{ours_mib:.0f}", f"{theirs_mib:.0f}"]
-    else:
-        row += ["failed", "", "", f"{ours_mib:.0f}", ""]
+        if r := run_ours(name, dtype, args):
+            ours.append(r["step_ms"] / 1e3)
+            ours_mib = max(ours_mib, r.get("peak_device_mib") or r["peak_rss_mib"])
+        for mode in args.modes.split(",") if args.device == "cuda" else [""]:
+            if t := run_torch(name, dtype, args, mode):
+                theirs.setdefault(mode, []).append(statistics.median(t["seconds"]))
+                theirs_mib = max(theirs_mib, t["peak_mib"])
+    batch = CUDA_BATCH if args.device == "cuda" else CASES[name][1]
+    best = min((statistics.median(v) for v in theirs.values()), default=None)
+    a = statistics.median(ours) if ours else None
+    digits = 2 if args.device == "cuda" else 0
+    cell = lambda seconds: [f"{seconds * 1e3:.{digits}f}", f"{batch / seconds:.0f}"] if seconds else ["failed", ""]
+    row = [name, dtype, str(batch), *cell(a), *cell(best), f"{best / a:.2f}x" if a and best else "", f"{ours_mib:.0f}",
+           f"{theirs_mib:.0f}"]
+    if args.device == "cuda":
+        row.append(", ".join(f"{mode} {statistics.median(v) * 1e3:.2f}" for mode, v in theirs.items()))
     print("| " + " | ".join(row) + " |", flush=True)
+
+
+def machine(args):
+    if args.device == "cuda":
+        query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
+    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
+    return f"{cpu}, {args.threads} threads"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--engine", default=f"{ROOT}/build/eb_engine")
+    parser.add_argument("--modes", default="eager,compile,graph")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--cases", default="vgg16,preresnet101,resnet18")
-    parser.add_argument("--dtypes", default="f32,bf16")
+    parser.add_argument("--cases")
+    parser.add_argument("--dtypes")
     args = parser.parse_args()
-    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
-    print(f"{time.strftime('%Y-%m-%d')}, {cpu}, {args.threads} threads, {args.rounds} rounds of {args.steps} steps\n")
-    print("| network | dtype | batch | ours ms | ours images/s | PyTorch ms | PyTorch images/s | speed-up | ours MiB | PyTorch MiB |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    cuda = args.device == "cuda"
+    args.rounds = args.rounds or (1 if cuda else 3)
+    args.steps = args.steps or (200 if cuda else 5)
+    args.cases = args.cases or ("vgg16,preresnet101,resnet18,resnet50" if cuda else "vgg16,preresnet101,resnet18")
+    args.dtypes = args.dtypes or ("bf16" if cuda else "f32,bf16")
+    print(f"{time.strftime('%Y-%m-%d')}, {machine(args)}, {args.rounds} rounds of {args.steps} steps\n")
+    columns = ["network", "dtype", "batch", "ours ms", "ours images/s", "PyTorch ms", "PyTorch images/s", "speed-up",
+               "ours MiB", "PyTorch MiB"] + (["PyTorch by mode, ms"] if cuda else [])
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "---|" * len(columns))
     for name in args.cases.split(","):
         for dtype in args.dtypes.split(","):
             compare(name, dtype, args)
@@ -179,6 +276,10 @@ def main():
 
 if __name__ == "__main__":
     if len(sys.argv) > 1 and sys.argv[1] == "--worker":
-        torch_worker(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+        _, _, device, name, dtype, steps, threads, mode = sys.argv
+        if device == "cuda":
+            cuda_worker(name, dtype, int(steps), mode)
+        else:
+            cpu_worker(name, dtype, int(steps), int(threads))
     else:
         main()
