@@ -45,11 +45,11 @@ struct PixelLoader {
 
   // Source row or column of the tap, or -1.
   __device__ static int source(int corner, int tap, int stride, int extent) {
-    if constexpr (transposed) {
-      const int at = corner - tap;
-      return at >= 0 && at % stride == 0 && at / stride < extent ? at / stride : -1;
+    int at = transposed ? corner - tap : corner + tap;
+    if (transposed && stride != 1) {
+      if (at % stride != 0) return -1;
+      at /= stride;
     }
-    const int at = corner + tap;
     return at >= 0 && at < extent ? at : -1;
   }
 
