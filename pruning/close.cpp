@@ -45,12 +45,12 @@ std::vector<int32_t> axis_of(const Graph& g, const std::vector<std::vector<int>>
 struct Axis {  // one group while it is being closed
   std::vector<Member> members;
   std::vector<uint8_t> keep;
-  std::vector<double> score;  // mean |gamma|
+  std::vector<double> score;  // |gamma|, merged over the members
   int64_t drawn = 0;          // the fewest that one member's mask keeps
 
   int64_t kept() const { return std::count(keep.begin(), keep.end(), uint8_t{1}); }
 
-  void unite() {
+  void unite(Merge merge) {
     drawn = static_cast<int64_t>(keep.size());
     for (const Member& m : members) {
       int64_t own = 0;
@@ -58,7 +58,9 @@ struct Axis {  // one group while it is being closed
         const auto i = static_cast<size_t>(m.channels[c]);
         own += m.mask->keep[i];
         keep[c] |= m.mask->keep[i];
-        score[c] += std::abs(m.gamma[i]) / static_cast<double>(members.size());
+        const double own_score = std::abs(m.gamma[i]);
+        score[c] = merge == Merge::max ? std::max(score[c], own_score)
+                                       : score[c] + own_score / static_cast<double>(members.size());
       }
       drawn = std::min(drawn, own);
     }
@@ -138,7 +140,7 @@ ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& 
     if (axis.members.empty()) continue;
     axis.keep.assign(static_cast<size_t>(group.channels), 0);
     axis.score.assign(axis.keep.size(), 0.0);
-    axis.unite();
+    axis.unite(config.merge);
     close_axis(axis, group.prunable, config, closed.holds);
   }
   return closed;

@@ -12,6 +12,7 @@ struct CloseConfig {
   int64_t min_channels = 1;
   int64_t round_to = 1;
   bool round_up = true;              // otherwise to the nearest multiple
+  Merge merge = Merge::mean;         // score of a channel that several batch norms share
   std::vector<std::string> protect;  // batch norm ids; '*' matches any run of characters
 };
 

@@ -32,7 +32,7 @@ EarlyBirdConfig early_bird_config(const engine::Config& c) {
                    : missing == "continue_dense" ? OnNotFound::continue_dense
                                                  : OnNotFound::draw_at_deadline;
   e.close = {c.get<int64_t>("early_bird.min_channels"), c.get<int64_t>("early_bird.round_to"),
-             text("round") == "up", c.get<std::vector<std::string>>("early_bird.protect")};
+             text("round") == "up", e.merge, c.get<std::vector<std::string>>("early_bird.protect")};
   e.momentum = text("after.optimizer_state") == "reset" ? MomentumRule::reset : MomentumRule::carry;
   using Weights = EarlyBirdConfig::Weights;
   const auto weights = text("after.weights");

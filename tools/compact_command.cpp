@@ -16,7 +16,7 @@ using namespace engine;
 using nlohmann::json;
 
 struct CompactFlags {
-  std::string checkpoint, ticket, out, round = "up";
+  std::string checkpoint, ticket, out, round = "up", merge = "mean";
   pruning::CloseConfig close;
   bool dry_run = false, json = false;
 };
@@ -76,6 +76,7 @@ static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTic
 
 static int compact_checkpoint(CompactFlags& f) {
   f.close.round_up = f.round == "up";
+  f.close.merge = f.merge == "max" ? pruning::Merge::max : pruning::Merge::mean;
   const LoadedModel loaded = load_model(f.checkpoint);
   const Graph& graph = loaded.model.graph();
   const auto closed = pruning::close_ticket(pruning::load_ticket(f.ticket, graph), loaded.model, f.close);
@@ -100,6 +101,8 @@ void add_compact_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--round-to", f.close.round_to, "Multiple that channel counts are rounded to")
       ->check(CLI::PositiveNumber);
   sub->add_option("--round", f.round, "Direction of --round-to")->check(CLI::IsMember({"up", "nearest"}));
+  sub->add_option("--merge", f.merge, "Which channels of a shared group come first, as in draw")
+      ->check(CLI::IsMember({"mean", "max"}));
   sub->add_option("--protect", f.close.protect, "Batch norms that keep every channel, by id or pattern");
   sub->add_flag("--json", f.json, "One JSON object");
   sub->callback([&run, out, dry] {

@@ -115,6 +115,24 @@ TEST(Close, a_residual_stream_keeps_what_any_of_its_batch_norms_wants) {
   EXPECT_EQ(closed.holds.size(), 1u);
 }
 
+// Channel 0 has the best mean of the three batch norms, channel 9 the largest single scale.
+TEST(Close, a_shared_group_ranks_by_the_merge_rule) {
+  Model m = test::pruning_model("resnet18");
+  for (const char* bn : {"bn1", "layer1.0.bn2", "layer1.1.bn2"}) {
+    float* gamma = m.value(*m.find(m.graph().find(bn), Parameter::Kind::bn_gamma));
+    std::fill(gamma, gamma + 16, 0.5f);
+    gamma[0] = 2.f;
+    gamma[9] = std::string(bn) == "bn1" ? 3.f : 0.1f;
+  }
+  const auto survivor = [&](Merge merge) {
+    Ticket t = keep_first(m, 0);
+    const auto keep = mask_of(close_ticket(t, m, {.merge = merge}).ticket, "bn1").keep;
+    return std::find(keep.begin(), keep.end(), uint8_t{1}) - keep.begin();
+  };
+  EXPECT_EQ(survivor(Merge::mean), 0);
+  EXPECT_EQ(survivor(Merge::max), 9);
+}
+
 TEST(Close, protected_and_unprunable_layers_keep_every_channel) {
   const Model m = test::pruning_model("custom");
   auto closed = close_ticket(keep_first(m, 1), m, {.protect = {"d_*"}});
