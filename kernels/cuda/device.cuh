@@ -68,6 +68,12 @@ __device__ T atomic_or(T* p, T v) {
   return atomicOr(p, v);
 }
 
+__device__ inline uint32_t bits_of(float x) {
+  return __float_as_uint(x);
+}
+__device__ inline float float_of(uint32_t bits) {
+  return __uint_as_float(bits);
+}
 __device__ inline int popcount(unsigned v) {
   return __popc(v);
 }

@@ -65,9 +65,9 @@ __device__ void convert(Fragment<Math, registers>& f) {
   if constexpr (sizeof(typename Math::T) == 4) {
 #pragma unroll
     for (int i = 0; i < registers; ++i) {
-      const float x = __builtin_bit_cast(float, f.r[0][i]);
+      const float x = float_of(f.r[0][i]);
       f.r[0][i] = to_tf32(x);
-      if constexpr (Math::parts == 2) f.r[1][i] = to_tf32(x - __builtin_bit_cast(float, f.r[0][i]));
+      if constexpr (Math::parts == 2) f.r[1][i] = to_tf32(x - float_of(f.r[0][i]));
     }
   }
 }
@@ -75,7 +75,7 @@ __device__ void convert(Fragment<Math, registers>& f) {
 // One 32-bit element (f32 only) of an MN-major tile.
 template <class Tile>
 __device__ uint32_t word_of(const Tile& tile, int k, int mn) {
-  return __builtin_bit_cast(uint32_t, *tile.at(k, mn));
+  return bits_of(*tile.at(k, mn));
 }
 
 // a (16, k_step) at (m, k) of the tile.

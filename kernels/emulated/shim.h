@@ -1,6 +1,7 @@
 // The emulated side of platform.cuh: the CUDA model's names over fibers (block.h). Only kernel sources built
 // for the emulated device include this.
 #pragma once
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -155,6 +156,12 @@ T atomic_max(T* p, T v) {
   return seen;
 }
 
+inline uint32_t bits_of(float x) {
+  return std::bit_cast<uint32_t>(x);
+}
+inline float float_of(uint32_t bits) {
+  return std::bit_cast<float>(bits);
+}
 inline int popcount(unsigned v) {
   return __builtin_popcount(v);
 }

@@ -1,5 +1,6 @@
 // Small kernels with one mistake each, and their correct twins, for planted_bugs_test.cpp. The correct kernel
 // is a reversed tile sum: copy a tile asynchronously to shared memory, read the neighbours' elements.
+#define EB_EMULATED 1
 #include "emulated/planted_bugs.h"
 
 #include "kernels/cuda/ptx.cuh"

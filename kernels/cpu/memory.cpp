@@ -1,0 +1,34 @@
+#include "kernels/memory.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace eb::kernels::cpu {
+
+namespace {
+
+constexpr size_t alignment = 256;
+
+void* allocate(size_t bytes) {
+  void* block = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  if (!block) throw std::bad_alloc();
+  return block;
+}
+void release(void* block) {
+  std::free(block);
+}
+void copy(void* to, const void* from, size_t bytes) {
+  if (bytes) std::memcpy(to, from, bytes);
+}
+void zero(void* block, size_t bytes) {
+  if (bytes) std::memset(block, 0, bytes);
+}
+void synchronize() {}
+
+}  // namespace
+
+extern const Memory memory;
+const Memory memory{allocate, release, copy, copy, copy, zero, synchronize};
+
+}  // namespace eb::kernels::cpu
