@@ -19,6 +19,10 @@ std::string place(Where where) {
   return file.substr(file.rfind('/') + 1) + ":" + std::to_string(where.line());
 }
 
+bool same_file(Where a, Where b) {
+  return a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0;
+}
+
 void land(const AsyncCopy& c) {
   std::memcpy(c.to, c.from, c.valid);
   std::memset(static_cast<char*>(c.to) + c.valid, 0, c.bytes - c.valid);
@@ -172,7 +176,7 @@ void Block::barrier(int id, int count, Where where) {
   if (b.waiting.empty()) b.expected = count;
   if (b.expected != count) fail("meets threads that expect another count", "barrier", where);
   for (const Lane* other : b.waiting)
-    if (other->where.line() != where.line() || std::strcmp(other->where.file_name(), where.file_name()) != 0)
+    if (other->where.line() != where.line() || !same_file(other->where, where))
       fail("diverges: thread " + to_string(other->thread) + " waits at " + place(other->where), "barrier",
            where);
   if (static_cast<int>(b.waiting.size()) + 1 < count) {
@@ -202,7 +206,7 @@ void** Block::arrive(const char* name, unsigned mask, void* operand, Where where
     pending.push_back({name, mask, 0, where, {}});
     it = pending.end() - 1;
   }
-  if (it->mask != mask || std::strcmp(it->name, name) != 0)
+  if (it->mask != mask || (it->name != name && std::strcmp(it->name, name) != 0))
     fail(std::string("meets lanes of its mask in ") + it->name + " at " + place(it->where), name, where);
   it->arrived |= bit;
   it->operands[me.number % 32] = operand;

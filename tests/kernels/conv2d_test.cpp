@@ -60,6 +60,10 @@ struct Trial {
 
 class Conv2dCase : public testing::TestWithParam<std::tuple<ConvCase, DType, TestDevice>> {
  protected:
+  void SetUp() override {
+    if (trial.device == kernels::Device::emulated && std::get<0>(GetParam()).flops() > 2e7)
+      GTEST_SKIP() << "too many operations for the emulated device";
+  }
   DeviceScope scope{std::get<2>(GetParam())};
   Trial trial{std::get<0>(GetParam()), std::get<1>(GetParam()), std::get<2>(GetParam()).device};
 };

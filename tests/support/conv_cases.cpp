@@ -43,6 +43,7 @@ std::vector<ConvCase> conv_cases() {
       {"groups_pointwise", {.n = 2, .h = 6, .w = 6, .c = 32, .k = 16, .r = 1, .s = 1, .groups = 2}},
       {"depthwise", {.n = 2, .h = 7, .w = 7, .c = 10, .k = 10, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1, .groups = 10}},
       {"wide_map", {.n = 2, .h = 5, .w = 300, .c = 8, .k = 7, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+      {"several_tiles", {.n = 3, .h = 10, .w = 10, .c = 40, .k = 72, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
       {"several_blocks", {.n = 6, .h = 20, .w = 20, .c = 80, .k = 70, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
   };
   // clang-format on
