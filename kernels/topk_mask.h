@@ -6,6 +6,7 @@
 namespace eb::kernels {
 
 struct TopkMask {
+  static constexpr int64_t words(int64_t total) { return (total + 63) / 64; }
   enum class Rule : uint8_t {
     exact_k,    // prune exactly k = trunc(total * ratio): the k smallest by (score, index)
     reference,  // keep scores strictly above sorted[k]; ties at the threshold all go
@@ -15,9 +16,18 @@ struct TopkMask {
     int64_t kept;
     bool has_nan;  // then the mask is all zero and must not be used
   };
-  // scores (total) are compared by |score|. mask (ceil(total / 64)). k must be < total.
-  Result (*draw)(Rule, int64_t total, int64_t k, const float* scores, uint64_t* mask);
-  // Number of differing bits.
+  struct Params {
+    Rule rule = Rule::exact_k;
+    int64_t total, k;    // k < total
+    int64_t window = 0;  // earlier masks to compare with
+  };
+  // Score i is |scores[index[i]]|, or |scores[i]| without an index, so that all scales of a network are
+  // gathered from its arena by the same call. Writes mask (words(total)), result (1) and, where window > 0,
+  // distances (window): the differing bits between mask and each mask of fifo (window, words(total)). On a
+  // card nothing waits for the host.
+  void (*draw)(const Params&, const float* scores, const int32_t* index, const uint64_t* fifo, uint64_t* mask,
+               Result* result, int64_t* distances);
+  // Number of differing bits of two masks in host memory.
   int64_t (*hamming)(int64_t total, const uint64_t* a, const uint64_t* b);
 };
 

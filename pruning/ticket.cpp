@@ -92,7 +92,9 @@ PackedMask draw_mask(const Scores& s, double ratio, Rule rule) {
     throw Error(2031, "the network has no batch norm, so there are no scales to draw a ticket from");
   m.words.assign(static_cast<size_t>((m.bits + 63) / 64), 0);
   const auto k = static_cast<int64_t>(static_cast<double>(m.bits) * ratio);
-  const auto r = kernels::topk_mask(Device::cpu).draw(rule, m.bits, k, s.values.data(), m.words.data());
+  kernels::TopkMask::Result r;
+  kernels::topk_mask(Device::cpu)
+      .draw({rule, m.bits, k}, s.values.data(), nullptr, nullptr, m.words.data(), &r, nullptr);
   if (r.has_nan || std::isinf(r.threshold))
     throw Error(7002,
                 fmt::format("a batch norm scale is {}: no mask can be drawn", r.has_nan ? "NaN" : "infinite"),

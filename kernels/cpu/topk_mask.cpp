@@ -49,7 +49,7 @@ int64_t write_mask(int64_t total, const float* scores, uint32_t threshold, int64
   return kept;
 }
 
-TopkMask::Result draw(TopkMask::Rule rule, int64_t total, int64_t k, const float* scores, uint64_t* mask) {
+TopkMask::Result select(TopkMask::Rule rule, int64_t total, int64_t k, const float* scores, uint64_t* mask) {
   if (std::any_of(scores, scores + total, [](float s) { return key_of(s) > infinity; })) {
     std::fill(mask, mask + (total + 63) / 64, 0);
     return {0.f, 0, true};
@@ -67,6 +67,18 @@ int64_t hamming(int64_t total, const uint64_t* a, const uint64_t* b) {
   int64_t differing = 0;
   for (int64_t i = 0; i < (total + 63) / 64; ++i) differing += std::popcount(a[i] ^ b[i]);
   return differing;
+}
+
+void draw(const TopkMask::Params& p, const float* scores, const int32_t* index, const uint64_t* fifo,
+          uint64_t* mask, TopkMask::Result* result, int64_t* distances) {
+  std::vector<float> gathered;
+  if (index) {
+    for (int64_t i = 0; i < p.total; ++i) gathered.push_back(scores[index[i]]);
+    scores = gathered.data();
+  }
+  *result = select(p.rule, p.total, p.k, scores, mask);
+  for (int64_t i = 0; i < p.window; ++i)
+    distances[i] = hamming(p.total, mask, fifo + i * TopkMask::words(p.total));
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ void by_math_and_width(const Conv2d::Params& p, F&& f) {
     both(4) ? f.template operator()<F32Math, 4>() : f.template operator()<F32Math, 1>();
 }
 
-// Blocks a launch should have at least: one for every SM of an H200. Tests on the emulated device lower it to see
-// the large tiles at small shapes.
+// Blocks a launch should have at least: one for every SM of an H200. Tests on the emulated device lower it to
+// see the large tiles at small shapes.
 inline int64_t least_blocks = 132;
 
 // f.operator()<Tile>() for an (m, n) result: the largest tile that still gives every SM of an H200 a block

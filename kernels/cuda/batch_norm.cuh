@@ -1,0 +1,115 @@
+// What the batch norm kernels share: how a (rows, channels) tensor is cut into blocks. A thread keeps N
+// channels and walks down rows; a block's threads are `across` neighbours by `down` rows, and its rows are
+// one slice. All numbers depend on the shape alone, and so do the bits of the sums.
+#pragma once
+#include "kernels/batch_norm.h"
+#include "kernels/cuda/vector.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+inline constexpr int bn_threads = 256;
+inline constexpr int64_t bn_most_blocks = 1056;   // eight for every SM of an H200
+inline constexpr int64_t bn_rows_per_thread = 8;  // at least, so that sums outweigh their merging
+
+struct BnCut {
+  int64_t rows, c_in, c;
+  int across, down;  // across * down = bn_threads
+  int64_t rows_per_slice, slices, tiles;
+};
+
+template <int N>
+BnCut bn_cut(const BatchNorm::Params& p) {
+  BnCut cut{p.rows, p.c_in, p.c};
+  cut.across = 1;
+  while (cut.across < warp_size && cut.across * N < p.c) cut.across *= 2;
+  cut.down = bn_threads / cut.across;
+  cut.tiles = ceil_div(p.c, int64_t{cut.across} * N);
+  int64_t slices = ceil_div(p.rows, cut.down * bn_rows_per_thread);
+  const int64_t most = ceil_div(bn_most_blocks, cut.tiles);
+  if (slices > most) slices = most;
+  cut.rows_per_slice = ceil_div(p.rows, slices);
+  cut.slices = ceil_div(p.rows, cut.rows_per_slice);
+  return cut;
+}
+
+inline dim3 bn_grid(const BnCut& cut) {
+  return dim3(static_cast<unsigned>(cut.tiles), static_cast<unsigned>(cut.slices));
+}
+
+// This thread's place.
+template <int N>
+struct BnThread {
+  int64_t channel, row, end_row;  // first of N channels of y; rows row, row + down, ... below end_row
+  int step;
+  bool active;
+  __device__ explicit BnThread(const BnCut& cut) {
+    channel = (int64_t{blockIdx.x} * cut.across + threadIdx.x % cut.across) * N;
+    row = blockIdx.y * cut.rows_per_slice + threadIdx.x / cut.across;
+    const int64_t end = (blockIdx.y + 1) * cut.rows_per_slice;
+    end_row = end < cut.rows ? end : cut.rows;
+    step = cut.down;
+    active = channel < cut.c;
+  }
+};
+
+// N channels of row `row` of x through the list, or straight.
+template <class T, int N>
+__device__ void bn_load(const T* x, const int32_t* select, int64_t row, int64_t c_in, int64_t channel,
+                        float (&v)[N]) {
+  if (select)
+    for (int i = 0; i < N; ++i) v[i] = static_cast<float>(x[row * c_in + select[channel + i]]);
+  else
+    load_floats(x + row * c_in + channel, v);
+}
+
+// Two sums of N channels, merged over the block's rows in order; partial (slices, 2, c).
+template <int N>
+struct BnSums {
+  float values[2][bn_threads * N];
+};
+
+template <int N>
+__device__ void bn_store_sums(const BnCut& cut, const float (&first)[N], const float (&second)[N],
+                              float* partial) {
+  auto& s = shared<BnSums<N>>();
+  for (int i = 0; i < N; ++i) {
+    s.values[0][threadIdx.x * N + i] = first[i];
+    s.values[1][threadIdx.x * N + i] = second[i];
+  }
+  sync_threads();
+  const int width = cut.across * N;
+  for (int j = threadIdx.x; j < 2 * width; j += bn_threads) {
+    const int which = j / width, column = j % width;
+    const int64_t channel = int64_t{blockIdx.x} * width + column;
+    if (channel >= cut.c) continue;
+    float sum = 0;
+    for (int row = 0; row < cut.down; ++row) sum += s.values[which][row * width + column];
+    partial[(blockIdx.y * 2 + which) * cut.c + channel] = sum;
+  }
+}
+
+// The slices' sums of a channel by one warp, in double; every lane gets them.
+__device__ inline void bn_total(const float* partial, int64_t slices, int64_t c, int64_t channel,
+                                double& first, double& second) {
+  first = second = 0;
+  for (int64_t s = threadIdx.x % warp_size; s < slices; s += warp_size) {
+    first += partial[(s * 2) * c + channel];
+    second += partial[(s * 2 + 1) * c + channel];
+  }
+  first = warp_sum(first);
+  second = warp_sum(second);
+}
+
+// f.operator()<T, N>(): N channels a thread, 16 bytes where the counts allow and no list is in the way.
+template <class F>
+void bn_by_width(const BatchNorm::Params& p, const int32_t* select, F&& f) {
+  by_dtype(p.dtype, [&]<class T>() {
+    !select&& p.c % widest<T> == 0 ? f.template operator()<T, widest<T>>() : f.template operator()<T, 1>();
+  });
+}
+
+void batch_norm_backward(const BatchNorm::Params&, const void* x, const int32_t* select, const float* gamma,
+                         const float* beta, const float* mean, const float* rstd, const void* y,
+                         const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta);
+
+}  // namespace eb::kernels::EB_BACKEND

@@ -1,0 +1,98 @@
+// Softmax cross entropy: a warp a sample, sums in double, then one block adds the samples in a fixed order.
+#include "kernels/softmax_cross_entropy.h"
+
+#include <climits>
+
+#include "kernels/cuda/block_sum.cuh"
+#include "kernels/cuda/vector.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+namespace {
+
+constexpr int threads = 256, samples_per_block = threads / warp_size;
+
+using Params = SoftmaxCrossEntropy::Params;
+
+struct Sample {
+  double loss;
+  int larger;  // classes that beat the label; a NaN at the label loses to all
+};
+
+// As fmaxf: a NaN loses here, and the sum shows it.
+__device__ float warp_max(float v) {
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) v = fmaxf(v, shuffle_xor(full_warp, v, offset));
+  return v;
+}
+
+template <class T>
+__global__ void samples_kernel(Params p, const T* logits, const int32_t* labels, T* dlogits,
+                               Sample* samples) {
+  const int64_t n = int64_t{blockIdx.x} * samples_per_block + threadIdx.x / warp_size;
+  if (n >= p.n) return;  // a whole warp
+  const int lane_id = threadIdx.x % warp_size, label = labels[n];
+  const T* z = logits + n * p.classes;
+  const float at = static_cast<float>(z[label]);
+  float top = -INFINITY;
+  for (int64_t k = lane_id; k < p.classes; k += warp_size) top = fmaxf(top, static_cast<float>(z[k]));
+  top = warp_max(top);
+  double sum = 0, sum_z = 0;
+  int larger = 0;
+  for (int64_t k = lane_id; k < p.classes; k += warp_size) {
+    const float v = static_cast<float>(z[k]);
+    sum += expf(v - top);
+    sum_z += v - top;
+    larger += v > at || (v == at && k < label);
+  }
+  sum = warp_sum(sum);
+  sum_z = warp_sum(sum_z);
+  larger = warp_sum(larger);
+  const float rest = p.label_smoothing / static_cast<float>(p.classes);
+  if (lane_id == 0) {
+    double loss = log(sum) - (1.0 - p.label_smoothing) * (at - top);
+    if (rest != 0.f) loss -= rest * sum_z;
+    samples[n] = {loss, at != at ? INT_MAX : larger};
+  }
+  if (!dlogits) return;
+  const float inverse = static_cast<float>(1 / sum), scale = 1.f / static_cast<float>(p.n);
+  for (int64_t k = lane_id; k < p.classes; k += warp_size) {
+    const float target = k == label ? 1.f - p.label_smoothing + rest : rest;
+    dlogits[n * p.classes + k] = T((expf(static_cast<float>(z[k]) - top) * inverse - target) * scale);
+  }
+}
+
+__global__ void totals_kernel(int64_t n, const Sample* samples, float* loss, int32_t* top1, int32_t* top5) {
+  double sum = 0;
+  int first = 0, five = 0;
+  for (int64_t i = threadIdx.x; i < n; i += threads) {
+    sum += samples[i].loss;
+    first += samples[i].larger < 1;
+    five += samples[i].larger < 5;
+  }
+  sum = block_sum<threads>(sum);
+  first = block_sum<threads>(first);
+  five = block_sum<threads>(five);
+  if (threadIdx.x == 0) {
+    *loss = static_cast<float>(sum / static_cast<double>(n));
+    *top1 = first;
+    *top5 = five;
+  }
+}
+
+void forward_backward(const Params& p, const void* logits, const int32_t* labels, float* loss, int32_t* top1,
+                      int32_t* top5, void* dlogits) {
+  auto* samples = static_cast<Sample*>(scratch(static_cast<size_t>(p.n) * sizeof(Sample)));
+  by_dtype(p.dtype, [&]<class T>() {
+    launch({"softmax_cross_entropy", blocks_for(p.n, samples_per_block), threads}, samples_kernel<T>, p,
+           static_cast<const T*>(logits), labels, static_cast<T*>(dlogits), samples);
+  });
+  launch({"softmax_totals", 1, threads, sizeof(BlockSum<double, threads>)}, totals_kernel, p.n,
+         static_cast<const Sample*>(samples), loss, top1, top5);
+}
+
+}  // namespace
+
+extern const SoftmaxCrossEntropy softmax_cross_entropy;
+const SoftmaxCrossEntropy softmax_cross_entropy{forward_backward};
+
+}  // namespace eb::kernels::EB_BACKEND
