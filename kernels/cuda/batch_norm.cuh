@@ -100,6 +100,20 @@ __device__ inline void bn_total(const float* partial, int64_t slices, int64_t c,
   second = warp_sum(second);
 }
 
+// Count, mean and sum of squared deviations of a set of numbers; two sets merge without cancellation (Chan et
+// al., 1983).
+template <class Real>
+struct Moments {
+  Real count = 0, mean = 0, m2 = 0;
+  __device__ void merge(Real other_count, Real other_mean, Real other_m2) {
+    if (other_count == 0) return;
+    const Real total = count + other_count, delta = other_mean - mean, share = other_count / total;
+    mean += delta * share;
+    m2 += other_m2 + delta * delta * count * share;
+    count = total;
+  }
+};
+
 // f.operator()<T, N>(): N channels a thread, 16 bytes where the counts allow and no list is in the way.
 template <class F>
 void bn_by_width(const BatchNorm::Params& p, const int32_t* select, F&& f) {

@@ -12,8 +12,8 @@ constexpr int threads = 256;
 struct Relu {
   __device__ float operator()(float x, float) const { return x < 0.f ? 0.f : x; }
 };
-struct ReluBackward {  // a = y, b = dy
-  __device__ float operator()(float y, float dy) const { return y > 0.f ? dy : 0.f; }
+struct ReluBackward {  // NaN passes, as in forward
+  __device__ float operator()(float y, float dy) const { return y <= 0.f ? 0.f : dy; }
 };
 struct Add {
   __device__ float operator()(float a, float b) const { return a + b; }

@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "kernels/batch_norm.h"
+#include "support/devices.h"
 #include "support/oracle_batch_norm.h"
 
 namespace eb::test {
@@ -30,10 +31,8 @@ struct Trial {
                                .eps = 1e-5f,
                                .momentum = 0.1f,
                                .relu = shape.relu};
-  const kernels::BatchNorm& kernel = kernels::batch_norm(kernels::Device::cpu);
+  const kernels::BatchNorm& kernel = kernels::batch_norm(test_device().device);
 
-  const int32_t* list() const { return select.empty() ? nullptr : select.data(); }
-  const void* added() const { return shape.residual ? residual.data() : nullptr; }
   BatchNormOracle oracle() const {
     return {shape,
             1e-5f,
@@ -44,17 +43,21 @@ struct Trial {
             shape.residual ? residual.get() : Doubles{}};
   }
   void forward() {
-    kernel.forward_train(p, x.data(), list(), gamma.data(), beta.data(), added(), y.data(), mean.data(),
-                         rstd.data(), running_mean.data(), running_var.data());
+    Staged on;
+    kernel.forward_train(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
+                         shape.residual ? on(residual) : nullptr, on(y), on(mean), on(rstd), on(running_mean),
+                         on(running_var));
   }
   void infer() {
-    kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),
-                         running_var.data(), added(), y.data());
+    Staged on;
+    kernel.forward_infer(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
+                         on(running_mean), on(running_var), shape.residual ? on(residual) : nullptr, on(y));
   }
-  void backward(void* dx_out, bool give_y = true) {
-    kernel.backward(p, x.data(), list(), gamma.data(), beta.data(), mean.data(), rstd.data(),
-                    shape.relu && give_y ? y.data() : nullptr, dy.data(), dx_out,
-                    shape.residual ? dresidual.data() : nullptr, dgamma.data(), dbeta.data());
+  void backward(Values& dx_out, bool give_y = true) {
+    Staged on;
+    kernel.backward(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta), on(mean), on(rstd),
+                    shape.relu && give_y ? on(y) : nullptr, on(dy), on(dx_out),
+                    shape.residual ? on(dresidual) : nullptr, on(dgamma), on(dbeta));
   }
   auto outputs() const {
     return std::tuple(y, dx, dresidual, mean, rstd, dgamma, dbeta, running_mean, running_var);
@@ -92,7 +95,7 @@ TEST_P(BatchNormTest, ForwardInferMatchesOracle) {
 
 TEST_P(BatchNormTest, BackwardMatchesOracle) {
   run.forward();
-  run.backward(run.dx.data());
+  run.backward(run.dx);
   const auto want = run.oracle().backward(run.y.get(), run.dy.get());
   const double sum_error = 1e-6 * run.shape.rows + 1e-5;
   expect_close(to_doubles(run.dgamma), want.dgamma, 0, sum_error, "dgamma");
@@ -105,18 +108,18 @@ TEST_P(BatchNormTest, BackwardMatchesOracle) {
 TEST_P(BatchNormTest, MaskFromXEqualsMaskFromY) {
   if (run.shape.residual) return;
   run.forward();
-  run.backward(run.dx.data());
+  run.backward(run.dx);
   const auto with_y = run.outputs();
   run.dx = Values(run.dtype, run.dx.size());
-  run.backward(run.dx.data(), false);
+  run.backward(run.dx, false);
   EXPECT_TRUE(run.outputs() == with_y);
 }
 
 TEST_P(BatchNormTest, GradientMayOverwriteItsInput) {
   if (run.shape.keep_every != 1) return;
   run.forward();
-  run.backward(run.dx.data());
-  run.backward(run.dy.data());
+  run.backward(run.dx);
+  run.backward(run.dy);
   EXPECT_TRUE(run.dx == run.dy);
 }
 
@@ -124,7 +127,7 @@ TEST_P(BatchNormTest, SameBitsForAnyThreads) {
   expect_same_bits_for_any_threads([&] {
     Trial again = run;
     again.forward();
-    again.backward(again.dx.data());
+    again.backward(again.dx);
     // NaN where a case has no dresidual: compare what was written.
     if (!again.shape.residual) again.dresidual = Values(run.dtype, Doubles{});
     return again.outputs();
@@ -202,7 +205,7 @@ TEST(BatchNorm, UnselectedInfinityDoesNotReachTheGradient) {
   Trial run{{"select", 40, 6, true, false, 2}, DType::f32};
   run.x.set(1, INFINITY);
   run.forward();
-  run.backward(run.dx.data());
+  run.backward(run.dx);
   const Doubles dx = run.dx.get();
   for (int64_t i = 0; i < 40 * 6; ++i) {
     EXPECT_TRUE(std::isfinite(dx[i]));

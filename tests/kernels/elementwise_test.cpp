@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "support/devices.h"
 #include "support/values.h"
 
 namespace eb::test {
@@ -11,7 +12,7 @@ namespace {
 using kernels::bf16;
 using kernels::DType;
 
-const kernels::Elementwise& kernel = kernels::elementwise(kernels::Device::cpu);
+const kernels::Elementwise& kernel = kernels::elementwise(test_device().device);
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
@@ -32,37 +33,58 @@ class ElementwiseTest : public testing::TestWithParam<std::tuple<DType, int64_t>
 };
 
 TEST_P(ElementwiseTest, ReluForward) {
-  kernel.relu_forward(p, a.data(), y.data());
+  {
+    Staged on;
+    kernel.relu_forward(p, on(a), on(y));
+  }
   EXPECT_TRUE(y == mapped([](float x, float) { return x > 0 ? x : 0.f; }));
 }
 
 TEST_P(ElementwiseTest, ReluBackwardInPlace) {
   const Values want = mapped([](float x, float dy) { return x > 0 ? dy : 0.f; });
-  kernel.relu_backward(p, a.data(), b.data(), b.data());
+  {
+    Staged on;
+    kernel.relu_backward(p, on(a), on(b), on(b));
+  }
   EXPECT_TRUE(b == want);
 }
 
 TEST_P(ElementwiseTest, AddInPlace) {
   const Values want = mapped([](float x, float z) { return x + z; });
-  kernel.add(p, a.data(), b.data(), a.data());
+  {
+    Staged on;
+    kernel.add(p, on(a), on(b), on(a));
+  }
   EXPECT_TRUE(a == want);
 }
 
 TEST_P(ElementwiseTest, FillAndScale) {
-  kernel.fill(p, 0.3f, y.data());
+  {
+    Staged on;
+    kernel.fill(p, 0.3f, on(y));
+  }
   EXPECT_TRUE(y == mapped([](float, float) { return 0.3f; }));
   const Values want = mapped([](float x, float) { return 1.7f * x; });
-  kernel.scale(p, 1.7f, a.data());
+  {
+    Staged on;
+    kernel.scale(p, 1.7f, on(a));
+  }
   EXPECT_TRUE(a == want);
 }
 
 TEST_P(ElementwiseTest, CastRoundsOnceAndBack) {
   const Doubles source = to_doubles(to_floats(normal(n, 3)));
   const Values x(DType::f32, source);
-  kernel.cast(n, DType::f32, x.data(), dtype, y.data());
+  {
+    Staged on;
+    kernel.cast(n, DType::f32, on(x), dtype, on(y));
+  }
   EXPECT_TRUE(y == Values(dtype, source));
   Values back(DType::f32, n);
-  kernel.cast(n, dtype, y.data(), DType::f32, back.data());
+  {
+    Staged on;
+    kernel.cast(n, dtype, on(y), DType::f32, on(back));
+  }
   EXPECT_EQ(back.get(), y.get());
 }
 
@@ -74,10 +96,16 @@ TEST(Elementwise, ReluPassesNanAndKeepsZero) {
   for (DType dtype : {DType::f32, DType::bf16}) {
     const Values x(dtype, {nan, -inf, inf, 0., -1., 1e-30});
     Values y(dtype, 6), dx(dtype, 6);
-    kernel.relu_forward({dtype, 6}, x.data(), y.data());
+    {
+      Staged on;
+      kernel.relu_forward({dtype, 6}, on(x), on(y));
+    }
     expect_close(y.get(), Values(dtype, {nan, 0, inf, 0, 0, 1e-30}).get(), 0, 0, "y");
     const Values dy(dtype, {1, 2, 3, 4, 5, 6});
-    kernel.relu_backward({dtype, 6}, y.data(), dy.data(), dx.data());
+    {
+      Staged on;
+      kernel.relu_backward({dtype, 6}, on(y), on(dy), on(dx));
+    }
     expect_close(dx.get(), {1, 0, 3, 0, 0, 6}, 0, 0, "dx");
   }
 }
@@ -87,7 +115,10 @@ TEST(Elementwise, CastToBf16RoundsToNearestEven) {
   const Floats x{1.f + 0x1p-8f, 1.f + 3 * 0x1p-8f, 1.f + 0x1p-8f + 0x1p-20f, -1.f - 0x1p-8f, 3.4e38f, 1e-40f,
                  NAN,           -INFINITY};
   std::vector<bf16> y(x.size());
-  kernel.cast(static_cast<int64_t>(x.size()), DType::f32, x.data(), DType::bf16, y.data());
+  {
+    Staged on;
+    kernel.cast(static_cast<int64_t>(x.size()), DType::f32, on(x), DType::bf16, on(y));
+  }
   const std::vector<uint16_t> want{0x3f80, 0x3f82, 0x3f81, 0xbf80, 0x7f80, 0x0001, 0x7fc0, 0xff80};
   for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(y[i].bits, want[i]) << "of " << x[i];
 }
@@ -98,8 +129,14 @@ TEST(Elementwise, SelectAndItsTranspose) {
     const std::vector<int32_t> select{0, 7, 8, 60};
     const Values x(dtype, normal(rows * c, 1)), dy(dtype, normal(rows * k, 2));
     Values y(dtype, rows * k), dx(dtype, rows * c);
-    kernel.select_forward(dtype, rows, c, k, x.data(), select.data(), y.data());
-    kernel.select_backward(dtype, rows, c, k, dy.data(), select.data(), dx.data());
+    {
+      Staged on;
+      kernel.select_forward(dtype, rows, c, k, on(x), on(select), on(y));
+    }
+    {
+      Staged on;
+      kernel.select_backward(dtype, rows, c, k, on(dy), on(select), on(dx));
+    }
     Doubles want_y(rows * k), want_dx(rows * c);
     for (int64_t i = 0; i < rows; ++i) {
       for (int64_t j = 0; j < k; ++j) {

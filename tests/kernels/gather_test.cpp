@@ -1,5 +1,6 @@
 #include "kernels/gather.h"
 
+#include "support/devices.h"
 #include "support/values.h"
 
 namespace eb::test {
@@ -22,9 +23,12 @@ TEST(Gather, MatchesIndexing) {
     const int64_t k_out = g.out.empty() ? g.k : static_cast<int64_t>(g.out.size());
     const int64_t c_out = g.in.empty() ? g.c : static_cast<int64_t>(g.in.size());
     Floats y(k_out * g.taps * c_out, NAN);
-    kernels::gather(kernels::Device::cpu)
-        .weight(k_out, g.taps, c_out, g.c, x.data(), g.out.empty() ? nullptr : g.out.data(),
-                g.in.empty() ? nullptr : g.in.data(), y.data());
+    const auto& kernel = kernels::gather(test_device().device);
+    {
+      Staged on;
+      kernel.weight(k_out, g.taps, c_out, g.c, on(x), g.out.empty() ? nullptr : on(g.out),
+                    g.in.empty() ? nullptr : on(g.in), on(y));
+    }
     for (int64_t k = 0; k < k_out; ++k) {
       for (int64_t t = 0; t < g.taps; ++t) {
         for (int64_t j = 0; j < c_out; ++j) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "kernels/philox.h"
+#include "support/devices.h"
 #include "support/values.h"
 
 namespace eb::test {
@@ -13,11 +14,14 @@ namespace {
 using kernels::DType;
 using Params = kernels::Image::Params;
 
-const kernels::Image& kernel = kernels::image(kernels::Device::cpu);
+const kernels::Image& kernel = kernels::image(test_device().device);
 
 Doubles run(const Params& p, const std::vector<uint8_t>& x, const std::vector<int64_t>& ids) {
   Values y(p.dtype, p.n * p.out_h * p.out_w * p.c);
-  kernel.crop_flip_normalize(p, x.data(), ids.data(), y.data());
+  {
+    Staged on;
+    kernel.crop_flip_normalize(p, on(x), on(ids), on(y));
+  }
   return y.get();
 }
 

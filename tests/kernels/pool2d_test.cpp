@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "support/devices.h"
 #include "support/oracle_pool2d.h"
 
 namespace eb::test {
@@ -10,7 +11,7 @@ namespace {
 
 using kernels::DType;
 
-const kernels::Pool2d& kernel = kernels::pool2d(kernels::Device::cpu);
+const kernels::Pool2d& kernel = kernels::pool2d(test_device().device);
 
 class Pool2dTest : public testing::TestWithParam<std::tuple<Pool2dCase, DType>> {
  protected:
@@ -25,21 +26,36 @@ class Pool2dTest : public testing::TestWithParam<std::tuple<Pool2dCase, DType>> 
 };
 
 TEST_P(Pool2dTest, MaxMatchesOracle) {
-  kernel.max_forward(p, x.data(), y.data(), index.data());
-  kernel.max_backward(p, index.data(), dy.data(), dx.data());
+  {
+    Staged on;
+    kernel.max_forward(p, on(x), on(y), on(index));
+  }
+  {
+    Staged on;
+    kernel.max_backward(p, on(index), on(dy), on(dx));
+  }
   const MaxPooled want = max_pool_oracle(shape, x.get());
   EXPECT_EQ(y.get(), want.y);
   EXPECT_EQ(index, want.window);
   expect_stored(dx, max_pool_backward_oracle(shape, want, dy.get()), 1e-6, "dx");
 
   Values without(dtype, n_out);
-  kernel.max_forward(p, x.data(), without.data(), nullptr);
+  {
+    Staged on;
+    kernel.max_forward(p, on(x), on(without), nullptr);
+  }
   EXPECT_TRUE(without == y);
 }
 
 TEST_P(Pool2dTest, AverageMatchesOracle) {
-  kernel.avg_forward(p, x.data(), y.data());
-  kernel.avg_backward(p, dy.data(), dx.data());
+  {
+    Staged on;
+    kernel.avg_forward(p, on(x), on(y));
+  }
+  {
+    Staged on;
+    kernel.avg_backward(p, on(dy), on(dx));
+  }
   expect_stored(y, avg_pool_oracle(shape, x.get()), 1e-6, "y");
   expect_stored(dx, avg_pool_backward_oracle(shape, dy.get()), 1e-6, "dx");
 }
@@ -47,10 +63,22 @@ TEST_P(Pool2dTest, AverageMatchesOracle) {
 TEST_P(Pool2dTest, SameBitsForAnyThreads) {
   expect_same_bits_for_any_threads([&] {
     Values avg(dtype, n_out), avg_dx(dtype, n_in);
-    kernel.max_forward(p, x.data(), y.data(), index.data());
-    kernel.max_backward(p, index.data(), dy.data(), dx.data());
-    kernel.avg_forward(p, x.data(), avg.data());
-    kernel.avg_backward(p, dy.data(), avg_dx.data());
+    {
+      Staged on;
+      kernel.max_forward(p, on(x), on(y), on(index));
+    }
+    {
+      Staged on;
+      kernel.max_backward(p, on(index), on(dy), on(dx));
+    }
+    {
+      Staged on;
+      kernel.avg_forward(p, on(x), on(avg));
+    }
+    {
+      Staged on;
+      kernel.avg_backward(p, on(dy), on(avg_dx));
+    }
     return std::tuple(y, index, dx, avg, avg_dx);
   });
 }
@@ -83,7 +111,10 @@ TEST(Pool2d, MaxTakesTheFirstOfEqualsAndLetsNanThrough) {
                  1, 1, 7, 0, 3,   9, -INFINITY, -INFINITY};
   Floats y(4);
   std::vector<uint8_t> index(4, 255);
-  kernel.max_forward(p, x.data(), y.data(), index.data());
+  {
+    Staged on;
+    kernel.max_forward(p, on(x), on(y), on(index));
+  }
   EXPECT_EQ(y[0], 1.f);
   EXPECT_EQ(y[1], 7.f);
   EXPECT_TRUE(std::isnan(y[2]));
@@ -96,7 +127,10 @@ TEST(Pool2d, AverageDividesByTheFullWindow) {
   const kernels::Pool2d::Params p{DType::f32, 1, 2, 2, 1, 3, 3, 1, 1, 1, 1};
   const Floats x{1, 1, 1, 1};
   Floats y(4);
-  kernel.avg_forward(p, x.data(), y.data());
+  {
+    Staged on;
+    kernel.avg_forward(p, on(x), on(y));
+  }
   for (float v : y) EXPECT_FLOAT_EQ(v, 4.f / 9.f);
 }
 

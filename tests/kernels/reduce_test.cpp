@@ -1,12 +1,13 @@
 // Reductions against long double sums.
 #include "kernels/reduce.h"
 
+#include "support/devices.h"
 #include "support/values.h"
 
 namespace eb::test {
 namespace {
 
-const kernels::Reduce& kernel = kernels::reduce(kernels::Device::cpu);
+const kernels::Reduce& kernel = kernels::reduce(test_device().device);
 
 class ReduceTest : public testing::TestWithParam<int64_t> {
  protected:
@@ -18,31 +19,49 @@ TEST_P(ReduceTest, SumsMatch) {
   long double sum = 0, squares = 0, absolute = 0;
   for (float v : x) sum += v, squares += static_cast<long double>(v) * v, absolute += std::abs(v);
   double got;
-  kernel.sum(n, x.data(), &got);
+  {
+    Staged on;
+    kernel.sum(n, on(x), on(got));
+  }
   EXPECT_NEAR(got, static_cast<double>(sum), static_cast<double>(absolute) * 4e-12);
-  kernel.sum_of_squares(n, x.data(), &got);
+  {
+    Staged on;
+    kernel.sum_of_squares(n, on(x), on(got));
+  }
   EXPECT_NEAR(got, static_cast<double>(squares), static_cast<double>(squares) * 4e-12);
 }
 
 TEST_P(ReduceTest, SameBitsForAnyThreads) {
   expect_same_bits_for_any_threads([&] {
     double sum, squares;
-    kernel.sum(n, x.data(), &sum);
-    kernel.sum_of_squares(n, x.data(), &squares);
+    {
+      Staged on;
+      kernel.sum(n, on(x), on(sum));
+    }
+    {
+      Staged on;
+      kernel.sum_of_squares(n, on(x), on(squares));
+    }
     return std::pair(sum, squares);
   });
 }
 
 TEST_P(ReduceTest, OneBadNumberAnywhereIsSeen) {
   int32_t flag = -1;
-  kernel.all_finite(n, x.data(), &flag);
+  {
+    Staged on;
+    kernel.all_finite(n, on(x), on(flag));
+  }
   EXPECT_EQ(flag, 1);
   for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
     for (float bad : {NAN, INFINITY, -INFINITY}) {
       if (n == 0) continue;
       const float good = x[at];
       x[at] = bad;
-      kernel.all_finite(n, x.data(), &flag);
+      {
+        Staged on;
+        kernel.all_finite(n, on(x), on(flag));
+      }
       EXPECT_EQ(flag, 0) << bad << " at " << at;
       x[at] = good;
     }
@@ -54,7 +73,10 @@ INSTANTIATE_TEST_SUITE_P(Sizes, ReduceTest, testing::Values(0, 1, 7, 32768, 3276
 TEST(Reduce, LargestFloatIsFinite) {
   const Floats x{3.4028234e38f, -3.4028234e38f, 1e-45f, 0.f, -0.f};
   int32_t flag = -1;
-  kernel.all_finite(5, x.data(), &flag);
+  {
+    Staged on;
+    kernel.all_finite(5, on(x), on(flag));
+  }
   EXPECT_EQ(flag, 1);
 }
 

@@ -1,6 +1,7 @@
 // The fused update against the formula of spec 2, one weight at a time in double.
 #include "kernels/sgd.h"
 
+#include "support/devices.h"
 #include "support/values.h"
 
 namespace eb::test {
@@ -9,7 +10,7 @@ namespace {
 using kernels::bf16;
 using kernels::Sgd;
 
-const Sgd& kernel = kernels::sgd(kernels::Device::cpu);
+const Sgd& kernel = kernels::sgd(test_device().device);
 
 struct State {
   Floats grad, momentum, master;
@@ -22,9 +23,10 @@ struct State {
         working(n, bf16(-77.f)) {
     for (int64_t i = 0; i < n; i += 5) master[i] = i % 2 ? 0.f : -0.f;  // sign(0) = 0
   }
-  void step(const Sgd::Params& p, const std::vector<Sgd::Segment>& segments, const int32_t* finite) {
-    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), finite, grad.data(),
-                momentum.data(), master.data(), working.data());
+  void step(const Sgd::Params& p, const std::vector<Sgd::Segment>& segments, int32_t finite) {
+    Staged on;
+    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(finite), on(grad), on(momentum),
+                on(master), on(working));
   }
 };
 
@@ -47,8 +49,8 @@ class SgdTest : public testing::TestWithParam<std::tuple<bool, float>> {
 TEST_P(SgdTest, MatchesTheFormula) {
   State state(arena);
   const State before = state;
-  const int32_t finite = 1;
-  state.step(p, segments, &finite);
+  int32_t finite = 1;
+  state.step(p, segments, finite);
   for (const Sgd::Segment& s : segments) {
     for (int64_t i = s.offset; i < s.offset + s.count; ++i) {
       const double w = before.master[i], sign = w > 0 ? 1 : w < 0 ? -1 : 0;
@@ -71,8 +73,8 @@ TEST_P(SgdTest, BadGradientWritesNothing) {
   State state(arena);
   const State before = state;
   state.grad[3] = NAN;
-  const int32_t finite = 0;
-  state.step(p, segments, &finite);
+  int32_t finite = 0;
+  state.step(p, segments, finite);
   EXPECT_EQ(state.master, before.master);
   EXPECT_EQ(state.momentum, before.momentum);
   EXPECT_EQ(float(state.working[0]), -77.f);
@@ -80,18 +82,21 @@ TEST_P(SgdTest, BadGradientWritesNothing) {
 
 TEST_P(SgdTest, WorkingCopyDoesNotChangeTheUpdate) {
   State with(arena), without(arena);
-  const int32_t finite = 1;
-  with.step(p, segments, &finite);
-  kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), &finite, without.grad.data(),
-              without.momentum.data(), without.master.data(), nullptr);
+  int32_t finite = 1;
+  with.step(p, segments, finite);
+  {
+    Staged on;
+    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(finite), on(without.grad),
+                on(without.momentum), on(without.master), nullptr);
+  }
   EXPECT_EQ(with.master, without.master);
 }
 
 TEST_P(SgdTest, SameBitsForAnyThreads) {
   expect_same_bits_for_any_threads([&] {
     State state(arena);
-    const int32_t finite = 1;
-    state.step(p, segments, &finite);
+    int32_t finite = 1;
+    state.step(p, segments, finite);
     return std::pair(state.master, state.momentum);
   });
 }
@@ -100,11 +105,14 @@ INSTANTIATE_TEST_SUITE_P(Rules, SgdTest, testing::Combine(testing::Bool(), testi
 
 // By hand: w = 1, grad = 2, v = 0.5, wd = 0.1, l1 = 0.01, scale = 1: g = 2.11, v = 2.56, w = 1 - 0.5 * 2.56.
 TEST(Sgd, HandCheckedStep) {
-  const float grad = 2;
+  float grad = 2;
   float v = 0.5f, w = 1;
   const Sgd::Segment segment{0, 1, 0.1f, 0.01f};
-  const int32_t finite = 1;
-  kernel.step({.lr = 0.5f}, &segment, 1, &finite, &grad, &v, &w, nullptr);
+  int32_t finite = 1;
+  {
+    Staged on;
+    kernel.step({.lr = 0.5f}, &segment, 1, on(finite), on(grad), on(v), on(w), nullptr);
+  }
   EXPECT_NEAR(v, 2.56, 1e-6);
   EXPECT_NEAR(w, -0.28, 1e-6);
 }

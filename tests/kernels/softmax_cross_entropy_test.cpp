@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "support/devices.h"
 #include "support/oracle_softmax_cross_entropy.h"
 
 namespace eb::test {
@@ -15,12 +16,17 @@ struct Outcome {
   int32_t top1 = -1, top5 = -1;
 };
 
+void run(const SoftmaxCase& shape, const Values& logits, Values* dlogits, Outcome& o) {
+  const auto labels = shape.labels();
+  Staged on;
+  kernels::softmax_cross_entropy(test_device().device)
+      .forward_backward({logits.dtype(), shape.n, shape.classes, shape.label_smoothing}, on(logits),
+                        on(labels), on(o.loss), on(o.top1), on(o.top5), dlogits ? on(*dlogits) : nullptr);
+}
+
 Outcome run(const SoftmaxCase& shape, const Values& logits, Values* dlogits) {
   Outcome o;
-  const auto labels = shape.labels();
-  kernels::softmax_cross_entropy(kernels::Device::cpu)
-      .forward_backward({logits.dtype(), shape.n, shape.classes, shape.label_smoothing}, logits.data(),
-                        labels.data(), &o.loss, &o.top1, &o.top5, dlogits ? dlogits->data() : nullptr);
+  run(shape, logits, dlogits, o);
   return o;
 }
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "support/values.h"
+#include "support/devices.h"
 
 namespace eb::test {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using kernels::TopkMask;
 using Rule = TopkMask::Rule;
 
-const TopkMask& kernel = kernels::topk_mask(kernels::Device::cpu);
+const TopkMask& kernel = kernels::topk_mask(test_device().device);
 
 struct Drawn {
   TopkMask::Result result;
@@ -23,7 +23,11 @@ struct Drawn {
 Drawn draw(Rule rule, const Floats& scores, int64_t k) {
   const auto total = static_cast<int64_t>(scores.size());
   std::vector<uint64_t> mask((total + 63) / 64, ~uint64_t{0});
-  const auto result = kernel.draw(rule, total, k, scores.data(), mask.data());
+  TopkMask::Result result;
+  {
+    Staged on;
+    kernel.draw({rule, total, k}, on(scores), nullptr, nullptr, on(mask), on(result), nullptr);
+  }
   return {result, mask};
 }
 
@@ -128,6 +132,32 @@ TEST(TopkMask, NanGivesNoMask) {
       EXPECT_EQ(d.mask, (std::vector<uint64_t>{0, 0}));
     }
   }
+}
+
+// The scales of a network lie scattered in its arena; the masks of a window lie one after the other.
+TEST(TopkMask, GathersByIndexAndComparesWithTheWindow) {
+  const int64_t total = 1500, window = 5, words = TopkMask::words(total);
+  const Floats arena = to_floats(normal(4000, 1));
+  std::vector<int32_t> index(total);
+  Floats gathered;
+  for (int64_t i = 0; i < total; ++i) {
+    index[i] = static_cast<int32_t>(i * 1009 % 4000);
+    gathered.push_back(arena[index[i]]);
+  }
+  std::vector<uint64_t> fifo(window * words), mask(words);
+  for (size_t i = 0; i < fifo.size(); ++i)
+    fifo[i] = i * 0x9E3779B97F4A7C15u & (i % words == 23 ? 0xfffffffu : ~0ull);
+  std::vector<int64_t> distances(window, -1);
+  TopkMask::Result result;
+  {
+    Staged on;
+    kernel.draw({Rule::exact_k, total, total / 2, window}, on(arena), on(index), on(fifo), on(mask),
+                on(result), on(distances));
+  }
+  EXPECT_EQ(mask, draw(Rule::exact_k, gathered, total / 2).mask);
+  EXPECT_EQ(result.kept, total - total / 2);
+  for (int64_t w = 0; w < window; ++w)
+    EXPECT_EQ(distances[w], kernel.hamming(total, mask.data(), &fifo[w * words]));
 }
 
 TEST(TopkMask, HammingCountsDifferingBits) {

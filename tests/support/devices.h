@@ -1,7 +1,10 @@
-// The devices of this build as test parameters: the CPU, a CUDA card if there is one, or, in a build with the
-// emulated device, that device under several schedules.
+// The device under test, named by EB_TEST_DEVICE: cpu (the default), cuda, or in a build with the emulated
+// device emulated:SCHEDULE. Tests hold their arrays on the host and let Staged or OnDevice carry them there
+// and back.
 #pragma once
 #include <cstring>
+#include <map>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -18,7 +21,8 @@ struct TestDevice {
   friend std::ostream& operator<<(std::ostream& out, const TestDevice& d) { return out << d.name(); }
 };
 
-std::vector<TestDevice> test_devices();
+const TestDevice& test_device();
+std::vector<TestDevice> test_devices();  // test_device() alone, as a test parameter
 
 // Sets the emulated device's schedule for a scope.
 class DeviceScope {
@@ -60,6 +64,48 @@ class OnDevice {
   const kernels::Memory& memory_;
   size_t bytes_;
   void* block_;
+};
+
+// For one kernel call: on(array) is its copy on the device under test, brought back when the Staged ends
+// unless the array is const. On the CPU it is the array itself.
+class Staged {
+ public:
+  Staged() = default;
+  ~Staged() {
+    for (auto& [there, host] : out_) there->fetch(host);
+  }
+  Staged(const Staged&) = delete;
+  Staged& operator=(const Staged&) = delete;
+
+  void* operator()(Values& v) { return stage(v.data(), bytes_of(v), true); }
+  const void* operator()(const Values& v) { return stage(const_cast<void*>(v.data()), bytes_of(v), false); }
+  template <class T>
+  T* operator()(std::vector<T>& v) {
+    return static_cast<T*>(stage(v.data(), v.size() * sizeof(T), true));
+  }
+  template <class T>
+  const T* operator()(const std::vector<T>& v) {
+    return static_cast<const T*>(stage(const_cast<T*>(v.data()), v.size() * sizeof(T), false));
+  }
+  template <class T>
+  requires std::is_trivially_copyable_v<T> T* operator()(T& v) {
+    return static_cast<T*>(stage(&v, sizeof v, true));
+  }
+
+ private:
+  static size_t bytes_of(const Values& v) { return v.size() * kernels::size_of(v.dtype()); }
+  // The same array twice is the same copy: a call may alias its arguments.
+  void* stage(void* host, size_t bytes, bool back) {
+    const kernels::Device device = test_device().device;
+    if (device == kernels::Device::cpu) return host;
+    auto& there = staged_[host];
+    if (!there) there = std::make_unique<OnDevice>(device, host, bytes);
+    if (back) out_[there.get()] = host;
+    return there->get();
+  }
+
+  std::map<const void*, std::unique_ptr<OnDevice>> staged_;
+  std::map<OnDevice*, void*> out_;
 };
 
 // Device memory whose contents do not matter.
