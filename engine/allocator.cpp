@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/address_range.h"
+#include "engine/device_cache.h"
 
 namespace eb::engine {
 
@@ -121,19 +122,20 @@ size_t block_size(size_t bytes) {
 
 }  // namespace
 
-std::shared_ptr<void> allocate(size_t bytes) {
+std::shared_ptr<void> allocate(size_t bytes, kernels::Device device) {
+  if (device != kernels::Device::cpu) return device_cache(device).allocate(bytes);
   const size_t size = block_size(bytes);
   return {pool().take(size), [size](void* block) { pool().give(block, size); }};
 }
 
-AllocatorStats allocator_stats() {
-  return pool().stats();
+AllocatorStats allocator_stats(kernels::Device device) {
+  return device == kernels::Device::cpu ? pool().stats() : device_cache(device).stats();
 }
-void reset_allocator_peak() {
-  pool().reset_peak();
+void reset_allocator_peak(kernels::Device device) {
+  device == kernels::Device::cpu ? pool().reset_peak() : device_cache(device).reset_peak();
 }
-void trim_allocator() {
-  pool().trim();
+void trim_allocator(kernels::Device device) {
+  device == kernels::Device::cpu ? pool().trim() : device_cache(device).trim();
 }
 
 }  // namespace eb::engine

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "engine/model.h"
+#include "kernels/elementwise.h"
 #include "kernels/philox.h"
 
 namespace eb::engine {
@@ -54,11 +55,11 @@ double conv_deviation(const Parameter& w) {
   return std::sqrt(2. / static_cast<double>(w.shape[1] * w.shape[2] * w.shape[0]));
 }
 
-void fill_parameter(Model& model, size_t i, const InitConfig& init, uint64_t seed) {
+void fill_parameter(const Model& model, size_t i, const InitConfig& init, uint64_t seed, float* arena) {
   using Kind = Parameter::Kind;
   const Parameter& p = model.parameters()[i];
   const bool uniform = init.linear == InitConfig::Linear::uniform_fan_in;
-  float* w = model.value(p);
+  float* w = arena + p.offset;
   if (p.kind == Kind::conv_weight) return fill_normal(w, p.count, conv_deviation(p), seed, i);
   if (p.kind == Kind::linear_weight && !uniform) return fill_normal(w, p.count, 0.01, seed, i);
   if (p.kind == Kind::linear_weight) return fill_uniform(w, p.count, 1 / std::sqrt(fan_in(p)), seed, i);
@@ -71,12 +72,16 @@ void fill_parameter(Model& model, size_t i, const InitConfig& init, uint64_t see
 }  // namespace
 
 void initialize(Model& model, const InitConfig& init, uint64_t seed) {
-  for (size_t i = 0; i < model.parameters().size(); ++i) fill_parameter(model, i, init, seed);
-  std::fill_n(model.momentum().data<float>(), model.momentum().size(), 0.f);
+  const Tensor host = model.values().to(Device::cpu);
+  for (size_t i = 0; i < model.parameters().size(); ++i)
+    fill_parameter(model, i, init, seed, host.data<float>());
+  model.values().copy_from(host);
+  const auto& fill = kernels::elementwise(model.device()).fill;
+  fill({DType::f32, model.momentum().size()}, 0.f, model.momentum().raw());
   for (int bn : model.graph().bn_nodes()) {
-    RunningStats& stats = model.running(bn);
-    std::fill(stats.mean.begin(), stats.mean.end(), 0.f);
-    std::fill(stats.var.begin(), stats.var.end(), 1.f);
+    const RunningStats& stats = model.running(bn);
+    fill({DType::f32, stats.mean.size()}, 0.f, stats.mean.raw());
+    fill({DType::f32, stats.var.size()}, 1.f, stats.var.raw());
   }
   model.values_changed();
 }

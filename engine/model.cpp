@@ -1,7 +1,6 @@
 #include "engine/model.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
 #include "engine/autograd.h"
@@ -88,8 +87,9 @@ Model::Model(Graph graph, DType compute, Device device)
     *arena = Tensor::zeros({layout.size}, DType::f32, device);
   if (compute == DType::bf16) working_ = Tensor::zeros({layout.size}, DType::bf16, device);
   for (int bn : graph_.bn_nodes()) {
-    const auto c = static_cast<size_t>(graph_.nodes[bn].c);
-    running_[bn] = {std::vector<float>(c, 0.f), std::vector<float>(c, 1.f)};
+    const int64_t c = graph_.nodes[bn].c;
+    running_[bn] = {Tensor::zeros({c}, DType::f32, device), Tensor::empty({c}, DType::f32, device)};
+    kernels::elementwise(device).fill({DType::f32, c}, 1.f, running_[bn].var.raw());
   }
   build_plan();
 }
@@ -111,9 +111,12 @@ void Model::build_plan() {
     attach(plan_->weights[p.node], p.kind, leaf);
   }
   for (auto& [bn, stats] : running_) {
-    plan_->weights[bn].running_mean = &stats.mean;
-    plan_->weights[bn].running_var = &stats.var;
+    plan_->weights[bn].running_mean = stats.mean;
+    plan_->weights[bn].running_var = stats.var;
   }
+  for (size_t i = 0; i < graph_.nodes.size(); ++i)
+    if (const Node& n = graph_.nodes[i]; n.op == Op::select && !n.select_all)
+      plan_->weights[i].select = list_tensor(n.select, device_);
 }
 
 void Model::set_fused(bool fused) {
@@ -148,6 +151,12 @@ const Parameter* Model::find(int node, Parameter::Kind kind) const {
   return nullptr;
 }
 
+std::vector<float> Model::host_value(const Parameter& p) const {
+  std::vector<float> v(static_cast<size_t>(p.count));
+  kernels::memory(device_).to_host(v.data(), value(p), v.size() * sizeof(float));
+  return v;
+}
+
 int64_t Model::parameter_count() const {
   int64_t n = 0;
   for (const Parameter& p : parameters_) n += p.count;
@@ -155,7 +164,7 @@ int64_t Model::parameter_count() const {
 }
 
 void Model::zero_grad() {
-  std::memset(gradients_.raw(), 0, gradients_.bytes());
+  kernels::memory(device_).zero(gradients_.raw(), gradients_.bytes());
   for (const Tensor& leaf : plan_->leaves) leaf.node()->written = false;
 }
 

@@ -24,7 +24,7 @@ struct Parameter {
 };
 
 struct RunningStats {
-  std::vector<float> mean, var;  // (C)
+  Tensor mean, var;  // (C) f32, on the model's device
 };
 
 enum class Mode : uint8_t { train, infer };
@@ -56,10 +56,11 @@ class Model {
   const Tensor& gradients() const { return gradients_; }
   const Tensor& momentum() const { return momentum_; }
   const Tensor& working() const { return working_; }  // bf16 copy, undefined for f32 compute
+  // Into the arenas, on the model's device.
   float* value(const Parameter& p) const { return values_.data<float>() + p.offset; }
   float* gradient(const Parameter& p) const { return gradients_.data<float>() + p.offset; }
   float* velocity(const Parameter& p) const { return momentum_.data<float>() + p.offset; }
-  RunningStats& running(int bn_node) { return running_.at(bn_node); }
+  std::vector<float> host_value(const Parameter& p) const;  // a copy, from wherever the arena lies
   const RunningStats& running(int bn_node) const { return running_.at(bn_node); }
 
   void zero_grad();

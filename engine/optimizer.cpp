@@ -28,21 +28,22 @@ Sgd::Sgd(const Model& model, const Config& config) : config_(config) {
 bool Sgd::step(Model& model, float lr) const {
   const auto& reduce = kernels::reduce(model.device());
   const int64_t n = model.gradients().size();
-  int32_t finite = 1;
-  reduce.all_finite(n, model.gradients().data<float>(), &finite);
+  const Tensor finite = Tensor::empty({1}, DType::i32, model.device());
+  reduce.all_finite(n, model.gradients().data<float>(), finite.data<int32_t>());
   kernels::Sgd::Params p{lr, config_.momentum, 1.f, config_.nesterov};
-  if (config_.clip_norm && finite) {
-    double squares = 0;
-    reduce.sum_of_squares(n, model.gradients().data<float>(), &squares);
-    const double norm = std::sqrt(squares);
+  if (config_.clip_norm && finite.item<int32_t>()) {
+    const Tensor squares = Tensor::empty({1}, DType::f64, model.device());
+    reduce.sum_of_squares(n, model.gradients().data<float>(), squares.data<double>());
+    const double norm = std::sqrt(squares.item<double>());
     if (norm > *config_.clip_norm) p.grad_scale = static_cast<float>(*config_.clip_norm / norm);
   }
   kernels::sgd(model.device())
-      .step(p, segments_.data(), static_cast<int64_t>(segments_.size()), &finite,
+      .step(p, segments_.data(), static_cast<int64_t>(segments_.size()), finite.data<int32_t>(),
             model.gradients().data<float>(), model.momentum().data<float>(), model.values().data<float>(),
             model.working().data<bf16>());
-  if (finite) model.values_changed(false);
-  return finite != 0;
+  const bool applied = finite.item<int32_t>() != 0;
+  if (applied) model.values_changed(false);
+  return applied;
 }
 
 }  // namespace eb::engine

@@ -61,9 +61,9 @@ Tensor run_batch_norm(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
   NodeWeights& w = c.weights[s.node];
   BatchNormOptions o{n.eps, n.momentum, s.relu, c.options.train};
-  if (s.select >= 0) o.select = &c.graph.nodes[s.select].select;
-  return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean->data(), w.running_var->data(),
-                    s.other >= 0 ? c.take(s.other) : Tensor(), o);
+  if (s.select >= 0) o.select = c.weights[s.select].select;
+  return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean.data<float>(),
+                    w.running_var.data<float>(), s.other >= 0 ? c.take(s.other) : Tensor(), o);
 }
 
 Tensor run_linear(const Step& s, Context& c) {
@@ -96,8 +96,8 @@ Tensor run_add(const Step& s, Context& c) {
 }
 
 Tensor run_select(const Step& s, Context& c) {
-  const Node& n = c.graph.nodes[s.node];
-  return n.select_all ? c.take(s.input) : select(c.take(s.input), n.select);
+  const Tensor& keep = c.weights[s.node].select;
+  return keep.defined() ? select(c.take(s.input), keep) : c.take(s.input);
 }
 
 using Run = Tensor (*)(const Step&, Context&);

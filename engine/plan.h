@@ -25,7 +25,8 @@ std::vector<Step> make_steps(const Graph& graph, bool fuse = true);
 struct NodeWeights {
   Conv2dWeights conv;  // conv and linear (w, b)
   Tensor gamma, beta;
-  std::vector<float>*running_mean = nullptr, *running_var = nullptr;
+  Tensor running_mean, running_var;
+  Tensor select;  // (K) i32: kept channels of a select node, undefined for all
 };
 
 struct RunOptions {

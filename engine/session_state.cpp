@@ -86,7 +86,8 @@ void Session::restore(const Checkpoint& c) {
   if (s.at("data_fingerprint") != data_.fingerprint)
     throw Error(4050, "the data set is not the one this run was started with",
                 "point data.root at the same files, or start a new run");
-  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute);
+  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute,
+              trainer_.model().device());
   load_state_dict(model, c.model);
   load_momentum_dict(model, c.optim);
   trainer_.replace_model(std::move(model));
@@ -170,9 +171,10 @@ static std::string last_good_checkpoint(const std::filesystem::path& directory) 
 void Session::diverged(const Batch& batch, const StepResult& r) {
   json layers = json::array();
   const Model& model = trainer_.model();
+  const Tensor gradients = model.gradients().to(Device::cpu);
   for (const Parameter& p : model.parameters()) {
     int64_t bad = 0;
-    for (int64_t i = 0; i < p.count; ++i) bad += !std::isfinite(model.gradient(p)[i]);
+    for (int64_t i = 0; i < p.count; ++i) bad += !std::isfinite(gradients.data<float>()[p.offset + i]);
     if (bad) layers.push_back({{"parameter", p.name}, {"non_finite_gradients", bad}});
   }
   run_.write_json("crash/divergence.json", {{"step", trainer_.steps()},

@@ -51,6 +51,12 @@ Tensor vector_of(const std::vector<float>& v) {
   return t;
 }
 
+Tensor copy_of(const Tensor& t) {
+  Tensor copy = Tensor::empty(t.shape(), t.dtype());
+  copy.copy_from(t);
+  return copy;
+}
+
 Tensor indexes_of(const Node& n) {
   std::vector<float> keep(static_cast<size_t>(n.select_total), n.select_all ? 1.f : 0.f);
   for (int32_t i : n.select) keep[static_cast<size_t>(i)] = 1.f;
@@ -131,16 +137,15 @@ void check_selects(const Model& m, const Tensors& tensors) {
 
 Tensors parameters_dict(const Model& m, const Tensor& arena) {
   Tensors d;
-  for (const Parameter& p : m.parameters()) d[p.name] = to_file(p, arena.data<float>() + p.offset);
+  const Tensor host = arena.to(Device::cpu);
+  for (const Parameter& p : m.parameters()) d[p.name] = to_file(p, host.data<float>() + p.offset);
   return d;
 }
 
 void load_parameters(const Model& m, const Tensors& tensors, const Tensor& arena) {
-  for (const Parameter& p : m.parameters()) from_file(p, tensors.at(p.name), arena.data<float>() + p.offset);
-}
-
-void load_vector(const Tensor& t, std::vector<float>& v) {
-  v.assign(t.data<float>(), t.data<float>() + t.size());
+  const Tensor host = arena.to(Device::cpu);  // the gaps stay as they are
+  for (const Parameter& p : m.parameters()) from_file(p, tensors.at(p.name), host.data<float>() + p.offset);
+  arena.copy_from(host);
 }
 
 }  // namespace
@@ -148,8 +153,8 @@ void load_vector(const Tensor& t, std::vector<float>& v) {
 std::map<std::string, Tensor> state_dict(const Model& m) {
   Tensors d = parameters_dict(m, m.values());
   for (int bn : m.graph().bn_nodes()) {
-    d[m.graph().nodes[bn].id + ".running_mean"] = vector_of(m.running(bn).mean);
-    d[m.graph().nodes[bn].id + ".running_var"] = vector_of(m.running(bn).var);
+    d[m.graph().nodes[bn].id + ".running_mean"] = copy_of(m.running(bn).mean);
+    d[m.graph().nodes[bn].id + ".running_var"] = copy_of(m.running(bn).var);
   }
   for (const Node& n : m.graph().nodes)
     if (n.op == Op::select) d[n.id + ".indexes"] = indexes_of(n);
@@ -162,8 +167,8 @@ void load_state_dict(Model& m, const Tensors& tensors) {
   load_parameters(m, tensors, m.values());
   for (int bn : m.graph().bn_nodes()) {
     const std::string& id = m.graph().nodes[bn].id;
-    load_vector(tensors.at(id + ".running_mean"), m.running(bn).mean);
-    load_vector(tensors.at(id + ".running_var"), m.running(bn).var);
+    m.running(bn).mean.copy_from(tensors.at(id + ".running_mean"));
+    m.running(bn).var.copy_from(tensors.at(id + ".running_var"));
   }
   m.values_changed();
 }

@@ -1,6 +1,5 @@
 #include "engine/tensor.h"
 
-#include <cstring>
 #include <stdexcept>
 
 #include "engine/allocator.h"
@@ -21,7 +20,7 @@ std::string to_string(const Shape& shape) {
 
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   Tensor t;
-  t.owner_ = allocate(static_cast<size_t>(element_count(shape)) * kernels::size_of(dtype));
+  t.owner_ = allocate(static_cast<size_t>(element_count(shape)) * kernels::size_of(dtype), device);
   t.data_ = t.owner_.get();
   t.shape_ = std::move(shape);
   t.dtype_ = dtype;
@@ -31,7 +30,7 @@ Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
 
 Tensor Tensor::zeros(Shape shape, DType dtype, Device device) {
   Tensor t = empty(std::move(shape), dtype, device);
-  std::memset(t.raw(), 0, t.bytes());
+  kernels::memory(device).zero(t.raw(), t.bytes());
   return t;
 }
 
@@ -42,6 +41,31 @@ Tensor Tensor::view(void* data, Shape shape, DType dtype, Device device, std::sh
   t.dtype_ = dtype;
   t.device_ = device;
   t.owner_ = std::move(owner);
+  return t;
+}
+
+Tensor Tensor::to(Device device) const {
+  if (device == device_ || !defined()) return *this;
+  Tensor t = empty(shape_, dtype_, device);
+  t.copy_from(*this);
+  return t;
+}
+
+void Tensor::copy_from(const Tensor& t) const {
+  if (t.bytes() != bytes() || t.dtype() != dtype_)
+    throw std::logic_error("[copy_from] got " + to_string(t.shape_) + ", want " + to_string(shape_));
+  if (t.raw() == data_) return;
+  if (t.device_ == device_)
+    kernels::memory(device_).copy(data_, t.raw(), bytes());
+  else if (device_ == Device::cpu)
+    kernels::memory(t.device_).to_host(data_, t.raw(), bytes());
+  else
+    kernels::memory(device_).to_device(data_, t.raw(), bytes());
+}
+
+Tensor list_tensor(const std::vector<int32_t>& list, Device device) {
+  Tensor t = Tensor::empty({static_cast<int64_t>(list.size())}, DType::i32, device);
+  kernels::memory(device).to_device(t.raw(), list.data(), t.bytes());
   return t;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/dtype.h"
+#include "kernels/memory.h"
 
 namespace eb::engine {
 
@@ -19,6 +20,8 @@ int64_t element_count(const Shape& shape);
 std::string to_string(const Shape& shape);  // "(2, 32, 32, 3)"
 
 struct TapeNode;
+class Tensor;
+Tensor list_tensor(const std::vector<int32_t>& list, Device device);  // (n) i32
 
 class Tensor {
  public:
@@ -45,6 +48,12 @@ class Tensor {
   // No other tensor shares the storage: an op may write its result into it.
   bool unique() const { return owner_.use_count() == 1; }
 
+  Tensor to(Device device) const;  // itself if it is there already, else a copy without tape
+  // Overwrites this tensor with one of the same size and dtype on any device; waits for what writes it.
+  void copy_from(const Tensor& t) const;
+  template <class T>
+  T item() const;  // the first element, wherever it lies
+
   Tensor reshape(Shape shape) const;  // same storage and tape node; sizes must agree
   Tensor detach() const;              // same storage, no tape
 
@@ -59,5 +68,13 @@ class Tensor {
   std::shared_ptr<void> owner_;
   std::shared_ptr<TapeNode> node_;
 };
+
+template <class T>
+T Tensor::item() const {
+  if (device_ == Device::cpu) return data<T>()[0];
+  T value;
+  kernels::memory(device_).to_host(&value, data_, sizeof value);
+  return value;
+}
 
 }  // namespace eb::engine

@@ -17,13 +17,24 @@ Trainer::Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch
 }
 
 StepResult Trainer::step(const Batch& batch) {
-  const Tensor logits = model_.forward(batch.images, Mode::train);
-  const LossResult result = softmax_cross_entropy(logits, batch.labels, config_.label_smoothing);
-  StepResult r{result.value(), result.top1, result.top5, batch.size()};
-  if (!std::isfinite(r.loss)) return r.finite = false, r;
+  const Device device = model_.device();
+  const Tensor logits = model_.forward(batch.images.to(device), Mode::train);
+  const LossResult result = softmax_cross_entropy(logits, batch.labels.to(device), config_.label_smoothing);
+  StepResult r{0, 0, 0, batch.size()};
+  const auto read = [&] { r.loss = result.value(), r.top1 = result.top1(), r.top5 = result.top5(); };
+  // Elsewhere the loss is read after the update, which a gradient that is not finite forbids, so that the
+  // device is waited for once.
+  if (device == Device::cpu) {
+    read();
+    if (!std::isfinite(r.loss)) return r.finite = false, r;
+  }
   backward(result.loss);
   for (StepHook* hook : hooks_) hook->after_backward(model_);
   r.finite = optimizer_.step(model_, lr());
+  if (device != Device::cpu) {
+    read();
+    r.finite = r.finite && std::isfinite(r.loss);
+  }
   if (!r.finite) return r;
   for (StepHook* hook : hooks_) hook->after_update(model_);
   ++steps_;

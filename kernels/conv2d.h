@@ -14,8 +14,8 @@ struct Conv2d {
     int64_t groups = 1;
     bool tf32 = false;           // f32 products of 11 significant bits where the device has them (CUDA)
     bool deterministic = false;  // same bits for any number of threads, at some cost (see the backend)
-    int64_t out_h() const { return (h + 2 * pad_h - r) / stride_h + 1; }
-    int64_t out_w() const { return (w + 2 * pad_w - s) / stride_w + 1; }
+    constexpr int64_t out_h() const { return (h + 2 * pad_h - r) / stride_h + 1; }
+    constexpr int64_t out_w() const { return (w + 2 * pad_w - s) / stride_w + 1; }
     bool operator==(const Params&) const = default;
   };
   enum class Direction : uint8_t { forward, backward_data, backward_weight };

@@ -11,8 +11,8 @@ struct Pool2d {
     int64_t n, h, w, c;  // x (N, H, W, C)
     int64_t r, s;        // window; r * s <= 255 for max
     int64_t stride_h, stride_w, pad_h = 0, pad_w = 0;
-    int64_t out_h() const { return (h + 2 * pad_h - r) / stride_h + 1; }
-    int64_t out_w() const { return (w + 2 * pad_w - s) / stride_w + 1; }
+    constexpr int64_t out_h() const { return (h + 2 * pad_h - r) / stride_h + 1; }
+    constexpr int64_t out_w() const { return (w + 2 * pad_w - s) / stride_w + 1; }
   };
   // index (N, P, Q, C) may be null when no backward follows. y (N, P, Q, C)
   void (*max_forward)(const Params&, const void* x, void* y, uint8_t* index);

@@ -29,7 +29,7 @@ bool matches(const std::string& pattern, const std::string& text, size_t p = 0, 
 struct Member {
   Mask* mask;
   std::vector<int32_t> channels;
-  const float* gamma;
+  std::vector<float> gamma;
 };
 
 std::vector<int32_t> axis_of(const Graph& g, const std::vector<std::vector<int>>& readers, int bn,
@@ -136,7 +136,7 @@ ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& 
     for (size_t b = 0; b < bns.size(); ++b)
       if (groups.of_bn[bns[b]] == id)
         axis.members.push_back({&closed.ticket.masks[b], axis_of(g, readers, bns[b], group.channels),
-                                model.value(*model.find(bns[b], Parameter::Kind::bn_gamma))});
+                                model.host_value(*model.find(bns[b], Parameter::Kind::bn_gamma))});
     if (axis.members.empty()) continue;
     axis.keep.assign(static_cast<size_t>(group.channels), 0);
     axis.score.assign(axis.keep.size(), 0.0);

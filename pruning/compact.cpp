@@ -1,7 +1,5 @@
 #include "pruning/compact.h"
 
-#include <cstring>
-
 #include "kernels/gather.h"
 #include "pruning/compact_axes.h"
 
@@ -27,23 +25,25 @@ Shrink shrink_of(const Graph& g, const Axes& axes, const Parameter& p) {
   return {kept(axes.groups.of_node[p.node]), n.groups == 1 ? columns : nullptr};
 }
 
-void gather(const Parameter& from, const Parameter& to, const Shrink& s, const float* x, float* y) {
+// A Shrink's lists where the model lies; undefined keeps all.
+struct Lists {
+  Lists(const Shrink& s, Device device)
+      : rows(s.rows ? list_tensor(*s.rows, device) : Tensor()),
+        columns(s.columns ? list_tensor(*s.columns, device) : Tensor()) {}
+  Tensor rows, columns;
+};
+
+void gather(const Parameter& from, const Parameter& to, const Lists& s, Device device, const float* x,
+            float* y) {
   const bool weight = from.shape.size() == 4;
   const int64_t taps = weight ? from.shape[1] * from.shape[2] : 1, c = weight ? from.shape[3] : 1;
-  kernels::gather(Device::cpu)
-      .weight(to.shape[0], taps, weight ? to.shape[3] : 1, c, x, s.rows ? s.rows->data() : nullptr,
-              s.columns ? s.columns->data() : nullptr, y);
+  kernels::gather(device).weight(to.shape[0], taps, weight ? to.shape[3] : 1, c, x, s.rows.data<int32_t>(),
+                                 s.columns.data<int32_t>(), y);
 }
 
-std::vector<float> gathered(const std::vector<float>& x, const std::vector<int32_t>* rows) {
-  if (!rows) return x;
-  std::vector<float> y;
-  for (int32_t r : *rows) y.push_back(x[static_cast<size_t>(r)]);
-  return y;
-}
-
-void copy_arena(const Tensor& from, const Tensor& to) {
-  std::memcpy(to.raw(), from.raw(), from.bytes());
+void gather(const Tensor& from, const Tensor& to, const Lists& s) {
+  kernels::gather(from.device())
+      .weight(to.size(), 1, 1, 1, from.data<float>(), s.rows.data<int32_t>(), nullptr, to.data<float>());
 }
 
 // Calls visit(bn node, channel) for every pruned channel.
@@ -65,15 +65,13 @@ Model compact(const Model& model, const Ticket& closed, MomentumRule momentum) {
   for (const Parameter& p : model.parameters()) {
     const int node = small.graph().find(g.nodes[p.node].id);
     const Parameter& to = *small.find(node, p.kind);
-    const Shrink shrink = shrink_of(g, axes, p);
-    gather(p, to, shrink, model.value(p), small.value(to));
-    if (momentum == MomentumRule::carry) gather(p, to, shrink, model.velocity(p), small.velocity(to));
+    const Lists lists(shrink_of(g, axes, p), model.device());
+    gather(p, to, lists, model.device(), model.value(p), small.value(to));
+    if (momentum == MomentumRule::carry)
+      gather(p, to, lists, model.device(), model.velocity(p), small.velocity(to));
     if (p.kind != Kind::bn_gamma) continue;
-    const RunningStats& stats = model.running(p.node);
-    RunningStats& out = small.running(node);
-    const auto mean = gathered(stats.mean, shrink.rows), var = gathered(stats.var, shrink.rows);
-    std::copy(mean.begin(), mean.end(), out.mean.begin());  // in place: the plan holds pointers to them
-    std::copy(var.begin(), var.end(), out.var.begin());
+    gather(model.running(p.node).mean, small.running(node).mean, lists);
+    gather(model.running(p.node).var, small.running(node).var, lists);
   }
   small.values_changed();
   return small;
@@ -82,12 +80,11 @@ Model compact(const Model& model, const Ticket& closed, MomentumRule momentum) {
 Model clone(const Model& model) {
   Model copy(model.graph(), model.compute(), model.device());
   copy.deterministic = model.deterministic;
-  copy_arena(model.values(), copy.values());
-  copy_arena(model.momentum(), copy.momentum());
+  copy.values().copy_from(model.values());
+  copy.momentum().copy_from(model.momentum());
   for (int bn : model.graph().bn_nodes()) {
-    const RunningStats& stats = model.running(bn);
-    std::copy(stats.mean.begin(), stats.mean.end(), copy.running(bn).mean.begin());
-    std::copy(stats.var.begin(), stats.var.end(), copy.running(bn).var.begin());
+    copy.running(bn).mean.copy_from(model.running(bn).mean);
+    copy.running(bn).var.copy_from(model.running(bn).var);
   }
   copy.values_changed();
   return copy;
@@ -100,12 +97,14 @@ Model masked_model(const Model& model, const Ticket& closed) {
 }
 
 void freeze_masked(Model& model, const Ticket& closed) {
-  for_each_pruned(model.graph(), closed, [&](int bn, size_t c) {
-    for (const Kind kind : {Kind::bn_gamma, Kind::bn_beta}) {
-      const Parameter& p = *model.find(bn, kind);
-      model.value(p)[c] = model.gradient(p)[c] = model.velocity(p)[c] = 0.f;
-    }
-  });
+  for (const Tensor* arena : {&model.values(), &model.gradients(), &model.momentum()}) {
+    const Tensor host = arena->to(Device::cpu);
+    for_each_pruned(model.graph(), closed, [&](int bn, size_t c) {
+      for (const Kind kind : {Kind::bn_gamma, Kind::bn_beta})
+        host.data<float>()[model.find(bn, kind)->offset + static_cast<int64_t>(c)] = 0.f;
+    });
+    arena->copy_from(host);
+  }
   model.values_changed();
 }
 

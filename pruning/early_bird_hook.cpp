@@ -119,7 +119,9 @@ static double equivalence(Model& masked, Model& compacted) {
     input = Tensor::empty(x.shape(), masked.compute());
     kernels::elementwise(x.device()).cast(x.size(), DType::f32, x.raw(), masked.compute(), input.raw());
   }
-  const Tensor a = masked.forward(input, Mode::infer), b = compacted.forward(input, Mode::infer);
+  input = input.to(masked.device());
+  const Tensor a = masked.forward(input, Mode::infer).to(Device::cpu),
+               b = compacted.forward(input, Mode::infer).to(Device::cpu);
   double worst = 0;
   for (int64_t i = 0; i < a.size(); ++i)
     worst = std::max(worst, std::abs(double{a.data<float>()[i]} - double{b.data<float>()[i]}));

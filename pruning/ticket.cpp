@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/channel_groups.h"
@@ -75,9 +76,10 @@ static Scores collect(const Graph& g, Value value) {
 }
 
 Scores bn_scores(const Model& model, Rule rule, Merge merge) {
-  Scores s = collect(model.graph(), [&](int bn, int32_t c) {
-    return std::abs(model.value(*model.find(bn, Parameter::Kind::bn_gamma))[c]);
-  });
+  std::map<int, std::vector<float>> gamma;
+  for (int bn : model.graph().bn_nodes())
+    gamma[bn] = model.host_value(*model.find(bn, Parameter::Kind::bn_gamma));
+  Scores s = collect(model.graph(), [&](int bn, int32_t c) { return std::abs(gamma[bn][c]); });
   if (rule == Rule::exact_k) merge_groups(model.graph(), s, merge);
   return s;
 }

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "engine/arch/arch.h"
-#include "engine/init.h"
 #include "engine/model.h"
 #include "kernels/batch_norm.h"
 #include "kernels/image.h"

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/accounting.h"
+#include "engine/allocator.h"
 #include "engine/error.h"
 #include "engine/trainer.h"
 #include "kernels/elementwise.h"
@@ -42,8 +43,8 @@ static Batch random_batch(const Graph& graph, int64_t n, DType dtype) {
   return batch;
 }
 
-static Model bench_model(const Config& config, double prune) {
-  Model model(graph_of(config), compute_of(config));
+static Model bench_model(const Config& config, double prune, Device device) {
+  Model model(graph_of(config), compute_of(config), device);
   initialize(model, init_of(config), config.get<uint64_t>("seed"));
   if (prune <= 0) return model;
   const auto ticket = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
@@ -57,11 +58,11 @@ static double median(std::vector<double> v) {
 
 static int bench_step(const BenchFlags& f) {
   const Config config = load_experiment(f.common);
-  set_up_device(f.common.device, f.common.threads);
+  const Device device = set_up_device(f.common.device, f.common.threads);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   const int64_t n = f.batch ? f.batch : train.batch_size;
-  Trainer trainer(bench_model(config, f.prune), train, 1 << 20);
+  Trainer trainer(bench_model(config, f.prune, device), train, 1 << 20);
   const Batch batch = random_batch(trainer.model().graph(), n, train.compute);
   std::vector<double> seconds;
   for (int64_t i = 0; i < f.warmup + f.steps; ++i) {
@@ -72,18 +73,20 @@ static int bench_step(const BenchFlags& f) {
   }
   const GraphCost cost = graph_cost(trainer.model().graph());
   const double step = median(seconds);
-  const nlohmann::json result = {{"images_per_s", n / step},
-                                 {"step_ms", step * 1e3},
-                                 {"step_ms_min", *std::min_element(seconds.begin(), seconds.end()) * 1e3},
-                                 {"batch", n},
-                                 {"dtype", kernels::name_of(train.compute)},
-                                 {"device", f.common.device},
-                                 {"params", cost.params},
-                                 {"flops_per_image", cost.flops},
-                                 {"prune", f.prune},
-                                 {"steps", f.steps},
-                                 {"deterministic", f.deterministic},
-                                 {"peak_rss_mib", peak_rss_mib()}};
+  nlohmann::json result = {{"images_per_s", n / step},
+                           {"step_ms", step * 1e3},
+                           {"step_ms_min", *std::min_element(seconds.begin(), seconds.end()) * 1e3},
+                           {"batch", n},
+                           {"dtype", kernels::name_of(train.compute)},
+                           {"device", f.common.device},
+                           {"params", cost.params},
+                           {"flops_per_image", cost.flops},
+                           {"prune", f.prune},
+                           {"steps", f.steps},
+                           {"deterministic", f.deterministic},
+                           {"peak_rss_mib", peak_rss_mib()}};
+  if (device != Device::cpu)
+    result["peak_device_mib"] = static_cast<double>(allocator_stats(device).peak) / (1 << 20);
   if (f.json) {
     std::cout << result.dump(2) << "\n";
   } else {

@@ -32,8 +32,8 @@ static void write_logits(const std::string& path, const std::vector<float>& valu
 }
 
 static int evaluate_checkpoint(const EvalFlags& f) {
-  set_up_device(f.device, f.threads);
-  LoadedModel loaded = load_model(f.checkpoint, f.dtype);
+  const Device device = set_up_device(f.device, f.threads);
+  LoadedModel loaded = load_model(f.checkpoint, f.dtype, device);
   if (!f.kind.empty()) loaded.config.set("data.kind", f.kind);
   if (!f.root.empty()) loaded.config.set("data.root", f.root);
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");

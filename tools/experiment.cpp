@@ -57,7 +57,7 @@ Device set_up_device(const std::string& device, int threads) {
   return device == "cuda" ? set_up_cuda() : Device::cpu;
 }
 
-LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype) {
+LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype, Device device) {
   std::string warning;
   const auto path = resolve_checkpoint(given, &warning);
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
@@ -65,7 +65,8 @@ LoadedModel load_model(const std::filesystem::path& given, const std::string& dt
   const auto resolved = nlohmann::json::parse(checkpoint.metadata.at("config"));
   Config config = config_from_json(experiment_fields(), resolved, path.string());
   if (!dtype.empty()) config.set("precision.mode", dtype);
-  Model model(graph_from_json(nlohmann::json::parse(checkpoint.metadata.at("graph"))), compute_of(config));
+  Model model(graph_from_json(nlohmann::json::parse(checkpoint.metadata.at("graph"))), compute_of(config),
+              device);
   load_state_dict(model, checkpoint.model);
   return {std::move(model), std::move(config), std::move(checkpoint), path};
 }

@@ -39,6 +39,7 @@ struct LoadedModel {
   engine::Checkpoint checkpoint;
   std::filesystem::path path;
 };
-LoadedModel load_model(const std::filesystem::path& checkpoint_or_run, const std::string& dtype = "");
+LoadedModel load_model(const std::filesystem::path& checkpoint_or_run, const std::string& dtype = "",
+                       engine::Device device = engine::Device::cpu);
 
 }  // namespace eb::tools

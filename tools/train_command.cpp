@@ -64,7 +64,7 @@ static int train(const TrainFlags& f) {
   Config config = load_experiment(f.common);
   if (!f.name.empty()) config.set("name", f.name);
   for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
-  set_up_device(f.common.device, f.common.threads);
+  const Device device = set_up_device(f.common.device, f.common.threads);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   if (f.max_steps >= 0) train.max_steps = f.max_steps;
@@ -80,7 +80,7 @@ static int train(const TrainFlags& f) {
   if (!run.warning().empty()) printer.on_message("warning: " + run.warning());
   run.describe(command_line(), config.ordered(), version_info());
   watch_stop_signals();
-  Model model(graph, train.compute);
+  Model model(graph, train.compute, device);
   initialize(model, init_of(config), train.seed);
   pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
                                     until(f.until));

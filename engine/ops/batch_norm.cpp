@@ -9,7 +9,7 @@ using kernels::BatchNorm;
 
 static BatchNorm::Params params_of(const Tensor& x, const BatchNormOptions& o) {
   const int64_t c = x.dim(3);
-  return {x.dtype(), x.size() / c, c,     o.select ? static_cast<int64_t>(o.select->size()) : c,
+  return {x.dtype(), x.size() / c, c,     o.select.defined() ? o.select.size() : c,
           o.eps,     o.momentum,   o.relu};
 }
 
@@ -21,10 +21,10 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
                     float* running_var, const Tensor& residual, const BatchNormOptions& o) {
   const BatchNorm& k = kernels::batch_norm(x.device());
   const BatchNorm::Params p = params_of(x, o);
-  const int32_t* select = o.select ? o.select->data() : nullptr;
+  const Tensor select = o.select;
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
-  Tensor mean = Tensor::empty({p.c}), rstd = Tensor::empty({p.c});
-  k.forward_train(p, x.raw(), select, gamma.data<float>(), beta.data<float>(), residual.raw(), y.raw(),
+  Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()), rstd = Tensor::empty({p.c}, DType::f32, x.device());
+  k.forward_train(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), residual.raw(), y.raw(),
                   mean.data<float>(), rstd.data<float>(), running_mean, running_var);
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
@@ -33,7 +33,7 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
     Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
-    k.backward(p, x.raw(), select, gamma.data<float>(), beta.data<float>(), mean.data<float>(),
+    k.backward(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), mean.data<float>(),
                rstd.data<float>(), saved_y.raw(), dy.raw(), dx.raw(), dresidual.raw(), dgamma.data<float>(),
                dbeta.data<float>());
     return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
@@ -47,7 +47,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
   for (const Tensor* t : {&gamma, &beta})
     check(t->size() == x.dim(3) && t->dtype() == DType::f32, "batch_norm", "gamma or beta " + describe(*t),
           "f32 (" + std::to_string(x.dim(3)) + ")");
-  check(!o.select || ascends_below(*o.select, x.dim(3)), "batch_norm", "other channels to keep",
+  check(ascends_below(o.select, x.dim(3)), "batch_norm", "other channels to keep",
         "ascending channels of x " + describe(x));
   const BatchNorm::Params p = params_of(x, o);
   check(!residual.defined() || (residual.shape() == with_channels(x, p.c) && residual.dtype() == x.dtype()),
@@ -56,7 +56,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
   if (o.train) return train(x, gamma, beta, running_mean, running_var, residual, o);
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   kernels::batch_norm(x.device())
-      .forward_infer(p, x.raw(), o.select ? o.select->data() : nullptr, gamma.data<float>(),
+      .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(),
                      beta.data<float>(), running_mean, running_var, residual.raw(), y.raw());
   return y;
 }

@@ -9,11 +9,11 @@ struct BatchNormOptions {
   float eps = 1e-5f, momentum = 0.1f;
   bool relu = false;
   bool train = true;                             // batch statistics; otherwise the running ones
-  const std::vector<int32_t>* select = nullptr;  // ascending channels of x to keep; must outlive the tape
+  Tensor select;                                 // (K) i32 ascending channels of x to keep; undefined for all
 };
 
 // x (N, H, W, C), gamma, beta (C) leaves, residual (N, H, W, K) or undefined, y (N, H, W, K) with K = C or
-// the length of select. running_mean, running_var (C) are updated when options.train.
+// the length of select. running_mean, running_var (C), on the device of x, are updated when options.train.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
                   float* running_var, const Tensor& residual, const BatchNormOptions& options);
 

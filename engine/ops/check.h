@@ -14,13 +14,12 @@ inline void check(bool ok, const char* op, const std::string& got, const std::st
 }
 
 // Whether `channels` is a list that select understands: not empty, ascending, each in 0..count - 1.
-inline bool ascends_below(const std::vector<int32_t>& channels, int64_t count) {
-  int64_t previous = -1;
-  for (int32_t i : channels) {
-    if (i <= previous || i >= count) return false;
-    previous = i;
-  }
-  return previous >= 0;
+inline bool ascends_below(const Tensor& list, int64_t count) {
+  if (!list.defined() || list.device() != Device::cpu) return true;
+  const auto* channels = list.data<int32_t>();
+  for (int64_t i = 0; i < list.size(); ++i)
+    if (channels[i] < 0 || channels[i] >= count || (i > 0 && channels[i] <= channels[i - 1])) return false;
+  return list.size() > 0;
 }
 
 inline std::string describe(const Tensor& t) {

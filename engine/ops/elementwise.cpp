@@ -34,16 +34,16 @@ Tensor cast(const Tensor& x, DType dtype) {
   return record(y, {x}, [from = x.dtype()](const Tensor& dy) { return std::vector<Tensor>{cast(dy, from)}; });
 }
 
-Tensor select(const Tensor& x, const std::vector<int32_t>& keep) {
+Tensor select(const Tensor& x, const Tensor& keep) {
   check(x.shape().size() == 4 && x.size() > 0, "select", describe(x), "x (N, H, W, C)");
   check(ascends_below(keep, x.dim(3)), "select", "other channels to keep",
         "ascending channels of x " + describe(x));
-  const int64_t c = x.dim(3), k = static_cast<int64_t>(keep.size()), rows = x.size() / c;
+  const int64_t c = x.dim(3), k = keep.size(), rows = x.size() / c;
   Tensor y = Tensor::empty({x.dim(0), x.dim(1), x.dim(2), k}, x.dtype(), x.device());
-  kernel(x).select_forward(x.dtype(), rows, c, k, x.raw(), keep.data(), y.raw());
-  return record(y, {x}, [rows, c, k, &keep, shape = x.shape()](const Tensor& dy) {
+  kernel(x).select_forward(x.dtype(), rows, c, k, x.raw(), keep.data<int32_t>(), y.raw());
+  return record(y, {x}, [rows, c, k, keep, shape = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
-    kernel(dy).select_backward(dy.dtype(), rows, c, k, dy.raw(), keep.data(), dx.raw());
+    kernel(dy).select_backward(dy.dtype(), rows, c, k, dy.raw(), keep.data<int32_t>(), dx.raw());
     return std::vector<Tensor>{dx};
   });
 }

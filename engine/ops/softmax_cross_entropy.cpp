@@ -13,21 +13,24 @@ static const int32_t* first_outside(const Tensor& labels, int64_t classes) {
   return bad == end ? nullptr : bad;
 }
 
+int64_t LossResult::top5() const {
+  return Tensor::view(counts.data<int32_t>() + 1, {1}, DType::i32, counts.device()).item<int32_t>();
+}
+
 LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing) {
   check(logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
         "softmax_cross_entropy", describe(logits) + " and " + describe(labels),
         "logits (N, classes), i32 labels (N)");
-  const int32_t* bad = first_outside(labels, logits.dim(1));
+  const int32_t* bad = labels.device() == Device::cpu ? first_outside(labels, logits.dim(1)) : nullptr;
   check(!bad, "softmax_cross_entropy", "label " + std::to_string(bad ? *bad : 0),
         "0.." + std::to_string(logits.dim(1) - 1));
-  LossResult r{Tensor::empty({1})};
-  int32_t top1 = 0, top5 = 0;
+  LossResult r{Tensor::empty({1}, DType::f32, logits.device()), Tensor::empty({2}, DType::i32, logits.device())};
+  auto* counts = r.counts.data<int32_t>();
   Tensor dlogits =
       needs_grad(logits) ? Tensor::empty(logits.shape(), logits.dtype(), logits.device()) : Tensor();
   kernels::softmax_cross_entropy(logits.device())
       .forward_backward({logits.dtype(), logits.dim(0), logits.dim(1), label_smoothing}, logits.raw(),
-                        labels.data<int32_t>(), r.loss.data<float>(), &top1, &top5, dlogits.raw());
-  r.top1 = top1, r.top5 = top5;
+                        labels.data<int32_t>(), r.loss.data<float>(), counts, counts + 1, dlogits.raw());
   // The loss is where backward starts, so dy is 1 and dlogits is already the answer.
   r.loss = record(r.loss, {logits}, [dlogits](const Tensor&) { return std::vector<Tensor>{dlogits}; });
   return r;

@@ -6,12 +6,15 @@
 namespace eb::engine {
 
 struct LossResult {
-  Tensor loss;  // (1) f32, on the tape
-  int64_t top1 = 0, top5 = 0;
-  double value() const { return loss.data<float>()[0]; }
+  Tensor loss;    // (1) f32, on the tape
+  Tensor counts;  // (2) i32: samples whose label is first, among the first five
+  // These wait for the device.
+  double value() const { return loss.item<float>(); }
+  int64_t top1() const { return counts.item<int32_t>(); }
+  int64_t top5() const;
 };
 
-// logits (N, classes), labels (N) i32
+// logits (N, classes), labels (N) i32, on one device. Labels are checked where the host can see them.
 LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing);
 
 }  // namespace eb::engine

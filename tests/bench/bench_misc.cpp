@@ -110,14 +110,15 @@ BENCHMARK(softmax_cross_entropy)->Arg(10)->Arg(1000)->UseRealTime()->Unit(benchm
 void topk_mask_and_distances(benchmark::State& state) {
   const int64_t total = 30000;
   const Floats scores = to_floats(normal(total, 1));
-  std::vector<uint64_t> mask((total + 63) / 64), old(mask.size(), 0x5555555555555555u);
+  std::vector<uint64_t> mask((total + 63) / 64), window(4 * mask.size(), 0x5555555555555555u);
   const auto rule = state.range(0) ? kernels::TopkMask::Rule::reference : kernels::TopkMask::Rule::exact_k;
-  int64_t distance = 0;
+  kernels::TopkMask::Result result;
+  int64_t distances[4];
   for (auto _ : state) {
-    kernels::topk_mask(Device::cpu).draw(rule, total, total / 2, scores.data(), mask.data());
-    for (int i = 0; i < 4; ++i)
-      distance += kernels::topk_mask(Device::cpu).hamming(total, mask.data(), old.data());
-    benchmark::DoNotOptimize(distance);
+    kernels::topk_mask(Device::cpu)
+        .draw({rule, total, total / 2, 4}, scores.data(), nullptr, window.data(), mask.data(), &result,
+              distances);
+    benchmark::DoNotOptimize(distances);
   }
 }
 BENCHMARK(topk_mask_and_distances)->DenseRange(0, 1)->UseRealTime()->Unit(benchmark::kMicrosecond);

@@ -105,11 +105,11 @@ TEST(Init, layers_of_one_shape_differ) {
 TEST(Init, starts_over) {
   Model model = initialized("vgg", 11, {});
   const int bn = model.graph().bn_nodes()[0];
-  model.running(bn).mean[0] = 3, model.running(bn).var[0] = 3;
+  model.running(bn).mean.data<float>()[0] = model.running(bn).var.data<float>()[0] = 3;
   model.momentum().data<float>()[0] = 3;
   initialize(model, {}, 1);
-  EXPECT_EQ(model.running(bn).mean[0], 0);
-  EXPECT_EQ(model.running(bn).var[0], 1);
+  EXPECT_EQ(model.running(bn).mean.item<float>(), 0);
+  EXPECT_EQ(model.running(bn).var.item<float>(), 1);
   EXPECT_EQ(model.momentum().data<float>()[0], 0);
 }
 

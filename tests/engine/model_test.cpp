@@ -103,7 +103,7 @@ TEST_P(EveryGraph, infer_uses_running_statistics_and_no_memory) {
   EXPECT_EQ(to_doubles(once), to_doubles(model.forward(x, Mode::infer)));
   train_step(model, x, some_labels(model, batch));
   for (int bn : model.graph().bn_nodes())
-    EXPECT_NE(model.running(bn).var, std::vector<float>(model.running(bn).var.size(), 1.f));
+    EXPECT_NE(to_doubles(model.running(bn).var), Doubles(model.running(bn).var.size(), 1.));
 }
 
 INSTANTIATE_TEST_SUITE_P(Model, EveryGraph, testing::ValuesIn(graph_cases()),
@@ -223,7 +223,8 @@ TEST(Inference, uses_the_running_statistics_as_they_are_now) {
   const Tensor x = random_images(model, 3);
   const Doubles before = to_doubles(model.forward(x, Mode::infer));
   const int bn = model.graph().bn_nodes()[0];
-  model.running(bn) = {std::vector<float>(4, 2.f), std::vector<float>(4, 4.f)};
+  std::fill_n(model.running(bn).mean.data<float>(), 4, 2.f);
+  std::fill_n(model.running(bn).var.data<float>(), 4, 4.f);
   const Parameter& gamma = *model.find(bn, Parameter::Kind::bn_gamma);
   const Parameter& beta = *model.find(bn, Parameter::Kind::bn_beta);
   const Doubles got = to_doubles(model.forward(x, Mode::infer));

@@ -51,7 +51,7 @@ TEST(Ops, batch_norm_wants_its_channels) {
   std::vector<float> mean(3), var(3, 1.f);
   const auto run = [&](Tensor gamma, Tensor residual, const std::vector<int32_t>* select) {
     BatchNormOptions options;
-    options.select = select;
+    if (select) options.select = engine::list_tensor(*select, engine::Device::cpu);
     return refusal([&] {
       batch_norm(zeros({2, 1, 1, 3}), gamma, zeros({3}), mean.data(), var.data(), residual, options);
     });
@@ -68,7 +68,7 @@ TEST(Ops, batch_norm_wants_its_channels) {
 TEST(Ops, others_refuse_what_does_not_fit) {
   EXPECT_NE(refusal([] { add(zeros({2}), zeros({3})); }), "");
   EXPECT_NE(refusal([] { add(zeros({2}), zeros({2}, DType::bf16)); }), "");
-  EXPECT_NE(refusal([] { select(zeros({1, 1, 1, 2}), {2}); }), "");
+  EXPECT_NE(refusal([] { select(zeros({1, 1, 1, 2}), engine::list_tensor({2}, engine::Device::cpu)); }), "");
   EXPECT_NE(refusal([] { max_pool2d(zeros({1, 2, 2, 1}), {{3, 3}, {1, 1}}); }), "");
   EXPECT_NE(refusal([] { global_avg_pool2d(zeros({2, 3})); }), "");
 }

@@ -126,7 +126,8 @@ TEST(Close, a_shared_group_ranks_by_the_merge_rule) {
   }
   const auto survivor = [&](Merge merge) {
     Ticket t = keep_first(m, 0);
-    const auto keep = mask_of(close_ticket(t, m, {.merge = merge}).ticket, "bn1").keep;
+    ClosedTicket closed = close_ticket(t, m, {.merge = merge});
+    const auto& keep = mask_of(closed.ticket, "bn1").keep;
     return std::find(keep.begin(), keep.end(), uint8_t{1}) - keep.begin();
   };
   EXPECT_EQ(survivor(Merge::mean), 0);

@@ -94,8 +94,10 @@ TEST_P(ExactCompaction, batch_norms_keep_their_own_scales_statistics_and_momentu
     ASSERT_EQ(static_cast<int64_t>(kept.size()), now.c) << now.id;
     narrower += now.c < dense.graph().nodes[before].c;
     for (size_t i = 0; i < kept.size(); ++i) {
-      EXPECT_EQ(carried.running(bn).mean[i], dense.running(before).mean[kept[i]]) << now.id;
-      EXPECT_EQ(carried.running(bn).var[i], dense.running(before).var[kept[i]]) << now.id;
+      EXPECT_EQ(carried.running(bn).mean.data<float>()[i], dense.running(before).mean.data<float>()[kept[i]])
+          << now.id;
+      EXPECT_EQ(carried.running(bn).var.data<float>()[i], dense.running(before).var.data<float>()[kept[i]])
+          << now.id;
       for (Kind kind : {Kind::bn_gamma, Kind::bn_beta}) {
         const Parameter &p = *carried.find(bn, kind), &from = *dense.find(before, kind);
         EXPECT_EQ(carried.value(p)[i], dense.value(from)[kept[i]]) << p.name;

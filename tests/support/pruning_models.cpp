@@ -70,8 +70,8 @@ Model pruning_model(const std::string& name, uint64_t seed) {
     if (!gamma) continue;
     const Doubles s = normal(2 * p.count, seed + 99 + static_cast<uint64_t>(p.offset));
     for (int64_t i = 0; i < p.count; ++i) {
-      m.running(p.node).mean[i] = static_cast<float>(0.1 * s[i]);
-      m.running(p.node).var[i] = static_cast<float>(0.5 + s[p.count + i] * s[p.count + i]);
+      m.running(p.node).mean.data<float>()[i] = static_cast<float>(0.1 * s[i]);
+      m.running(p.node).var.data<float>()[i] = static_cast<float>(0.5 + s[p.count + i] * s[p.count + i]);
     }
   }
   m.values_changed();

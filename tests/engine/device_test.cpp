@@ -1,0 +1,172 @@
+// A complete small Early-Bird training on the device under test beside the CPU: search, draw, compact inside
+// the run, train on. Device memory of the emulated device is inaccessible to the host outside launches and
+// copies here, as on a card, so a host loop over device memory crashes this test.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/arch/arch.h"
+#include "engine/evaluate.h"
+#include "engine/trainer.h"
+#include "pruning/close.h"
+#include "pruning/compact.h"
+#include "pruning/detector.h"
+#include "support/devices.h"
+#include "support/pruning_models.h"
+#ifdef EB_EMULATED_DEVICE
+#include "kernels/emulated/strict_memory.h"
+#endif
+
+namespace eb::test {
+namespace {
+
+using namespace engine;
+using namespace pruning;
+
+Graph small_graph() {
+  Graph g = graph_from_json(nlohmann::json::parse(R"({
+    "input": {"id": "x", "shape": [3, 8, 8]}, "output": "fc", "nodes": [
+      {"id": "a", "op": "conv", "in": ["x"], "out_channels": 8, "kernel": 3, "pad": 1},
+      {"id": "a_bn", "op": "bn", "in": ["a"]},
+      {"id": "a_relu", "op": "relu", "in": ["a_bn"]},
+      {"id": "b", "op": "conv", "in": ["a_relu"], "out_channels": 8, "kernel": 3, "pad": 1, "bias": false},
+      {"id": "b_bn", "op": "bn", "in": ["b"]},
+      {"id": "sum", "op": "add", "in": ["b_bn", "a_relu"]},
+      {"id": "b_relu", "op": "relu", "in": ["sum"]},
+      {"id": "c", "op": "conv", "in": ["b_relu"], "out_channels": 13, "kernel": 3, "pad": 1, "stride": 2},
+      {"id": "c_bn", "op": "bn", "in": ["c"]},
+      {"id": "c_relu", "op": "relu", "in": ["c_bn"]},
+      {"id": "pool", "op": "max_pool", "in": ["c_relu"], "kernel": 2},
+      {"id": "fc", "op": "linear", "in": ["pool"], "out_channels": 4}
+    ]})"));
+  g.infer_shapes();
+  return g;
+}
+
+// Selects become channel lists once it is compacted.
+Graph small_preresnet() {
+  ArchOptions o{.depth = 11, .width = 0.25};
+  o.input[1] = o.input[2] = 16;
+  return build_arch("preresnet", o);
+}
+
+constexpr int steps_per_epoch = 3, search_epochs = 3, retrain_steps = 4, batch_size = 8;
+
+struct Outcome {
+  std::vector<double> losses, distances;
+  std::vector<std::vector<uint8_t>> masks;
+  Shape small;  // parameters, channels kept
+  double dense_loss = 0, test_loss = 0;
+};
+
+class Batches : public BatchSource {
+ public:
+  explicit Batches(const Graph& g) : graph_(g) {}
+  void start(int64_t, int64_t) override { next_ = 0; }
+  bool next(Batch& b) override {
+    if (next_ == 2) return false;
+    b = random_batch(graph_, batch_size - next_, 50 + next_);
+    ++next_;
+    return true;
+  }
+  int64_t batches_per_epoch() const override { return 2; }
+  int64_t samples() const override { return 2 * batch_size - 1; }
+
+ private:
+  const Graph& graph_;
+  int64_t next_ = 0;
+};
+
+Outcome train(const Graph& graph, Device device) {
+  Model dense(graph, DType::f32, device);
+  initialize(dense, {}, 3);
+  TrainConfig config;
+  config.lr = 0.05f;
+  config.duration = parse_duration("100st");
+  config.optimizer.l1 = 1e-3f;
+  config.optimizer.clip_norm = 5.f;
+  Trainer trainer(std::move(dense), config, steps_per_epoch);
+  Outcome o;
+  const auto step = [&](uint64_t seed) {
+    const StepResult r = trainer.step(random_batch(graph, batch_size, seed));
+    EXPECT_TRUE(r.finite);
+    o.losses.push_back(r.loss);
+  };
+  PackedMask before;
+  for (int epoch = 0; epoch < search_epochs; ++epoch) {
+    for (int i = 0; i < steps_per_epoch; ++i) step(10 + epoch * steps_per_epoch + i);
+    const PackedMask mask =
+        draw_mask(bn_scores(trainer.model(), Rule::exact_k, Merge::mean), 0.5, Rule::exact_k);
+    EarlyBirdDetector detector({}, mask.bits);
+    if (epoch) o.distances.push_back(detector.distance(before.words, mask.words));
+    before = mask;
+  }
+  Batches test(graph);
+  o.dense_loss = evaluate(trainer.model(), test).loss;
+  const auto closed = close_ticket(draw_ticket(trainer.model(), {0.5}), trainer.model(), {});
+  for (const Mask& m : closed.ticket.masks) o.masks.push_back(m.keep);
+  trainer.replace_model(compact(trainer.model(), closed.ticket, MomentumRule::carry));
+  o.small = {trainer.model().parameter_count(), closed.ticket.kept()};
+  for (int i = 0; i < retrain_steps; ++i) step(90 + i);
+  o.test_loss = evaluate(trainer.model(), test).loss;
+  return o;
+}
+
+class DeviceTest : public testing::TestWithParam<Graph (*)()> {};
+
+TEST_P(DeviceTest, early_bird_training_is_the_cpus) {
+#ifdef EB_EMULATED_DEVICE
+  kernels::emulated::set_strict_memory(true);
+#endif
+  if (test_device().device == Device::cpu) GTEST_SKIP() << "EB_TEST_DEVICE names the device to compare";
+  const Graph graph = GetParam()();
+  const Outcome want = train(graph, Device::cpu), got = train(graph, test_device().device);
+  ASSERT_EQ(got.losses.size(), want.losses.size());
+  for (size_t i = 0; i < want.losses.size(); ++i)
+    EXPECT_NEAR(got.losses[i], want.losses[i], 2e-4) << "step " << i;
+  EXPECT_EQ(got.masks, want.masks);
+  EXPECT_EQ(got.distances, want.distances);
+  EXPECT_EQ(got.small, want.small);
+  EXPECT_NEAR(got.dense_loss, want.dense_loss, 2e-4);
+  EXPECT_NEAR(got.test_loss, want.test_loss, 2e-3);
+}
+
+TEST_P(DeviceTest, state_dict_travels_between_devices) {
+  const Graph graph = GetParam()();
+  Model here(graph, DType::f32, Device::cpu), there(graph, DType::f32, test_device().device),
+      back(graph, DType::f32, Device::cpu);
+  initialize(here, {}, 1);
+  load_state_dict(there, state_dict(here));
+  load_state_dict(back, state_dict(there));
+  const Tensor a = here.values(), b = back.values();
+  EXPECT_EQ(std::memcmp(a.raw(), b.raw(), a.bytes()), 0);
+}
+
+TEST_P(DeviceTest, bf16_step_is_near_the_cpus) {
+  const Graph graph = GetParam()();
+  const auto losses = [&](Device device) {
+    Model model(graph, DType::bf16, device);
+    initialize(model, {}, 3);
+    TrainConfig config;
+    config.lr = 0.05f;
+    config.compute = DType::bf16;
+    config.duration = parse_duration("100st");
+    Trainer trainer(std::move(model), config, steps_per_epoch);
+    std::vector<double> all;
+    for (uint64_t seed : {1, 2, 3}) {
+      Batch b = random_batch(graph, batch_size, seed);
+      Tensor narrow = Tensor::empty(b.images.shape(), DType::bf16);
+      for (int64_t i = 0; i < b.images.size(); ++i) narrow.data<bf16>()[i] = b.images.data<float>()[i];
+      b.images = narrow;
+      all.push_back(trainer.step(b).loss);
+    }
+    return all;
+  };
+  const auto want = losses(Device::cpu), got = losses(test_device().device);
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 0.05) << "step " << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Graphs, DeviceTest, testing::Values(small_graph, small_preresnet));
+
+}  // namespace
+}  // namespace eb::test
