@@ -10,7 +10,6 @@
 #include "engine/trainer.h"
 #include "pruning/close.h"
 #include "pruning/compact.h"
-#include "pruning/detector.h"
 #include "support/devices.h"
 #include "support/pruning_models.h"
 #ifdef EB_EMULATED_DEVICE
@@ -53,7 +52,8 @@ Graph small_preresnet() {
 constexpr int steps_per_epoch = 3, search_epochs = 3, retrain_steps = 4, batch_size = 8;
 
 struct Outcome {
-  std::vector<double> losses, distances;
+  std::vector<double> losses;
+  std::vector<int64_t> distances;
   std::vector<std::vector<uint8_t>> masks;
   Shape small;  // parameters, channels kept
   double dense_loss = 0, test_loss = 0;
@@ -97,8 +97,9 @@ Outcome train(const Graph& graph, Device device) {
     for (int i = 0; i < steps_per_epoch; ++i) step(10 + epoch * steps_per_epoch + i);
     const PackedMask mask =
         draw_mask(bn_scores(trainer.model(), Rule::exact_k, Merge::mean), 0.5, Rule::exact_k);
-    EarlyBirdDetector detector({}, mask.bits);
-    if (epoch) o.distances.push_back(detector.distance(before.words, mask.words));
+    if (epoch)
+      o.distances.push_back(
+          kernels::topk_mask(Device::cpu).hamming(mask.bits, before.words.data(), mask.words.data()));
     before = mask;
   }
   Batches test(graph);
