@@ -48,6 +48,7 @@ class StrictRange {
     holes_.emplace(sizes_.at(block), block);
     sizes_.erase(block);
   }
+  bool owns(const void* p) const { return p >= base_ && p < base_ + reserved; }
   void open() {
     const std::lock_guard lock(mutex_);
     if (opened_++ == 0) mprotect(base_, whole_pages(), PROT_READ | PROT_WRITE);
@@ -72,7 +73,8 @@ class StrictRange {
   std::map<void*, size_t> sizes_;
 };
 
-StrictRange* strict = nullptr;
+StrictRange* range = nullptr;  // once asked for, kept for the blocks that lie in it
+bool strict = false;           // new blocks come from the range
 
 // Garbage that shows: NaN as f32 and as bf16, so a kernel that forgets to write its output is seen.
 void poison(void* p, size_t bytes) {
@@ -85,7 +87,7 @@ void* allocate(size_t bytes) {
   // Not rounded up without strict mode: a red zone should begin right after the last element.
   void* block = nullptr;
   if (strict)
-    block = strict->take(size);
+    block = range->take(size);
   else if (posix_memalign(&block, alignment, bytes ? bytes : 1) != 0)
     throw std::bad_alloc();
   poison(block, bytes);
@@ -94,7 +96,7 @@ void* allocate(size_t bytes) {
 
 void release(void* block) {
   if (!block) return;
-  strict ? strict->give(block) : std::free(block);
+  range && range->owns(block) ? range->give(block) : std::free(block);
 }
 
 void copy(void* to, const void* from, size_t bytes) {
@@ -120,14 +122,15 @@ struct Scratch {
 }  // namespace
 
 void set_strict_memory(bool on) {
-  if (on && !strict) strict = new StrictRange;
+  if (on && !range) range = new StrictRange;
+  strict = on;
 }
 
 OpenMemory::OpenMemory() {
-  if (strict) strict->open();
+  if (range) range->open();
 }
 OpenMemory::~OpenMemory() {
-  if (strict) strict->close();
+  if (range) range->close();
 }
 
 void* scratch(size_t bytes) {

@@ -7,7 +7,7 @@
 
 namespace eb::kernels::emulated {
 
-// For tests; to be called before anything is allocated.
+// For what is allocated from now on.
 void set_strict_memory(bool strict);
 
 class OpenMemory {

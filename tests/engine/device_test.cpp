@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/allocator.h"
 #include "engine/arch/arch.h"
 #include "engine/evaluate.h"
 #include "engine/trainer.h"
@@ -113,12 +114,24 @@ Outcome train(const Graph& graph, Device device) {
   return o;
 }
 
-class DeviceTest : public testing::TestWithParam<Graph (*)()> {};
+class DeviceTest : public testing::TestWithParam<Graph (*)()> {
+#ifdef EB_EMULATED_DEVICE
+ protected:
+  DeviceTest() {
+    use_strict_memory(true);
+  }
+  ~DeviceTest() override {
+    use_strict_memory(false);
+  }
+  // What the caching allocator kept lies in the other kind of memory.
+  static void use_strict_memory(bool strict) {
+    trim_allocator(Device::emulated);
+    kernels::emulated::set_strict_memory(strict);
+  }
+#endif
+};
 
 TEST_P(DeviceTest, early_bird_training_is_the_cpus) {
-#ifdef EB_EMULATED_DEVICE
-  kernels::emulated::set_strict_memory(true);
-#endif
   if (test_device().device == Device::cpu) GTEST_SKIP() << "EB_TEST_DEVICE names the device to compare";
   const Graph graph = GetParam()();
   const Outcome want = train(graph, Device::cpu), got = train(graph, test_device().device);
