@@ -23,8 +23,9 @@ struct WeightGemm {
   int64_t c;                 // input channels of a group
 };
 
+// Two blocks on an SM; without the 2 ptxas aims at more of them and spills (sm_80, F32Math).
 template <class Tile, class Math, int width>
-__global__ void __launch_bounds__(threads_of<Tile>)
+__global__ void __launch_bounds__(threads_of<Tile>, 2)
     conv2d_backward_weight_kernel(WeightGemm<typename Math::T, width> p) {
   using Shape = GemmShape<Tile, Math, false, false>;
   auto& storage = shared<GemmStorage<Shape, float>>();

@@ -40,8 +40,8 @@ def bodies(build, target):
     """Kernel -> its PTX text."""
     result = {}
     for path in build.glob(f"kernels/cuda/**/*.ptx/*{target}*.ptx"):
-        for part in re.split(r"(?=\.visible \.entry |\.entry )", path.read_text())[1:]:
-            result[re.match(r"\.(?:visible \.)?entry (\w+)", part)[1]] = part
+        parts = re.split(r"\.entry (\w+)", path.read_text())
+        result.update(zip(parts[1::2], parts[2::2]))
     return result
 
 
