@@ -206,7 +206,7 @@ BenchCase image_case(Device device, DType dtype, int64_t n) {
 }  // namespace
 
 BenchCase matrix_product_case(Device device, DType dtype, int64_t n) {
-  const Conv2d::Params p{.dtype = dtype, .n = n, .h = 1, .w = 1, .c = n, .k = n, .r = 1, .s = 1};
+  const Conv2d::Params p{.dtype = dtype, .n = n / 64, .h = 8, .w = 8, .c = n, .k = n, .r = 1, .s = 1};
   return conv_case(device, {"matrix product", p}, Direction::forward, "matrix_product");
 }
 

@@ -13,7 +13,7 @@ nlohmann::json version_info() {
   return {{"eb_engine", EB_VERSION},
           {"compiler", "g++ " __VERSION__},
           {"onednn", kernels::cpu::onednn_version()},
-          {"devices", {"cpu"}},
+          {"devices", kernels::built::cuda ? json{"cpu", "cuda"} : json{"cpu"}},
           {"bf16", kernels::cpu::bf16_arithmetic()},
           {"checkpoint_format", 1}};
 }

@@ -9,8 +9,7 @@ using kernels::BatchNorm;
 
 static BatchNorm::Params params_of(const Tensor& x, const BatchNormOptions& o) {
   const int64_t c = x.dim(3);
-  return {x.dtype(), x.size() / c, c,     o.select.defined() ? o.select.size() : c,
-          o.eps,     o.momentum,   o.relu};
+  return {x.dtype(), x.size() / c, c, o.select.defined() ? o.select.size() : c, o.eps, o.momentum, o.relu};
 }
 
 static Shape with_channels(const Tensor& x, int64_t c) {
@@ -23,9 +22,10 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
   const BatchNorm::Params p = params_of(x, o);
   const Tensor select = o.select;
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
-  Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()), rstd = Tensor::empty({p.c}, DType::f32, x.device());
-  k.forward_train(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), residual.raw(), y.raw(),
-                  mean.data<float>(), rstd.data<float>(), running_mean, running_var);
+  Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()),
+         rstd = Tensor::empty({p.c}, DType::f32, x.device());
+  k.forward_train(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), residual.raw(),
+                  y.raw(), mean.data<float>(), rstd.data<float>(), running_mean, running_var);
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
                           want_residual = needs_grad(residual)](const Tensor& dy) {
@@ -33,9 +33,9 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
     Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
-    k.backward(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), mean.data<float>(),
-               rstd.data<float>(), saved_y.raw(), dy.raw(), dx.raw(), dresidual.raw(), dgamma.data<float>(),
-               dbeta.data<float>());
+    k.backward(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
+               mean.data<float>(), rstd.data<float>(), saved_y.raw(), dy.raw(), dx.raw(), dresidual.raw(),
+               dgamma.data<float>(), dbeta.data<float>());
     return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
   };
   return record(y, {x, gamma, beta, residual}, gradients);
@@ -56,8 +56,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
   if (o.train) return train(x, gamma, beta, running_mean, running_var, residual, o);
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   kernels::batch_norm(x.device())
-      .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(),
-                     beta.data<float>(), running_mean, running_var, residual.raw(), y.raw());
+      .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
+                     running_mean, running_var, residual.raw(), y.raw());
   return y;
 }
 

@@ -8,8 +8,8 @@ namespace eb::engine {
 struct BatchNormOptions {
   float eps = 1e-5f, momentum = 0.1f;
   bool relu = false;
-  bool train = true;                             // batch statistics; otherwise the running ones
-  Tensor select;                                 // (K) i32 ascending channels of x to keep; undefined for all
+  bool train = true;  // batch statistics; otherwise the running ones
+  Tensor select;      // (K) i32 ascending channels of x to keep; undefined for all
 };
 
 // x (N, H, W, C), gamma, beta (C) leaves, residual (N, H, W, K) or undefined, y (N, H, W, K) with K = C or

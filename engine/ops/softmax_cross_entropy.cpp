@@ -24,7 +24,8 @@ LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, flo
   const int32_t* bad = labels.device() == Device::cpu ? first_outside(labels, logits.dim(1)) : nullptr;
   check(!bad, "softmax_cross_entropy", "label " + std::to_string(bad ? *bad : 0),
         "0.." + std::to_string(logits.dim(1) - 1));
-  LossResult r{Tensor::empty({1}, DType::f32, logits.device()), Tensor::empty({2}, DType::i32, logits.device())};
+  LossResult r{Tensor::empty({1}, DType::f32, logits.device()),
+               Tensor::empty({2}, DType::i32, logits.device())};
   auto* counts = r.counts.data<int32_t>();
   Tensor dlogits =
       needs_grad(logits) ? Tensor::empty(logits.shape(), logits.dtype(), logits.device()) : Tensor();
