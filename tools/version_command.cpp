@@ -3,17 +3,24 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "kernels/built.h"
 #include "kernels/cpu/cpu_info.h"
 #include "tools/commands.h"
 #include "tools/version.h"
 
 namespace eb::tools {
 
+static nlohmann::json devices() {
+  nlohmann::json list = {"cpu"};
+  if (kernels::built::cuda) list.push_back("cuda");
+  return list;
+}
+
 nlohmann::json version_info() {
   return {{"eb_engine", EB_VERSION},
           {"compiler", "g++ " __VERSION__},
           {"onednn", kernels::cpu::onednn_version()},
-          {"devices", kernels::built::cuda ? json{"cpu", "cuda"} : json{"cpu"}},
+          {"devices", devices()},
           {"bf16", kernels::cpu::bf16_arithmetic()},
           {"checkpoint_format", 1}};
 }
