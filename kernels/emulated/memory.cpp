@@ -76,6 +76,39 @@ class StrictRange {
 StrictRange* range = nullptr;  // once asked for, kept for the blocks that lie in it
 bool strict = false;           // new blocks come from the range
 
+// Sizes of all live blocks, for the limit.
+class Ledger {
+ public:
+  void reserve(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (limit_ && used_ + bytes > limit_) throw std::bad_alloc();
+    used_ += bytes;
+  }
+  void enter(void* block, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    sizes_[block] = bytes;
+  }
+  void erase(void* block) {
+    const std::lock_guard lock(mutex_);
+    const auto it = sizes_.find(block);
+    used_ -= it->second;
+    sizes_.erase(it);
+  }
+  void set_limit(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes ? used_ + bytes : 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  size_t used_ = 0, limit_ = 0;
+  std::map<void*, size_t> sizes_;
+};
+Ledger& ledger() {
+  static Ledger* instance = new Ledger;  // outlives tensors in static storage
+  return *instance;
+}
+
 // Garbage that shows: NaN as f32 and as bf16, so a kernel that forgets to write its output is seen.
 void poison(void* p, size_t bytes) {
   const OpenMemory open;
@@ -84,18 +117,21 @@ void poison(void* p, size_t bytes) {
 
 void* allocate(size_t bytes) {
   const size_t size = aligned(bytes ? bytes : 1);
+  ledger().reserve(size);
   // Not rounded up without strict mode: a red zone should begin right after the last element.
   void* block = nullptr;
   if (strict)
     block = range->take(size);
   else if (posix_memalign(&block, alignment, bytes ? bytes : 1) != 0)
     throw std::bad_alloc();
+  ledger().enter(block, size);
   poison(block, bytes);
   return block;
 }
 
 void release(void* block) {
   if (!block) return;
+  ledger().erase(block);
   range && range->owns(block) ? range->give(block) : std::free(block);
 }
 
@@ -124,6 +160,10 @@ struct Scratch {
 void set_strict_memory(bool on) {
   if (on && !range) range = new StrictRange;
   strict = on;
+}
+
+void set_memory_limit(size_t bytes) {
+  ledger().set_limit(bytes);
 }
 
 OpenMemory::OpenMemory() {
