@@ -50,6 +50,11 @@ Graph small_preresnet() {
   return build_arch("preresnet", o);
 }
 
+// The network of models/quickstart.json at a quarter of its width.
+Graph small_quickstart() {
+  return build_arch("vgg", {.depth = 11, .width = 0.0625});
+}
+
 constexpr int steps_per_epoch = 3, search_epochs = 3, retrain_steps = 4, batch_size = 8;
 
 struct Outcome {
@@ -180,7 +185,7 @@ TEST_P(DeviceTest, bf16_step_is_near_the_cpus) {
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 0.05) << "step " << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, DeviceTest, testing::Values(small_graph, small_preresnet));
+INSTANTIATE_TEST_SUITE_P(Graphs, DeviceTest, testing::Values(small_graph, small_preresnet, small_quickstart));
 
 }  // namespace
 }  // namespace eb::test
