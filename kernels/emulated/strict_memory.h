@@ -10,7 +10,8 @@ namespace eb::kernels::emulated {
 // For what is allocated from now on.
 void set_strict_memory(bool strict);
 
-// Bytes the device has left from now on; 0 for no limit. An allocation beyond it throws std::bad_alloc, as on a full card.
+// Bytes the device has left from now on; 0 for no limit. An allocation beyond it throws std::bad_alloc, as on
+// a full card.
 void set_memory_limit(size_t bytes);
 
 class OpenMemory {
