@@ -6,7 +6,7 @@
 
 namespace eb::engine {
 
-std::shared_ptr<void> allocate(size_t bytes) {
+std::shared_ptr<void> allocate(size_t bytes, kernels::Device) {
   void* block = std::malloc(bytes);
   if (block == nullptr && bytes > 0) throw std::bad_alloc();
   return {block, std::free};
