@@ -41,6 +41,7 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
   epoch_ = epoch;
   next_ = first_batch;
   order_ = transform_.shuffle ? shuffled(ids_, options_.seed, epoch) : ids_;
+  if (feed_ && feed_->resident()) return feed_->start(order_, dataset());
   // Copying from the cache takes less than handing the work to a thread would.
   const bool here = options_.workers == 0 || (store_->cached() && !transform_.resized_crop);
   if (here || next_ >= batches_per_epoch()) return;
@@ -67,23 +68,41 @@ void Loader::load_pixels(int64_t id, uint8_t* out) const {
   std::memcpy(out, image.rgb.data(), image.bytes());
 }
 
-void Loader::load(int64_t batch, int64_t position, Slot& slot) const {
+// The sample `wanted`, or what stands in for it if it is bad; returns whose pixels they are.
+int64_t Loader::load(int64_t wanted, uint8_t* out) const {
   constexpr int attempts = 100;
-  const int64_t wanted = order_[batch * options_.batch_size + position];
-  uint8_t* out = slot.pixels.data() + position * size_t{3} * height_ * width_;
   int64_t id = wanted;
   for (int attempt = 0;; ++attempt) {
     try {
       load_pixels(id, out);
-      break;
+      return id;
     } catch (const Error&) {
       if (!options_.skip_bad_samples || attempt == attempts) throw;
-      if (id == wanted) slot.bad[position] = wanted;
       id = stand_in(ids_, wanted, attempt, options_.seed);
     }
   }
+}
+
+void Loader::load(int64_t batch, int64_t position, Slot& slot) const {
+  const int64_t wanted = order_[batch * options_.batch_size + position];
+  const int64_t id = load(wanted, slot.pixels.data() + position * size_t{3} * height_ * width_);
+  if (id != wanted) slot.bad[position] = wanted;
   slot.ids[position] = id;
   slot.labels[position] = dataset().label(id);
+}
+
+void Loader::keep_on_device(const Message& message) {
+  if (options_.device == engine::Device::cpu) return;
+  feed_.emplace(options_.device);
+  if (!store_->cached() || transform_.resized_crop) return;
+  try {
+    feed_->keep(ids_, size_t{3} * height_ * width_,
+                [this](int64_t id, uint8_t* out) { return load(id, out); });
+  } catch (const Error& e) {
+    if (e.code() != 6002) throw;
+    feed_.emplace(options_.device);
+    if (message) message("the data set stays in host memory: no room on the device");
+  }
 }
 
 Slot& Loader::fill_here(int64_t batch) {
@@ -109,8 +128,7 @@ std::vector<std::string> Loader::bad_samples() const {
   return all;
 }
 
-void Loader::to_batch(const Slot& slot, engine::Batch& batch) const {
-  const auto n = static_cast<int64_t>(slot.ids.size());
+kernels::Image::Params Loader::augmentation(int64_t n) const {
   kernels::Image::Params p{
       .dtype = options_.dtype, .n = n, .h = height_, .w = width_, .c = 3, .out_h = height_, .out_w = width_};
   p.pad = transform_.pad_crop ? 4 : 0;
@@ -120,18 +138,41 @@ void Loader::to_batch(const Slot& slot, engine::Batch& batch) const {
   std::copy_n(transform_.std, 3, p.std);
   p.seed = options_.seed;
   p.epoch = static_cast<uint32_t>(epoch_);
+  return p;
+}
+
+void Loader::to_batch(const Slot& slot, engine::Batch& batch) {
+  const auto n = static_cast<int64_t>(slot.ids.size());
+  const kernels::Image::Params p = augmentation(n);
+  batch.ids = slot.ids;
+  if (feed_) {
+    feed_->make_batch(p, slot, (next_ - 1) * options_.batch_size, batch);
+    return;
+  }
   batch.images = engine::Tensor::empty({n, height_, width_, 3}, options_.dtype);
   batch.labels = engine::Tensor::empty({n}, engine::DType::i32);
-  batch.ids = slot.ids;
   kernels::image(engine::Device::cpu)
-      .crop_flip_normalize(p, slot.pixels.data(), slot.ids.data(), batch.images.raw());
+      .crop_flip_normalize(p, slot.pixels.data(), nullptr, slot.ids.data(), batch.images.raw());
   std::memcpy(batch.labels.raw(), slot.labels.data(), batch.labels.bytes());
+}
+
+// The samples of the next batch; their pixels lie on the device.
+const Slot& Loader::name_resident() {
+  const int64_t first = next_ * options_.batch_size, size = std::min(options_.batch_size, samples() - first);
+  slot_.resize(size, 0);
+  for (int64_t i = 0; i < size; ++i) {
+    const int64_t wanted = order_[first + i];
+    slot_.ids[i] = feed_->shown_for(wanted);
+    if (slot_.ids[i] != wanted) slot_.bad[i] = wanted;
+  }
+  return slot_;
 }
 
 bool Loader::next(engine::Batch& batch) {
   if (order_.empty()) start(0, 0);
   if (next_ >= batches_per_epoch()) return false;
-  const Slot& slot = prefetch_ ? prefetch_->next() : fill_here(next_);
+  const bool resident = feed_ && feed_->resident();
+  const Slot& slot = prefetch_ ? prefetch_->next() : resident ? name_resident() : fill_here(next_);
   ++next_;
   count_bad(slot);
   to_batch(slot, batch);

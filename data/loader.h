@@ -2,8 +2,10 @@
 // without the cache: everything random is named by (seed, epoch, sample id).
 #pragma once
 #include <memory>
+#include <optional>
 #include <set>
 
+#include "data/device_feed.h"
 #include "data/prefetch.h"
 #include "data/sample_store.h"
 #include "engine/batch.h"
@@ -28,6 +30,7 @@ struct LoaderOptions {
   uint64_t seed = 0;
   bool skip_bad_samples = false;
   int64_t max_bad = 0;
+  engine::Device device = engine::Device::cpu;  // of the batches; augmentation happens there
 };
 
 class Loader : public engine::BatchSource {
@@ -37,7 +40,11 @@ class Loader : public engine::BatchSource {
          const LoaderOptions& options);
 
   void start(int64_t epoch, int64_t first_batch) override;
-  // Throws what the data set threw, 3030, or 3032 when more than max_bad samples were bad.
+  // Copies the cached samples to the device, so that batches are made there without the host; without a cache
+  // or without room there, uint8 batches are sent.
+  void keep_on_device(const Message& message);
+  // Throws what the data set threw, 3030, or 3032 when more than max_bad samples were bad. On a device the
+  // tensors are the same ones in each call, overwritten.
   bool next(engine::Batch& batch) override;
   int64_t batches_per_epoch() const override;
   int64_t samples() const override { return static_cast<int64_t>(ids_.size()); }
@@ -51,11 +58,14 @@ class Loader : public engine::BatchSource {
 
  private:
   void find_size();
+  int64_t load(int64_t wanted, uint8_t* out) const;
   void load(int64_t batch, int64_t position, Slot& slot) const;
   void load_pixels(int64_t id, uint8_t* out) const;
   Slot& fill_here(int64_t batch);
   void count_bad(const Slot& slot);
-  void to_batch(const Slot& slot, engine::Batch& batch) const;
+  const Slot& name_resident();
+  void to_batch(const Slot& slot, engine::Batch& batch);
+  kernels::Image::Params augmentation(int64_t n) const;
 
   std::shared_ptr<const SampleStore> store_;
   Ids ids_, order_;
@@ -65,6 +75,7 @@ class Loader : public engine::BatchSource {
   int64_t epoch_ = 0, next_ = 0;
   std::set<int64_t> bad_;
   Slot slot_;
+  std::optional<DeviceFeed> feed_;      // where batches are made elsewhere
   std::unique_ptr<Prefetch> prefetch_;  // last: its threads use the rest
 };
 
@@ -76,9 +87,11 @@ struct Loaders {
 // Opens, checks and (if they fit) decodes the data. Error 3003 if they do not fit the graph's classes or
 // input size.
 Loaders make_loaders(const DataConfig& config, int64_t batch_size, int64_t eval_batch_size,
-                     const engine::Graph& graph, engine::DType dtype, const Message& message = {});
+                     const engine::Graph& graph, engine::DType dtype, const Message& message = {},
+                     engine::Device device = engine::Device::cpu);
 std::unique_ptr<Loader> make_test_loader(const DataConfig& config, int64_t eval_batch_size,
                                          const engine::Graph& graph, engine::DType dtype,
-                                         const Message& message = {});
+                                         const Message& message = {},
+                                         engine::Device device = engine::Device::cpu);
 
 }  // namespace eb::data

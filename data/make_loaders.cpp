@@ -33,13 +33,15 @@ Preparation preparation_of(const DataConfig& c, bool train) {
   return {spare_resolution * c.image_size, c.image_size * 256 / 224, c.image_size};
 }
 
-LoaderOptions options_of(const DataConfig& c, int64_t batch_size, engine::DType dtype) {
+LoaderOptions options_of(const DataConfig& c, int64_t batch_size, engine::DType dtype,
+                         engine::Device device) {
   return {.batch_size = batch_size,
           .dtype = dtype,
           .workers = c.workers.value_or(std::max(1, available_cores() - 1)),
           .seed = c.seed,
           .skip_bad_samples = c.skip_bad_samples,
-          .max_bad = c.max_bad};
+          .max_bad = c.max_bad,
+          .device = device};
 }
 
 void check_classes(const Dataset& data, const engine::Graph& graph) {
@@ -81,12 +83,14 @@ class Cache {
 };
 
 std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const Dataset> data,
-                                    const LoaderOptions& options, const engine::Graph& graph, Cache& cache) {
+                                    const LoaderOptions& options, const engine::Graph& graph, Cache& cache,
+                                    const Message& message) {
   check_classes(*data, graph);
   auto store = std::make_shared<SampleStore>(data, preparation_of(c, false));
   cache.fill(*store, all_of(*data));
   auto loader = std::make_unique<Loader>(store, all_of(*data), transform_of(c, false), options);
   check_input(*loader, graph);
+  loader->keep_on_device(message);
   return loader;
 }
 
@@ -94,16 +98,18 @@ std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const D
 
 std::unique_ptr<Loader> make_test_loader(const DataConfig& c, int64_t eval_batch_size,
                                          const engine::Graph& graph, engine::DType dtype,
-                                         const Message& message) {
+                                         const Message& message, engine::Device device) {
   Cache cache(c, message);
-  return test_loader(c, open_dataset(c, Split::test), options_of(c, eval_batch_size, dtype), graph, cache);
+  return test_loader(c, open_dataset(c, Split::test), options_of(c, eval_batch_size, dtype, device), graph,
+                     cache, message);
 }
 
 Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch_size,
-                     const engine::Graph& graph, engine::DType dtype, const Message& message) {
+                     const engine::Graph& graph, engine::DType dtype, const Message& message,
+                     engine::Device device) {
   const auto data = open_dataset(c, Split::train), test = open_dataset(c, Split::test);
   check_classes(*data, graph);
-  const auto eval_options = options_of(c, eval_batch_size, dtype);
+  const auto eval_options = options_of(c, eval_batch_size, dtype, device);
   const HoldoutSplit split = split_holdout(data->size(), c.holdout, c.seed);
   // Without scaling, training and hold-out samples are prepared alike and share one store.
   const bool shared = !c.augments("random_resized_crop");
@@ -114,12 +120,15 @@ Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch
   cache.fill(*store, shared ? all_of(*data) : split.train);
   if (!shared && c.holdout > 0) cache.fill(*eval_store, split.holdout);
   Loaders l;
-  l.train =
-      std::make_unique<Loader>(store, split.train, transform_of(c, true), options_of(c, batch_size, dtype));
+  l.train = std::make_unique<Loader>(store, split.train, transform_of(c, true),
+                                     options_of(c, batch_size, dtype, device));
   check_input(*l.train, graph);
-  if (c.holdout > 0)
+  l.train->keep_on_device(message);
+  if (c.holdout > 0) {
     l.holdout = std::make_unique<Loader>(eval_store, split.holdout, transform_of(c, false), eval_options);
-  l.test = test_loader(c, test, eval_options, graph, cache);
+    l.holdout->keep_on_device(message);
+  }
+  l.test = test_loader(c, test, eval_options, graph, cache, message);
   l.fingerprint = fingerprint_of(*data, *test);
   return l;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <new>
+#include <utility>
 
 #include "engine/error.h"
 #include "kernels/memory.h"
@@ -25,19 +26,32 @@ double mib(size_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
 }
 
+thread_local std::shared_ptr<BlockPool> scoped;  // of the innermost PoolScope
+
 }  // namespace
+
+PoolScope::PoolScope(std::shared_ptr<BlockPool> pool) : before_(std::exchange(scoped, std::move(pool))) {}
+
+PoolScope::~PoolScope() {
+  scoped = std::move(before_);
+}
+
+BlockPool::~BlockPool() {
+  cache_.give_back_all(*this);
+}
 
 std::shared_ptr<void> DeviceCache::allocate(size_t bytes) {
   const size_t size = size_class(bytes);
+  const auto& pool = scoped && scoped->cache_.device_ == device_ ? scoped : shared_;
   const std::lock_guard lock(mutex_);
-  void* block = take(size);
+  void* block = take(*pool, size);
   stats_.in_use += size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
-  return {block, [this, size](void* p) { give(p, size); }};
+  return {block, [this, pool, size](void* p) { give(*pool, p, size); }};
 }
 
-void* DeviceCache::take(size_t size) {
-  auto& blocks = free_[size];
+void* DeviceCache::take(BlockPool& pool, size_t size) {
+  auto& blocks = pool.free_[size];
   if (blocks.empty()) return fresh(size);
   void* block = blocks.back();
   blocks.pop_back();
@@ -45,38 +59,43 @@ void* DeviceCache::take(size_t size) {
   return block;
 }
 
+void* DeviceCache::try_fresh(size_t size) {
+  if (budget_ && stats_.in_use + stats_.cached + size > budget_) return nullptr;
+  try {
+    return kernels::memory(device_).allocate(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 void* DeviceCache::fresh(size_t size) {
-  const auto& memory = kernels::memory(device_);
   ++stats_.system_allocations;
-  try {
-    return memory.allocate(size);
-  } catch (const std::bad_alloc&) {
-  }
-  give_back_all();
-  try {
-    return memory.allocate(size);
-  } catch (const std::bad_alloc&) {
-    throw Error(6002,
-                fmt::format("out of memory on {}: {:.1f} MiB wanted, {:.1f} MiB in use, nothing left to free",
-                            kernels::name_of(device_), mib(size), mib(stats_.in_use)),
-                "a smaller train.batch_size");
-  }
+  if (void* block = try_fresh(size)) return block;
+  give_back_all(*shared_);
+  if (void* block = try_fresh(size)) return block;
+  const std::string limit = budget_ ? fmt::format(" of a budget of {:.1f} MiB", mib(budget_)) : "";
+  throw Error(6002,
+              fmt::format("out of memory on {}: {:.1f} MiB wanted, {:.1f} MiB in use{}, nothing left to free",
+                          kernels::name_of(device_), mib(size), mib(stats_.in_use + stats_.cached), limit),
+              "a smaller train.batch_size");
 }
 
-void DeviceCache::give_back_all() {
+void DeviceCache::give_back_all(BlockPool& pool) {
+  const std::lock_guard lock(mutex_);
   const auto& memory = kernels::memory(device_);
-  memory.synchronize();
-  for (auto& [size, blocks] : free_)
+  if (!pool.free_.empty()) memory.synchronize();
+  for (auto& [size, blocks] : pool.free_) {
     for (void* block : blocks) memory.release(block);
-  free_.clear();
-  stats_.cached = 0;
+    stats_.cached -= size * blocks.size();
+  }
+  pool.free_.clear();
 }
 
-void DeviceCache::give(void* block, size_t size) {
+void DeviceCache::give(BlockPool& pool, void* block, size_t size) {
   const std::lock_guard lock(mutex_);
   stats_.in_use -= size;
   stats_.cached += size;
-  free_[size].push_back(block);
+  pool.free_[size].push_back(block);
 }
 
 AllocatorStats DeviceCache::stats() {
@@ -90,8 +109,12 @@ void DeviceCache::reset_peak() {
 }
 
 void DeviceCache::trim() {
+  give_back_all(*shared_);
+}
+
+void DeviceCache::set_budget(size_t bytes) {
   const std::lock_guard lock(mutex_);
-  give_back_all();
+  budget_ = bytes;
 }
 
 // Never destroyed: tensors in static storage may outlive any order of destruction.

@@ -1,7 +1,7 @@
 #include "engine/evaluate.h"
 
 #include "engine/autograd.h"
-#include "engine/ops/softmax_cross_entropy.h"
+#include "engine/optimizer.h"
 
 namespace eb::engine {
 
@@ -10,15 +10,17 @@ Evaluation evaluate(Model& model, BatchSource& source,
   const NoGrad no_grad;
   Evaluation e;
   source.start(0, 0);
+  const Device device = model.device();
+  const Tensor sums = step_state(device);
   for (Batch batch; source.next(batch);) {
-    const Tensor logits = model.forward(batch.images.to(model.device()), Mode::infer);
-    const LossResult r = softmax_cross_entropy(logits, batch.labels.to(model.device()), 0.f);
-    e.loss += r.value() * static_cast<double>(batch.size());
-    e.top1 += r.top1();
-    e.top5 += r.top5();
-    e.total += batch.size();
+    const Tensor logits = model.forward(batch.images.to(device), Mode::infer);
+    const LossResult r = softmax_cross_entropy(logits, batch.labels.to(device), 0.f);
+    kernels::step_control(device).count(batch.size(), r.loss.data<float>(), r.counts.data<int32_t>(),
+                                        sums.data<kernels::StepState>());
     if (on_logits) on_logits(logits.to(Device::cpu), batch);
   }
+  const auto s = sums.item<kernels::StepState>();
+  e = {s.loss_sum, s.top1, s.top5, s.samples};
   if (e.total) e.loss /= static_cast<double>(e.total);
   return e;
 }

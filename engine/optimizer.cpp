@@ -1,7 +1,5 @@
 #include "engine/optimizer.h"
 
-#include <cmath>
-
 #include "kernels/reduce.h"
 
 namespace eb::engine {
@@ -25,25 +23,43 @@ Sgd::Sgd(const Model& model, const Config& config) : config_(config) {
   }
 }
 
-bool Sgd::step(Model& model, float lr) const {
-  const auto& reduce = kernels::reduce(model.device());
+Tensor step_state(Device device) {
+  const kernels::StepState fresh;
+  const Tensor t = Tensor::empty({sizeof fresh}, DType::u8, device);
+  kernels::memory(device).to_device(t.raw(), &fresh, sizeof fresh);
+  return t;
+}
+
+void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int64_t samples) const {
+  const Device device = model.device();
+  const auto& reduce = kernels::reduce(device);
   const int64_t n = model.gradients().size();
-  const Tensor finite = Tensor::empty({1}, DType::i32, model.device());
-  reduce.all_finite(n, model.gradients().data<float>(), finite.data<int32_t>());
-  kernels::Sgd::Params p{lr, config_.momentum, 1.f, config_.nesterov};
-  if (config_.clip_norm && finite.item<int32_t>()) {
-    const Tensor squares = Tensor::empty({1}, DType::f64, model.device());
-    reduce.sum_of_squares(n, model.gradients().data<float>(), squares.data<double>());
-    const double norm = std::sqrt(squares.item<double>());
-    if (norm > *config_.clip_norm) p.grad_scale = static_cast<float>(*config_.clip_norm / norm);
+  const auto* gradients = model.gradients().data<float>();
+  const Tensor finite = Tensor::empty({1}, DType::i32, device);
+  reduce.all_finite(n, gradients, finite.data<int32_t>());
+  Tensor squares;
+  if (config_.clip_norm) {
+    squares = Tensor::empty({1}, DType::f64, device);
+    reduce.sum_of_squares(n, gradients, squares.data<double>());
   }
-  kernels::sgd(model.device())
-      .step(p, segments_.data(), static_cast<int64_t>(segments_.size()), finite.data<int32_t>(),
-            model.gradients().data<float>(), model.momentum().data<float>(), model.values().data<float>(),
-            model.working().data<bf16>());
-  const bool applied = finite.item<int32_t>() != 0;
-  if (applied) model.values_changed(false);
-  return applied;
+  auto* s = state.data<kernels::StepState>();
+  kernels::step_control(device).judge({samples, config_.clip_norm.value_or(0.f)}, loss.loss.data<float>(),
+                                      loss.counts.data<int32_t>(), finite.data<int32_t>(),
+                                      squares.data<double>(), s);
+  kernels::sgd(device).step({config_.momentum, config_.nesterov}, segments_.data(),
+                            static_cast<int64_t>(segments_.size()), &s->update, gradients,
+                            model.momentum().data<float>(), model.values().data<float>(),
+                            model.working().data<bf16>());
+}
+
+bool Sgd::step(Model& model, float lr) const {
+  const Device device = model.device();
+  const Tensor state = step_state(device);
+  auto* s = state.data<kernels::StepState>();
+  kernels::step_control(device).begin(s, lr);
+  update(model, state, {Tensor::zeros({1}, DType::f32, device), Tensor::zeros({2}, DType::i32, device)}, 0);
+  model.values_changed(false);
+  return state.item<kernels::StepState>().update.finite != 0;
 }
 
 }  // namespace eb::engine

@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "engine/model.h"
-#include "kernels/sgd.h"
+#include "engine/ops/softmax_cross_entropy.h"
+#include "kernels/step_state.h"
 
 namespace eb::engine {
+
+Tensor step_state(Device device);  // one fresh kernels::StepState
 
 class Sgd {
  public:
@@ -19,8 +22,11 @@ class Sgd {
   };
 
   Sgd(const Model& model, const Config& config);
-  // Applies the gradient arena to `model`, which must have the layout this was made for. False: a gradient
-  // was not finite and nothing was changed.
+  // Queues the update of `model`, which must have the layout this was made for, by its gradient arena.
+  // `state` (one kernels::StepState on the model's device) holds the learning rate; the step of `samples`
+  // samples is judged and counted there, and a bad one changes nothing else.
+  void update(Model& model, const Tensor& state, const LossResult& loss, int64_t samples) const;
+  // The same for gradients without a loss, waited for. False: one was not finite and nothing was changed.
   bool step(Model& model, float lr) const;
 
  private:

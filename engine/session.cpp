@@ -74,22 +74,33 @@ bool Session::train_epoch() {
 
 void Session::take_step(const Batch& batch) {
   const double t = seconds_now();
-  const StepResult r = trainer_.step(batch);
-  if (!r.finite) diverged(batch, r);
+  unread_[trainer_.steps()] = batch.ids;
+  trainer_.advance(batch);
   ++batch_;
-  epoch_sum_.loss += r.loss * static_cast<double>(r.samples);
-  epoch_sum_.top1 += r.top1;
-  epoch_sum_.samples += r.samples;
+  const bool due = results_due();
+  if (due) read_results();
   for (SessionHook* hook : hooks_) hook->after_step(*this);
   const double seconds = seconds_now() - t;
   epoch_seconds_ += seconds;
   phase().train_seconds += seconds;
   phase().steps += 1;
-  phase().samples += r.samples;
-  report_progress(r);
+  phase().samples += batch.size();
+  if (due) report_progress();
 }
 
-void Session::report_progress(const StepResult& r) {
+// Reading waits for the device, so it happens only where someone looks.
+bool Session::results_due() const {
+  return trainer_.model().device() == Device::cpu || trainer_.steps() % config_.log_every == 0 ||
+         batch_ == steps_per_epoch_ || trainer_.steps() == trainer_.end();
+}
+
+void Session::read_results() {
+  epoch_sum_ = trainer_.totals();
+  if (epoch_sum_.bad_step) diverged();
+  unread_.clear();
+}
+
+void Session::report_progress() {
   const double rate = phase().images_per_s();
   const int64_t left = std::max<int64_t>(0, trainer_.end() - trainer_.steps());
   Progress p{phase().name,
@@ -109,7 +120,7 @@ void Session::report_progress(const StepResult& r) {
                     {"epoch", epoch_},
                     {"phase", phase().name},
                     {"split", "train"},
-                    {"train/batch_loss", r.loss},
+                    {"train/batch_loss", epoch_sum_.last_loss},
                     {"train/lr", trainer_.lr()}});
 }
 
@@ -122,6 +133,7 @@ void Session::end_epoch() {
   phase().eval_seconds += seconds_now() - t;
   track_best(data_.holdout ? last_holdout_ : last_test_);
   write_epoch_metrics();
+  trainer_.reset_totals();
   epoch_sum_ = {};
   epoch_seconds_ = 0;
   run_.write_status(phase().name, trainer_.steps());

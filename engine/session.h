@@ -3,6 +3,7 @@
 // it. Everything that decides the next step is in the checkpoint, so a run killed at any instant repeats
 // itself.
 #pragma once
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -98,7 +99,9 @@ class Session {
   void end_epoch();
   void finish();
   void take_step(const Batch& batch);
-  void report_progress(const StepResult& result);
+  bool results_due() const;
+  void read_results();
+  void report_progress();
   void write_epoch_metrics();
   void account_energy();
   void track_best(const Evaluation& e);
@@ -106,7 +109,7 @@ class Session {
   bool stop_requested() const;
   bool goal_reached() const;
   void save_checkpoint();
-  [[noreturn]] void diverged(const Batch& batch, const StepResult& result);
+  [[noreturn]] void diverged();
   Checkpoint snapshot() const;
   CheckpointOptions retention() const;
   nlohmann::json state() const;
@@ -122,7 +125,8 @@ class Session {
   EnergyMeter energy_;
   std::vector<SessionHook*> hooks_;
   int64_t steps_per_epoch_, epoch_ = 0, batch_ = 0;
-  StepResult epoch_sum_;  // loss: sum over samples
+  StepTotals epoch_sum_;                            // as last read from the device
+  std::map<int64_t, std::vector<int64_t>> unread_;  // samples of the steps since then
   double epoch_seconds_ = 0;
   std::vector<Phase> phases_;
   Evaluation last_test_, last_holdout_;

@@ -99,6 +99,7 @@ void Session::restore(const Checkpoint& c) {
   epoch_sum_.loss = sum.at("loss");
   epoch_sum_.top1 = sum.at("top1");
   epoch_sum_.samples = sum.at("samples");
+  trainer_.reset_totals(epoch_sum_);
   epoch_seconds_ = s.at("epoch_seconds");
   last_test_ = evaluation_from_json(s.at("last_test"));
   last_holdout_ = evaluation_from_json(s.at("last_holdout"));
@@ -140,6 +141,7 @@ CheckpointOptions Session::retention() const {
 void Session::save_checkpoint() {
   checkpoint_requested_ = false;
   if (last_checkpoint_step_ == trainer_.steps()) return;  // nothing happened since
+  read_results();
   account_energy();
   const SaveResult result =
       engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
@@ -168,7 +170,9 @@ static std::string last_good_checkpoint(const std::filesystem::path& directory) 
   }
 }
 
-void Session::diverged(const Batch& batch, const StepResult& r) {
+void Session::diverged() {
+  const int64_t step = *epoch_sum_.bad_step;
+  const double loss = epoch_sum_.last_loss;
   json layers = json::array();
   const Model& model = trainer_.model();
   const Tensor gradients = model.gradients().to(Device::cpu);
@@ -177,19 +181,19 @@ void Session::diverged(const Batch& batch, const StepResult& r) {
     for (int64_t i = 0; i < p.count; ++i) bad += !std::isfinite(gradients.data<float>()[p.offset + i]);
     if (bad) layers.push_back({{"parameter", p.name}, {"non_finite_gradients", bad}});
   }
-  run_.write_json("crash/divergence.json", {{"step", trainer_.steps()},
+  run_.write_json("crash/divergence.json", {{"step", step},
                                             {"epoch", epoch_},
-                                            {"sample_ids", batch.ids},
-                                            {"loss", std::isfinite(r.loss) ? json(r.loss) : json(nullptr)},
-                                            {"lr", trainer_.lr()},
+                                            {"sample_ids", unread_[step]},
+                                            {"loss", std::isfinite(loss) ? json(loss) : json(nullptr)},
+                                            {"lr", trainer_.lr_at(step)},
                                             {"parameters", layers}});
   const std::string good = last_good_checkpoint(run_.path() / "ckpt");
-  throw Error(7001,
-              "the loss or a gradient is not finite at step " + std::to_string(trainer_.steps()) +
-                  "; the update was not applied",
-              (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
-                  "a lower train.optimizer.lr or a warm-up usually helps; details in " +
-                  (run_.path() / "crash/divergence.json").string());
+  throw Error(
+      7001,
+      "the loss or a gradient is not finite at step " + std::to_string(step) + "; the update was not applied",
+      (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
+          "a lower train.optimizer.lr or a warm-up usually helps; details in " +
+          (run_.path() / "crash/divergence.json").string());
 }
 
 static double total_training_flops(const std::vector<Phase>& phases) {

@@ -1,44 +1,92 @@
 #include "engine/trainer.h"
 
-#include <cmath>
-
 #include "engine/autograd.h"
 #include "engine/ops/softmax_cross_entropy.h"
 
 namespace eb::engine {
+
+using kernels::StepState;
 
 Trainer::Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch)
     : model_(std::move(model)),
       config_(config),
       optimizer_(model_, config.optimizer),
       steps_per_epoch_(steps_per_epoch),
-      total_steps_(config.duration.in_steps(steps_per_epoch)) {
+      total_steps_(config.duration.in_steps(steps_per_epoch)),
+      state_(step_state(model_.device())),
+      capture_(model_.device()) {
   model_.deterministic = config.deterministic;
 }
 
-StepResult Trainer::step(const Batch& batch) {
+// A captured step reads its input where it found it the first time.
+const Trainer::Input& Trainer::place(const Batch& batch) {
   const Device device = model_.device();
-  const Tensor logits = model_.forward(batch.images.to(device), Mode::train);
-  const LossResult result = softmax_cross_entropy(logits, batch.labels.to(device), config_.label_smoothing);
-  StepResult r{0, 0, 0, batch.size()};
-  const auto read = [&] { r.loss = result.value(), r.top1 = result.top1(), r.top5 = result.top5(); };
-  // Elsewhere the loss is read after the update, which a gradient that is not finite forbids, so that the
-  // device is waited for once.
-  if (device == Device::cpu) {
-    read();
-    if (!std::isfinite(r.loss)) return r.finite = false, r;
-  }
-  backward(result.loss);
+  if (batch.images.device() == device) return given_ = {batch.images, batch.labels};
+  Input& input = inputs_[batch.size()];
+  if (!input.images.defined() || input.images.shape() != batch.images.shape())
+    input = {Tensor::empty(batch.images.shape(), batch.images.dtype(), device),
+             Tensor::empty(batch.labels.shape(), batch.labels.dtype(), device)};
+  input.images.copy_from(batch.images);
+  input.labels.copy_from(batch.labels);
+  return input;
+}
+
+void Trainer::queue_step(const Input& input) {
+  const Tensor logits = model_.forward(input.images, Mode::train);
+  const LossResult loss = softmax_cross_entropy(logits, input.labels, config_.label_smoothing);
+  backward(loss.loss);
   for (StepHook* hook : hooks_) hook->after_backward(model_);
-  r.finite = optimizer_.step(model_, lr());
-  if (device != Device::cpu) {
-    read();
-    r.finite = r.finite && std::isfinite(r.loss);
-  }
-  if (!r.finite) return r;
+  optimizer_.update(model_, state_, loss, input.labels.size());
   for (StepHook* hook : hooks_) hook->after_update(model_);
+}
+
+void Trainer::advance(const Batch& batch) {
+  const Input& input = place(batch);
+  kernels::step_control(model_.device()).begin(state_.data<StepState>(), lr());
+  if (capturable())
+    capture_.run(input.images, [&] { queue_step(input); });
+  else
+    queue_step(input);
+  model_.values_changed(false);
   ++steps_;
+}
+
+bool Trainer::capturable() const {
+  for (const StepHook* hook : hooks_)
+    if (!hook->capturable()) return false;
+  return true;
+}
+
+StepTotals Trainer::totals() const {
+  const auto s = state_.item<StepState>();
+  StepTotals t{s.loss_sum, s.top1, s.top5, s.samples, s.loss};
+  if (s.bad_step >= 0) t.bad_step = totals_start_ + s.bad_step;
+  return t;
+}
+
+void Trainer::reset_totals(const StepTotals& to) {
+  StepState s;
+  s.loss_sum = to.loss, s.top1 = to.top1, s.top5 = to.top5, s.samples = to.samples;
+  kernels::memory(model_.device()).to_device(state_.raw(), &s, sizeof s);
+  totals_start_ = steps_;
+}
+
+StepResult Trainer::step(const Batch& batch) {
+  const StepTotals before = totals();
+  advance(batch);
+  StepTotals after = totals();
+  StepResult r{after.last_loss, after.top1 - before.top1, after.top5 - before.top5, batch.size()};
+  r.finite = !after.bad_step;
+  if (r.finite) return r;
+  --steps_;
+  reset_totals(before);
   return r;
+}
+
+void Trainer::renew_capture() {
+  const bool enabled = capture_.enabled;
+  capture_ = StepCapture(model_.device());
+  capture_.enabled = enabled;
 }
 
 void Trainer::replace_model(Model model) {
@@ -46,15 +94,17 @@ void Trainer::replace_model(Model model) {
   model_ = std::move(model);
   model_.deterministic = deterministic;
   optimizer_ = Sgd(model_, config_.optimizer);
+  renew_capture();
 }
 
-float Trainer::lr() const {
-  return config_.lr * config_.schedule.factor(steps_ - schedule_start_, steps_per_epoch_, total_steps_);
+float Trainer::lr_at(int64_t step) const {
+  return config_.lr * config_.schedule.factor(step - schedule_start_, steps_per_epoch_, total_steps_);
 }
 
 void Trainer::set_l1(float l1) {
   config_.optimizer.l1 = l1;
   optimizer_ = Sgd(model_, config_.optimizer);
+  renew_capture();
 }
 
 }  // namespace eb::engine

@@ -5,7 +5,9 @@
 
 #include "engine/batch.h"
 #include "engine/model.h"
+#include "engine/step_capture.h"
 #include "engine/train_config.h"
+#include "kernels/step_state.h"
 
 namespace eb::engine {
 
@@ -14,6 +16,7 @@ class StepHook {
   virtual ~StepHook() = default;
   virtual void after_backward(Model&) {}  // gradients are complete, nothing is updated yet
   virtual void after_update(Model&) {}
+  virtual bool capturable() const { return false; }  // does the same device work in each step and never waits
 };
 
 struct StepResult {
@@ -22,20 +25,36 @@ struct StepResult {
   bool finite = true;  // false: loss or a gradient was not finite and no parameter was changed
 };
 
+// Sums over the samples of all steps since reset_totals().
+struct StepTotals {
+  double loss = 0;
+  int64_t top1 = 0, top5 = 0, samples = 0;
+  double last_loss = 0;                  // of the last step alone, mean over its batch
+  std::optional<int64_t> bad_step = {};  // number of the first step that was not finite: it and all later
+                                         // ones changed no parameter
+};
+
 class Trainer {
  public:
   Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch);
 
-  StepResult step(const Batch& batch);
+  // Queues one step; on a card nothing waits for it.
+  void advance(const Batch& batch);
+  StepTotals totals() const;  // waits for the device
+  void reset_totals(const StepTotals& to = {});
+  StepResult step(const Batch& batch);  // advance, and wait for what came of it
 
   Model& model() { return model_; }
   const Model& model() const { return model_; }
   void replace_model(Model model);  // the optimizer follows; momentum is the new model's own
   void add_hook(StepHook* hook) { hooks_.push_back(hook); }
+  const StepCapture& capture() const { return capture_; }
+  void set_capture(bool enabled) { capture_.enabled = enabled; }
 
   int64_t steps() const { return steps_; }
   int64_t end() const { return schedule_start_ + total_steps_; }
-  float lr() const;  // of the next step
+  float lr() const { return lr_at(steps_); }  // of the next step
+  float lr_at(int64_t step) const;
   void restart_schedule() {
     schedule_start_ = steps_;
   }  // the whole duration again from here (re-init, rewind)
@@ -44,11 +63,24 @@ class Trainer {
   void set_l1(float l1);
 
  private:
+  struct Input {
+    Tensor images, labels;
+  };
+  const Input& place(const Batch& batch);
+  void queue_step(const Input& input);
+  bool capturable() const;
+  void renew_capture();
+
   Model model_;
   TrainConfig config_;
   Sgd optimizer_;
   std::vector<StepHook*> hooks_;
   int64_t steps_per_epoch_, total_steps_, steps_ = 0, schedule_start_ = 0;
+  Tensor state_;                     // one kernels::StepState on the model's device
+  int64_t totals_start_ = 0;         // steps_ when the sums began
+  std::map<int64_t, Input> inputs_;  // by batch size: where batches from the host are put
+  Input given_;                      // the batch at hand, if it lies on the device already
+  StepCapture capture_;
 };
 
 }  // namespace eb::engine

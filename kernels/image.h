@@ -9,7 +9,7 @@ namespace eb::kernels {
 struct Image {
   struct Params {
     DType dtype = DType::f32;  // of y
-    int64_t n, h, w, c;        // x (N, H, W, C) uint8, c <= 4
+    int64_t n, h, w, c;        // images of (H, W, C) uint8, c <= 4
     int64_t out_h, out_w;      // y (N, out_h, out_w, C); without crop equal to h, w
     int64_t pad = 0;           // zero rows added on each side before the crop (zero is uint8 0)
     bool random_crop = false;  // offset y then x from Stream::crop words 0 and 1; otherwise the centre
@@ -18,7 +18,10 @@ struct Image {
     uint64_t seed = 0;
     uint32_t epoch = 0;
   };
-  void (*crop_flip_normalize)(const Params&, const uint8_t* x, const int64_t* sample_ids, void* y);
+  // Image i of the batch is x[rows[i]], of a data set that lies in memory as a whole, or x[i] if rows is
+  // null.
+  void (*crop_flip_normalize)(const Params&, const uint8_t* x, const int64_t* rows, const int64_t* sample_ids,
+                              void* y);
 };
 
 namespace cpu {

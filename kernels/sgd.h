@@ -1,7 +1,8 @@
 // One fused update of the whole parameter arena (spec section 2; PyTorch's SGD with dampening 0):
 //   g = scale * grad + l1 * sign(w) + weight_decay * w;  v = momentum * v + g;  w -= lr * (nesterov ? g +
 //   momentum * v : v)
-// sign(0) = 0. If *finite is 0 nothing is written, so a bad step is never applied.
+// sign(0) = 0. lr and scale come from a Control on the device, so that they may change between replays of a
+// captured step. If its finite flag is 0 nothing is written: a bad step is never applied.
 #pragma once
 #include "kernels/pick.h"
 
@@ -9,15 +10,20 @@ namespace eb::kernels {
 
 struct Sgd {
   struct Params {
-    float lr, momentum = 0.9f, grad_scale = 1.f;
+    float momentum = 0.9f;
     bool nesterov = false;
+  };
+  struct Control {
+    float lr = 0.f, grad_scale = 1.f;
+    int32_t finite = 1;
   };
   struct Segment {  // a range of the arena with its own regularisation
     int64_t offset, count;
     float weight_decay, l1;
   };
-  // working is a bf16 copy of the arena or null.
-  void (*step)(const Params&, const Segment* segments, int64_t n_segments, const int32_t* finite,
+  // segments lie on the host, control (1) and the arenas on the device. working is a bf16 copy of the arena
+  // or null.
+  void (*step)(const Params&, const Segment* segments, int64_t n_segments, const Control* control,
                const float* grad, float* momentum, float* master, bf16* working);
 };
 

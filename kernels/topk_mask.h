@@ -18,18 +18,37 @@ struct TopkMask {
   };
   struct Params {
     Rule rule = Rule::exact_k;
-    int64_t total, k;    // k < total
-    int64_t window = 0;  // earlier masks to compare with
+    int64_t total, k;      // k < total
+    int64_t window = 0;    // earlier masks to compare with
+    bool largest = false;  // of merged scores: the largest instead of the mean
   };
-  // Score i is |scores[index[i]]|, or |scores[i]| without an index, so that all scales of a network are
-  // gathered from its arena by the same call. Writes mask (words(total)), result (1) and, where window > 0,
+  // Score i is |values[i]|, or with an index |values[index[i]]|, so that all scales of a network are gathered
+  // from its arena by the same call. Where batch norms share channels a score is the mean of several: with
+  // `first` (total + 1) of |values[index[j]]|, first[i] <= j < first[i + 1], summed in order in double.
+  struct Scores {
+    const float* values;
+    const int32_t *index = nullptr, *first = nullptr;
+  };
+  // Writes mask (words(total)), result (1) and, where window > 0,
   // distances (window): the differing bits between mask and each mask of fifo (window, words(total)). On a
   // card nothing waits for the host.
-  void (*draw)(const Params&, const float* scores, const int32_t* index, const uint64_t* fifo, uint64_t* mask,
-               Result* result, int64_t* distances);
+  void (*draw)(const Params&, const Scores& scores, const uint64_t* fifo, uint64_t* mask, Result* result,
+               int64_t* distances);
   // Number of differing bits of two masks in host memory.
   int64_t (*hamming)(int64_t total, const uint64_t* a, const uint64_t* b);
 };
+
+// The mean (or largest) magnitude of scores first..last - 1, the same on every device.
+constexpr float merged_score(const TopkMask::Scores& s, int32_t first, int32_t last, bool largest) {
+  double sum = 0, most = 0;
+  for (int32_t j = first; j < last; ++j) {
+    const float v = s.values[s.index[j]], magnitude = v < 0 ? -v : v;
+    sum += static_cast<double>(magnitude);
+    if (static_cast<double>(magnitude) > most || magnitude != magnitude)
+      most = static_cast<double>(magnitude);
+  }
+  return static_cast<float>(largest ? most : sum / (last - first));
+}
 
 namespace cpu {
 extern const TopkMask topk_mask;

@@ -119,7 +119,7 @@ void close_axis(Axis& axis, bool prunable, const CloseConfig& c, std::vector<Hol
 
 }  // namespace
 
-ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& config) {
+static ClosedTicket close_once(Ticket ticket, const Model& model, const CloseConfig& config) {
   const Graph& g = model.graph();
   if (!ticket.graph_hash.empty() && ticket.graph_hash != graph_hash(g))
     throw Error(4034, "the ticket was drawn from another network", "draw one from this checkpoint");
@@ -143,6 +143,16 @@ ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& 
     axis.unite(config.merge);
     close_axis(axis, group.prunable, config, closed.holds);
   }
+  return closed;
+}
+
+ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& config) {
+  if (!config.pad) return close_once(std::move(ticket), model, config);
+  CloseConfig exact = config, up = config;
+  exact.round_to = 1;
+  up.round_up = true;
+  ClosedTicket closed = close_once(std::move(ticket), model, exact);
+  closed.padded = close_once(closed.ticket, model, up).ticket;
   return closed;
 }
 

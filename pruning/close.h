@@ -1,6 +1,7 @@
 // From drawn masks to a ticket that can be compacted: masks that agree over every channel group, no layer
 // emptied.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct CloseConfig {
   bool round_up = true;              // otherwise to the nearest multiple
   Merge merge = Merge::mean;         // score of a channel that several batch norms share
   std::vector<std::string> protect;  // batch norm ids; '*' matches any run of characters
+  bool pad = false;  // round_to by channels that stay zero instead of by better or worse tickets
 };
 
 struct Hold {                   // a group that keeps more or fewer channels than its masks said
@@ -25,6 +27,8 @@ struct Hold {                   // a group that keeps more or fewer channels tha
 struct ClosedTicket {
   Ticket ticket;
   std::vector<Hold> holds;
+  std::optional<Ticket> padded;  // with CloseConfig::pad: ticket and the channels that make it round
+  const Ticket& stored() const { return padded ? *padded : ticket; }  // the channels a compacted model has
 };
 
 // The channels that come back are those with the largest |gamma| (merged over the group), with their own

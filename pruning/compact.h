@@ -14,6 +14,11 @@ engine::Graph compact_graph(const engine::Graph& graph, const Ticket& closed);
 // `closed` must come from close_ticket with this model.
 engine::Model compact(const engine::Model& model, const Ticket& closed, MomentumRule momentum);
 
+// The same for a ticket that may be padded: padding channels have no scale and nothing reads them, so they
+// are zero, have zero gradients and stay zero.
+engine::Model compact(const engine::Model& model, const ClosedTicket& closed, MomentumRule momentum);
+void zero_padding(engine::Model& small, const engine::Graph& graph, const ClosedTicket& closed);
+
 engine::Model clone(const engine::Model& model);
 // The same network with gamma = beta = 0 on pruned channels.
 engine::Model masked_model(const engine::Model& model, const Ticket& closed);

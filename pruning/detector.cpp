@@ -10,16 +10,25 @@ namespace eb::pruning {
 
 double EarlyBirdDetector::distance(const std::vector<uint64_t>& a, const std::vector<uint64_t>& b) const {
   const auto& kernel = kernels::topk_mask(kernels::Device::cpu);
-  return static_cast<double>(kernel.hamming(bits_, a.data(), b.data())) / static_cast<double>(bits_);
+  return share(kernel.hamming(bits_, a.data(), b.data()));
 }
 
-EarlyBirdDetector::Verdict EarlyBirdDetector::push(std::vector<uint64_t> mask) {
+std::vector<const std::vector<uint64_t>*> EarlyBirdDetector::to_compare() const {
+  std::vector<const std::vector<uint64_t>*> masks;
+  if (config_.compare == Compare::consecutive) return masks;
+  const bool full = static_cast<int64_t>(window_.size()) == config_.window;
+  for (size_t i = full ? 1 : 0; i < window_.size(); ++i) masks.push_back(&window_[i]);
+  return masks;
+}
+
+EarlyBirdDetector::Verdict EarlyBirdDetector::push(std::vector<uint64_t> mask,
+                                                   const std::vector<int64_t>& differing) {
   window_.push_back(std::move(mask));
   if (static_cast<int64_t>(window_.size()) > config_.window) window_.pop_front();
   Verdict v;
   for (size_t i = 0; i + 1 < window_.size(); ++i) {
     const auto& other = config_.compare == Compare::consecutive ? window_[i + 1] : window_.back();
-    v.distances.push_back(distance(window_[i], other));
+    v.distances.push_back(i < differing.size() ? share(differing[i]) : distance(window_[i], other));
   }
   v.emerged =
       static_cast<int64_t>(window_.size()) == config_.window &&

@@ -25,14 +25,20 @@ class EarlyBirdDetector {
   };
 
   EarlyBirdDetector(const Config& config, int64_t bits) : config_(config), bits_(bits) {}
-  // mask: packed, ceil(bits / 64) words.
-  Verdict push(std::vector<uint64_t> mask);
+  // mask: packed, ceil(bits / 64) words. differing: its distance in bits from each mask of to_compare(),
+  // where the kernel that drew it has counted them already.
+  Verdict push(std::vector<uint64_t> mask, const std::vector<int64_t>& differing = {});
+  // The masks that a mask pushed now is compared with, oldest first.
+  std::vector<const std::vector<uint64_t>*> to_compare() const;
 
   nlohmann::json save() const;
   void load(const nlohmann::json& state);  // Error 4040 if it is not a window of this detector
 
  private:
   double distance(const std::vector<uint64_t>& a, const std::vector<uint64_t>& b) const;
+  double share(int64_t differing) const {
+    return static_cast<double>(differing) / static_cast<double>(bits_);
+  }
   Config config_;
   int64_t bits_;
   std::deque<std::vector<uint64_t>> window_;

@@ -31,8 +31,12 @@ EarlyBirdConfig early_bird_config(const engine::Config& c) {
   e.on_not_found = missing == "fail"             ? OnNotFound::fail
                    : missing == "continue_dense" ? OnNotFound::continue_dense
                                                  : OnNotFound::draw_at_deadline;
-  e.close = {c.get<int64_t>("early_bird.min_channels"), c.get<int64_t>("early_bird.round_to"),
-             text("round") == "up", e.merge, c.get<std::vector<std::string>>("early_bird.protect")};
+  e.close = {c.get<int64_t>("early_bird.min_channels"),
+             c.get<int64_t>("early_bird.round_to"),
+             text("round") == "up",
+             e.merge,
+             c.get<std::vector<std::string>>("early_bird.protect"),
+             text("round") == "pad"};
   e.momentum = text("after.optimizer_state") == "reset" ? MomentumRule::reset : MomentumRule::carry;
   using Weights = EarlyBirdConfig::Weights;
   const auto weights = text("after.weights");
@@ -67,13 +71,17 @@ std::filesystem::path EarlyBird::history_path(double ratio) const {
 
 EarlyBird::Check EarlyBird::check(const engine::Model& model, int64_t epoch, int64_t step) {
   epoch_ = epoch, step_ = step;
-  const Scores scores = bn_scores(model, config_.rule, config_.merge);
+  if (!drawer_) drawer_ = std::make_unique<MaskDrawer>(model, config_.rule, config_.merge);
+  std::vector<MaskDrawer::Request> requests;
+  for (const Watched& w : watched_) requests.push_back({w.ratio, w.detector.to_compare()});
+  const auto drawn_masks = drawer_->draw(model, requests);
   Check result;
-  for (Watched& w : watched_) {
-    const PackedMask mask = draw_mask(scores, w.ratio, config_.rule);
+  for (size_t i = 0; i < watched_.size(); ++i) {
+    Watched& w = watched_[i];
+    const PackedMask& mask = drawn_masks[i].mask;
     if (!w.history) w.history = std::make_unique<MaskHistory>(history_path(w.ratio), bits_, 0);
     w.history->append(mask.words);
-    const auto verdict = w.detector.push(mask.words);
+    const auto verdict = w.detector.push(mask.words, drawn_masks[i].differing);
     w.distances = verdict.distances;
     const std::string name = ratio_name(w.ratio);
     const bool any = !w.distances.empty();

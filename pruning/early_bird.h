@@ -14,6 +14,7 @@
 #include "pruning/close.h"
 #include "pruning/compact.h"
 #include "pruning/detector.h"
+#include "pruning/mask_drawer.h"
 #include "pruning/mask_history.h"
 
 namespace eb::engine {
@@ -87,6 +88,7 @@ class EarlyBird {
   std::filesystem::path masks_;
   int64_t bits_, deadline_step_, epoch_ = 0, step_ = 0;
   std::vector<Watched> watched_;
+  std::unique_ptr<MaskDrawer> drawer_;  // of the model under search; made by the first check
 };
 
 }  // namespace eb::pruning

@@ -131,7 +131,7 @@ static double equivalence(Model& masked, Model& compacted) {
 void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) {
   Model& dense = session.trainer().model();
   const double start = now_seconds();
-  Model small = compact(dense, closed.ticket, config_.momentum);
+  Model small = compact(dense, closed, config_.momentum);
   ticket_["compaction_ms"] = (now_seconds() - start) * 1e3;
   {
     Model masked = masked_model(dense, closed.ticket);
@@ -142,8 +142,12 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   session.note(fmt::format("compacted in {:.1f} ms: {} to {} parameters, {:.0f} % of the FLOPs per image",
                            ticket_["compaction_ms"].get<double>(), before.params, after.params,
                            100.0 * static_cast<double>(after.flops) / static_cast<double>(before.flops)));
+  if (closed.padded)
+    session.note(fmt::format("stored with {} zero channels, so that every count is a multiple of {}",
+                             closed.padded->kept() - closed.ticket.kept(), config_.close.round_to));
   session.replace_model(std::move(small), "retrain");
-  trim_allocator();  // blocks of the dense network's sizes are of no use any more
+  trim_allocator(
+      session.trainer().model().device());  // blocks of the dense network's sizes are of no use any more
   if (config_.restart_schedule) session.trainer().restart_schedule();
   session.trainer().set_l1(config_.l1_after ? config_.l1 : 0.f);
   done_ = until_ == Until::compact;
@@ -152,9 +156,12 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
 // Re-init: only the structure survives. Rewind: the run's own first weights, drawn again and sliced (spec 4).
 Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) const {
   const bool reinit = config_.weights == EarlyBirdConfig::Weights::reinit;
-  Model fresh(reinit ? compact_graph(dense.graph(), closed.ticket) : dense.graph(), dense.compute());
+  Model fresh(reinit ? compact_graph(dense.graph(), closed.stored()) : dense.graph(), dense.compute(),
+              dense.device());
   initialize(fresh, init_, seed_);
-  return reinit ? std::move(fresh) : compact(fresh, closed.ticket, MomentumRule::reset);
+  if (!reinit) return compact(fresh, closed, MomentumRule::reset);
+  zero_padding(fresh, dense.graph(), closed);
+  return fresh;
 }
 
 json EarlyBirdHook::save() const {

@@ -78,7 +78,9 @@ static std::vector<Field> ticket_fields() {
       Field{"early_bird.round_to", Type::integer, 8,
             "Channel counts are rounded to a multiple of this; 1 leaves them."}
           .range(1, 65'536),
-      Field{"early_bird.round", Type::string, "up", "Direction of round_to."}.one_of({"up", "nearest"}),
+      Field{"early_bird.round", Type::string, "up",
+            "Direction of round_to; pad keeps the ticket as drawn and fills up with channels that stay zero."}
+          .one_of({"up", "nearest", "pad"}),
       Field{"early_bird.protect", Type::list_of_strings, nlohmann::json::array(),
             "Batch norms whose channels are never pruned, by id or pattern (\"layer1.*\")."},
       Field{"early_bird.after.optimizer_state", Type::string, "carry",

@@ -44,22 +44,31 @@ static std::vector<int32_t> live_channels(const Graph& g, const std::vector<std:
   return all;
 }
 
-// Replaces the scores of batch norms that share a group by one merged score per channel.
-static void merge_groups(const Graph& g, Scores& s, Merge merge) {
+std::vector<std::vector<size_t>> shared_scores(const Graph& g, const Scores& s) {
   const ChannelGroups groups = channel_groups(g);
   std::vector<size_t> begin(s.bn.size() + 1, 0);
   for (size_t b = 0; b < s.bn.size(); ++b) begin[b + 1] = begin[b] + s.channels[b].size();
+  std::vector<std::vector<size_t>> shared;
   for (int group = 0; group < static_cast<int>(groups.groups.size()); ++group) {
     std::vector<size_t> members;
     for (size_t b = 0; b < s.bn.size(); ++b)
       if (groups.of_bn[s.bn[b]] == group) members.push_back(begin[b]);
     if (members.size() < 2) continue;
     for (int64_t c = 0; c < groups.groups[group].channels; ++c) {
-      double sum = 0, most = 0;
-      for (size_t m : members) sum += s.values[m + c], most = std::max(most, double{s.values[m + c]});
-      const double merged = merge == Merge::mean ? sum / static_cast<double>(members.size()) : most;
-      for (size_t m : members) s.values[m + c] = static_cast<float>(merged);
+      shared.push_back(members);
+      for (size_t& m : members) ++m;
     }
+  }
+  return shared;
+}
+
+// Replaces the scores of batch norms that share a group by one merged score per channel.
+static void merge_groups(const Graph& g, Scores& s, Merge merge) {
+  for (const std::vector<size_t>& members : shared_scores(g, s)) {
+    const std::vector<int32_t> index(members.begin(), members.end());
+    const float merged = kernels::merged_score({s.values.data(), index.data()}, 0,
+                                               static_cast<int32_t>(index.size()), merge == Merge::max);
+    for (size_t m : members) s.values[m] = merged;
   }
 }
 
@@ -84,23 +93,31 @@ Scores bn_scores(const Model& model, Rule rule, Merge merge) {
   return s;
 }
 
-PackedMask draw_mask(const Scores& s, double ratio, Rule rule) {
+int64_t pruned_count(int64_t bits, double ratio) {
   if (!(ratio > 0 && ratio < 1))
     throw Error(2030, fmt::format("a pruning ratio of {} keeps everything or nothing", ratio),
                 "0 < ratio < 1");
-  PackedMask m;
-  m.bits = static_cast<int64_t>(s.values.size());
-  if (m.bits == 0)
+  if (bits == 0)
     throw Error(2031, "the network has no batch norm, so there are no scales to draw a ticket from");
-  m.words.assign(static_cast<size_t>((m.bits + 63) / 64), 0);
-  const auto k = static_cast<int64_t>(static_cast<double>(m.bits) * ratio);
-  kernels::TopkMask::Result r;
-  kernels::topk_mask(Device::cpu)
-      .draw({rule, m.bits, k}, s.values.data(), nullptr, nullptr, m.words.data(), &r, nullptr);
+  return static_cast<int64_t>(static_cast<double>(bits) * ratio);
+}
+
+void check_drawn(const kernels::TopkMask::Result& r) {
   if (r.has_nan || std::isinf(r.threshold))
     throw Error(7002,
                 fmt::format("a batch norm scale is {}: no mask can be drawn", r.has_nan ? "NaN" : "infinite"),
                 "training has diverged; see train.optimizer.lr");
+}
+
+PackedMask draw_mask(const Scores& s, double ratio, Rule rule) {
+  PackedMask m;
+  m.bits = static_cast<int64_t>(s.values.size());
+  const int64_t k = pruned_count(m.bits, ratio);
+  m.words.assign(static_cast<size_t>((m.bits + 63) / 64), 0);
+  kernels::TopkMask::Result r;
+  kernels::topk_mask(Device::cpu)
+      .draw({rule, m.bits, k}, {s.values.data()}, nullptr, m.words.data(), &r, nullptr);
+  check_drawn(r);
   m.threshold = r.threshold;
   m.kept = r.kept;
   return m;

@@ -46,6 +46,9 @@ struct Scores {
 };
 Scores bn_scores(const engine::Model& model, Rule rule, Merge merge);
 
+// For each channel that several batch norms share: the positions of its scores.
+std::vector<std::vector<size_t>> shared_scores(const engine::Graph& graph, const Scores& scores);
+
 struct PackedMask {
   int64_t bits = 0;
   std::vector<uint64_t> words;
@@ -55,6 +58,8 @@ struct PackedMask {
 // Error 7002 if a score is NaN: a detector that sees NaN must not call it stable. Error 2030 unless 0 < ratio
 // < 1.
 PackedMask draw_mask(const Scores& scores, double ratio, Rule rule);
+int64_t pruned_count(int64_t bits, double ratio);  // how many of `bits` a ratio prunes; Error 2030, 2031
+void check_drawn(const kernels::TopkMask::Result& result);  // Error 7002
 
 Ticket draw_ticket(const engine::Model& model, const DrawConfig& config);
 // Uniform random |gamma| instead of the model's; for benches and as a control.

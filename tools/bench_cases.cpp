@@ -164,21 +164,21 @@ void add_batch_norms(const BenchCasesConfig& config, std::vector<LazyCase>& case
 
 BenchCase sgd_case(Device device, int64_t n) {
   struct Buffers {
-    BenchBuffer grad, momentum, master, working, finite;
+    BenchBuffer grad, momentum, master, working, control;
   };
   auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32},
                                              {device, n, DType::f32},
                                              {device, n, DType::f32},
                                              {device, n, DType::bf16},
-                                             {device, sizeof(int32_t)}});
-  const int32_t yes = 1;
-  kernels::memory(device).to_device(b->finite.get(), &yes, sizeof yes);
+                                             {device, sizeof(kernels::Sgd::Control)}});
+  const kernels::Sgd::Control control{.lr = 1e-6f};
+  kernels::memory(device).to_device(b->control.get(), &control, sizeof control);
   BenchCase c{"sgd", fmt::format("{} parameters", n), ""};
   c.bytes = 22.0 * static_cast<double>(n);  // reads gradient, momentum, master; writes two and the bf16 copy
   const auto& kernel = kernels::sgd(device);
   c.run = [&kernel, b, n] {
     const kernels::Sgd::Segment all{0, n, 1e-4f, 0.f};
-    kernel.step({.lr = 1e-6f}, &all, 1, b->finite.get<int32_t>(), b->grad.get<float>(),
+    kernel.step({}, &all, 1, b->control.get<kernels::Sgd::Control>(), b->grad.get<float>(),
                 b->momentum.get<float>(), b->master.get<float>(), b->working.get<kernels::bf16>());
   };
   return c;
@@ -198,7 +198,7 @@ BenchCase image_case(Device device, DType dtype, int64_t n) {
   c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes());
   const auto& kernel = kernels::image(device);
   c.run = [&kernel, p, b] {
-    kernel.crop_flip_normalize(p, b->x.get<uint8_t>(), b->ids.get<int64_t>(), b->y.get());
+    kernel.crop_flip_normalize(p, b->x.get<uint8_t>(), nullptr, b->ids.get<int64_t>(), b->y.get());
   };
   return c;
 }

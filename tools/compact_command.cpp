@@ -23,9 +23,9 @@ struct CompactFlags {
 
 static json describe(const Graph& graph, const pruning::ClosedTicket& closed) {
   const GraphCost before = graph_cost(graph),
-                  after = graph_cost(pruning::compact_graph(graph, closed.ticket));
+                  after = graph_cost(pruning::compact_graph(graph, closed.stored()));
   json layers = json::array(), holds = json::array();
-  for (const auto& l : pruning::plan_compaction(graph, closed.ticket))
+  for (const auto& l : pruning::plan_compaction(graph, closed.stored()))
     layers.push_back({{"id", l.id},
                       {"op", l.op},
                       {"channels", {l.channels_before, l.channels_after}},
@@ -60,7 +60,7 @@ static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTic
                              const std::string& out) {
   Model dense = pruning::clone(loaded.model);
   load_momentum_dict(dense, loaded.checkpoint.optim);
-  const Model small = pruning::compact(dense, closed.ticket, pruning::MomentumRule::carry);
+  const Model small = pruning::compact(dense, closed, pruning::MomentumRule::carry);
   Checkpoint c;
   const int64_t step = loaded.checkpoint.state.value("step", int64_t{0});
   c.state = {{"step", step},
@@ -76,6 +76,7 @@ static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTic
 
 static int compact_checkpoint(CompactFlags& f) {
   f.close.round_up = f.round == "up";
+  f.close.pad = f.round == "pad";
   f.close.merge = f.merge == "max" ? pruning::Merge::max : pruning::Merge::mean;
   const LoadedModel loaded = load_model(f.checkpoint);
   const Graph& graph = loaded.model.graph();
@@ -100,7 +101,8 @@ void add_compact_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--min-channels", f.close.min_channels, "No layer keeps fewer")->check(CLI::PositiveNumber);
   sub->add_option("--round-to", f.close.round_to, "Multiple that channel counts are rounded to")
       ->check(CLI::PositiveNumber);
-  sub->add_option("--round", f.round, "Direction of --round-to")->check(CLI::IsMember({"up", "nearest"}));
+  sub->add_option("--round", f.round, "Direction of --round-to; pad: by channels that stay zero")
+      ->check(CLI::IsMember({"up", "nearest", "pad"}));
   sub->add_option("--merge", f.merge, "Which channels of a shared group come first, as in draw")
       ->check(CLI::IsMember({"mean", "max"}));
   sub->add_option("--protect", f.close.protect, "Batch norms that keep every channel, by id or pattern");

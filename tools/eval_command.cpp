@@ -38,7 +38,7 @@ static int evaluate_checkpoint(const EvalFlags& f) {
   if (!f.root.empty()) loaded.config.set("data.root", f.root);
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
   auto source = data::make_test_loader(data::data_config(loaded.config), batch, loaded.model.graph(),
-                                       loaded.model.compute());
+                                       loaded.model.compute(), {}, device);
   std::vector<float> logits;
   const auto keep = [&](const Tensor& t, const Batch&) {
     logits.insert(logits.end(), t.data<float>(), t.data<float>() + t.size());

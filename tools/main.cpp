@@ -9,6 +9,7 @@
 
 #include "engine/error.h"
 #include "engine/file.h"
+#include "kernels/device_error.h"
 #include "tools/commands.h"
 
 using namespace eb;
@@ -80,6 +81,15 @@ int main(int argc, char** argv) {
     return run();
   } catch (const Error& e) {
     return report(e.text(), e.exit_code());
+  } catch (const kernels::DeviceError& e) {
+    const Error error = e.lost
+                            ? Error(1002, std::string("the device is lost: ") + e.what(),
+                                    "the last checkpoint is intact; --resume auto goes on from it once the "
+                                    "card answers (nvidia-smi)")
+                            : Error(1001, std::string("a kernel failed: ") + e.what(),
+                                    "the last checkpoint is intact; the same command with EB_CUDA_SYNC=1 "
+                                    "names the kernel that failed, please report it");
+    return report(error.text(), error.exit_code());
   } catch (const std::bad_alloc&) {
     return report("error[EB6001]: out of memory\n  hint: a smaller train.batch_size needs less", 6);
   } catch (const std::exception& e) {

@@ -72,9 +72,9 @@ static int train(const TrainFlags& f) {
   const Graph graph = graph_of(config);
   const auto data_config = data::data_config(config);
   ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
-  auto loaders =
-      data::make_loaders(data_config, train.batch_size, train.eval_batch_size, graph, train.compute,
-                         [&](const std::string& text) { printer.on_message(text); });
+  auto loaders = data::make_loaders(
+      data_config, train.batch_size, train.eval_batch_size, graph, train.compute,
+      [&](const std::string& text) { printer.on_message(text); }, device);
 
   RunDir run = open_run(f.out, config);
   if (!run.warning().empty()) printer.on_message("warning: " + run.warning());

@@ -56,13 +56,15 @@ void one_image(const Params& p, const View& view, const Table<T>& table, const u
   }
 }
 
-void crop_flip_normalize(const Params& p, const uint8_t* x, const int64_t* sample_ids, void* y) {
+void crop_flip_normalize(const Params& p, const uint8_t* x, const int64_t* rows, const int64_t* sample_ids,
+                         void* y) {
   const int64_t size_in = p.h * p.w * p.c, size_out = p.out_h * p.out_w * p.c;
   by_dtype(p.dtype, [&]<class T>() {
     const Table<T> table = normalized<T>(p);
     parallel_ranges(p.n, size_out, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        one_image(p, view_of(p, sample_ids[i]), table, x + i * size_in, static_cast<T*>(y) + i * size_out);
+        one_image(p, view_of(p, sample_ids[i]), table, x + (rows ? rows[i] : i) * size_in,
+                  static_cast<T*>(y) + i * size_out);
     });
   });
 }

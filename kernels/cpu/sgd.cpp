@@ -30,8 +30,9 @@ std::vector<Piece> cut(const Sgd::Segment* segments, int64_t n_segments) {
 }
 
 template <bool nesterov, bool has_working>
-void update(const Sgd::Params& p, const Piece& piece, const Arena& a) {
-  const float lr = p.lr, mu = p.momentum, scale = p.grad_scale, decay = piece.weight_decay, l1 = piece.l1;
+void update(const Sgd::Params& p, const Sgd::Control& control, const Piece& piece, const Arena& a) {
+  const float lr = control.lr, mu = p.momentum, scale = control.grad_scale, decay = piece.weight_decay,
+              l1 = piece.l1;
 #pragma omp simd
   for (int64_t i = piece.begin; i < piece.end; ++i) {
     const float w = a.master[i];
@@ -45,15 +46,15 @@ void update(const Sgd::Params& p, const Piece& piece, const Arena& a) {
   }
 }
 
-void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const int32_t* finite,
+void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
           const float* grad, float* momentum, float* master, bf16* working) {
-  if (finite && *finite == 0) return;
+  if (control->finite == 0) return;
   const Arena arena{grad, momentum, master, working};
   const auto pieces = cut(segments, n_segments);
   by_flags(
       [&]<bool nesterov, bool has_working>() {
         parallel_for(static_cast<int64_t>(pieces.size()),
-                     [&](int64_t i) { update<nesterov, has_working>(p, pieces[i], arena); });
+                     [&](int64_t i) { update<nesterov, has_working>(p, *control, pieces[i], arena); });
       },
       p.nesterov, working != nullptr);
 }

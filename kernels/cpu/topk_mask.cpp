@@ -69,14 +69,13 @@ int64_t hamming(int64_t total, const uint64_t* a, const uint64_t* b) {
   return differing;
 }
 
-void draw(const TopkMask::Params& p, const float* scores, const int32_t* index, const uint64_t* fifo,
-          uint64_t* mask, TopkMask::Result* result, int64_t* distances) {
+void draw(const TopkMask::Params& p, const TopkMask::Scores& s, const uint64_t* fifo, uint64_t* mask,
+          TopkMask::Result* result, int64_t* distances) {
   std::vector<float> gathered;
-  if (index) {
-    for (int64_t i = 0; i < p.total; ++i) gathered.push_back(scores[index[i]]);
-    scores = gathered.data();
-  }
-  *result = select(p.rule, p.total, p.k, scores, mask);
+  for (int64_t i = 0; s.index && i < p.total; ++i)
+    gathered.push_back(s.first ? merged_score(s, s.first[i], s.first[i + 1], p.largest)
+                               : s.values[s.index[i]]);
+  *result = select(p.rule, p.total, p.k, s.index ? gathered.data() : s.values, mask);
   for (int64_t i = 0; i < p.window; ++i)
     distances[i] = hamming(p.total, mask, fifo + i * TopkMask::words(p.total));
 }

@@ -50,11 +50,12 @@ __global__ void __launch_bounds__(threads_of<Tile>, 2)
   const int64_t row = (slice * gridDim.z / p.slices + group) * p.filters + first_filter;
   float* out = p.out + row * p.columns + first_column;
   const auto none = [](int) { return 0.f; };
+  const auto row_at = [&](int i) { return i * p.columns; };
   if (p.columns % 4 == 0)
-    store_tile<Shape, 4>(sums, storage, out, p.filters - first_filter, p.columns - first_column, p.columns,
+    store_tile<Shape, 4>(sums, storage, out, p.filters - first_filter, p.columns - first_column, row_at,
                          none);
   else
-    store_tile<Shape, 1>(sums, storage, out, p.filters - first_filter, p.columns - first_column, p.columns,
+    store_tile<Shape, 1>(sums, storage, out, p.filters - first_filter, p.columns - first_column, row_at,
                          none);
 }
 

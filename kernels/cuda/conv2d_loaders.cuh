@@ -15,8 +15,8 @@ struct Window {
 };
 
 // Rows are positions (n, i, j) of a grid, columns k = (tap, c) of the map under them. Forward: the grid is y,
-// the map x. Backward-data (transposed): the grid is dx, the map dy, and a tap reads only where the stride
-// divides.
+// the map x. Backward-data (transposed): the grid is those pixels of dx that share a remainder modulo the
+// stride, the map dy; there the stride is 1 and taps count backwards.
 template <class T, int width, bool transposed>
 struct PixelLoader {
   const T* map;  // (N, h, w, channels), at the group's first channel
@@ -44,12 +44,8 @@ struct PixelLoader {
   }
 
   // Source row or column of the tap, or -1.
-  __device__ static int source(int corner, int tap, int stride, int extent) {
-    int at = transposed ? corner - tap : corner + tap;
-    if (transposed && stride != 1) {
-      if (at % stride != 0) return -1;
-      at /= stride;
-    }
+  __device__ static int source(int corner, int tap, int extent) {
+    const int at = transposed ? corner - tap : corner + tap;
     return at >= 0 && at < extent ? at : -1;
   }
 
@@ -63,8 +59,8 @@ struct PixelLoader {
     const bool in_taps = static_cast<int>(tap) < window.taps;
     for (int row = threadIdx.x / per_row; row < Tile::rows; row += blockDim.x / per_row) {
       const Row& at = table[row];
-      const int i = source(at.i, static_cast<int>(r), window.stride_h, window.h);
-      const int j = source(at.j, static_cast<int>(s), window.stride_w, window.w);
+      const int i = source(at.i, static_cast<int>(r), window.h);
+      const int j = source(at.j, static_cast<int>(s), window.w);
       const bool in_range = in_taps && at.image >= 0 && i >= 0 && j >= 0;
       const int64_t pixel = in_range ? at.image + int64_t{i} * window.w + j : 0;
       copy_elements<width>(tile.at(row, column), map + pixel * window.channels + (in_range ? c : 0),
@@ -123,14 +119,16 @@ struct MatrixLoader {
 };
 
 // Weights as backward-data reads them: row (tap, k) of the reduction, column c. Reads OHWI as it is, so no
-// transposed copy is kept.
+// transposed copy is kept. With a stride, tap (t, u) is every stride-th of the window from (first, first).
 template <class T, int width>
 struct WeightLoader {
-  const T* w;       // (K, taps, C / groups), at the group's first filter
-  int64_t rows;     // taps * K / groups
-  int64_t columns;  // C / groups
-  int taps;
+  const T* w;             // (K, taps, C / groups), at the group's first filter
+  int64_t rows;           // taps read * K / groups
+  int64_t columns;        // C / groups
+  int taps;               // of the window
   FastDivide by_filters;  // K / groups
+  FastDivide by_s;        // taps read of a row of the window
+  int first_tap, step_r, step_s;
 
   template <class Tile>
   __device__ void load(Tile& tile, int64_t first_row, int64_t first_column) const {
@@ -138,7 +136,9 @@ struct WeightLoader {
     const int column = threadIdx.x % per_row * width;
     for (int row = threadIdx.x / per_row; row < Tile::rows; row += blockDim.x / per_row) {
       uint32_t filter;
-      const uint32_t tap = by_filters.divide(static_cast<uint32_t>(first_row + row), filter);
+      uint32_t u;
+      const uint32_t t = by_s.divide(by_filters.divide(static_cast<uint32_t>(first_row + row), filter), u);
+      const int tap = first_tap + static_cast<int>(t) * step_r + static_cast<int>(u) * step_s;
       const bool in_range = first_row + row < rows && first_column + column < columns;
       const int64_t at = in_range ? (int64_t{filter} * taps + tap) * columns + first_column + column : 0;
       copy_elements<width>(tile.at(row, column), w + at, in_range);

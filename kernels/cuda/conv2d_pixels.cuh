@@ -7,12 +7,28 @@
 
 namespace eb::kernels::EB_BACKEND {
 
+// Backward-data of a stride: the pixels of dx that share a remainder modulo the stride read the same taps,
+// and among themselves they are a convolution of stride 1. One launch for each remainder, none of whose
+// products is with a zero that the stride put there.
+struct Scatter {
+  int h, w, stride_h, stride_w, first_h, first_w;
+  template <class Loader>
+  __device__ int64_t pixel(const Loader& loader, int64_t position) const {
+    if (stride_h == 1 && stride_w == 1) return position;
+    uint32_t rest, j;
+    const uint32_t n = loader.by_grid_hw.divide(static_cast<uint32_t>(position), rest);
+    const uint32_t i = loader.by_grid_w.divide(rest, j);
+    return (int64_t{n} * h + first_h + int64_t{i} * stride_h) * w + first_w + int64_t{j} * stride_w;
+  }
+};
+
 template <class T, int width, bool transposed>
 struct PixelGemm {
   using Weights = std::conditional_t<transposed, WeightLoader<T, width>, MatrixLoader<T, width>>;
   PixelLoader<T, width, transposed> pixels;
   Weights weights;
-  T* out;             // (rows, out_stride), at the group's first channel
+  T* out;             // (pixels, out_stride)
+  Scatter scatter;    // transposed: which pixels the rows are
   const float* bias;  // of the group, or null
   int64_t out_columns, out_stride;
   int chunks;
@@ -63,13 +79,19 @@ __global__ void __launch_bounds__(threads_of<Tile>)
   const auto bias = [&](int column) {
     return p.bias && first_column + column < p.out_columns ? p.bias[group_column + column] : 0.f;
   };
-  T* out = p.out + first_row * p.out_stride + group_column;
+  const auto row_at = [&](int row) {
+    const int64_t position = first_row + row;
+    if constexpr (transposed)
+      return p.scatter.pixel(p.pixels, position) * p.out_stride + group_column;
+    else
+      return position * p.out_stride + group_column;
+  };
   const int64_t rows_left = p.pixels.rows - first_row, columns_left = p.out_columns - first_column;
   constexpr int widest = 16 / sizeof(T);
   if (p.out_columns % widest == 0 && p.out_stride % widest == 0)
-    store_tile<Shape, widest>(sums, storage.gemm, out, rows_left, columns_left, p.out_stride, bias);
+    store_tile<Shape, widest>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
   else
-    store_tile<Shape, 1>(sums, storage.gemm, out, rows_left, columns_left, p.out_stride, bias);
+    store_tile<Shape, 1>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
 }
 
 template <class Tile, class Math, int width, bool transposed>

@@ -119,11 +119,11 @@ __device__ void store_pair(T* to, float first, float second) {
   }
 }
 
-// out (rows, columns) of leading dimension `stride` <- the block's tile, `width` elements a store.
-// column_value is added to each column (a bias).
-template <class Shape, int width, class Out, class Bias>
+// out (rows, columns) <- the block's tile, `width` elements a store. Row i begins at out + row_at(i); bias(j)
+// is added to column j.
+template <class Shape, int width, class Out, class Bias, class RowAt>
 __device__ void store_tile(const Accumulators<Shape>& sums, GemmStorage<Shape, Out>& storage, Out* out,
-                           int64_t rows, int64_t columns, int64_t stride, const Bias& bias) {
+                           int64_t rows, int64_t columns, const RowAt& row_at, const Bias& bias) {
   sums.visit([&](int row, int column, float first, float second) {
     store_pair(storage.out(row, column), first + bias(column), second + bias(column + 1));
   });
@@ -132,7 +132,7 @@ __device__ void store_tile(const Accumulators<Shape>& sums, GemmStorage<Shape, O
   for (int i = threadIdx.x; i < Shape::m * per_row; i += Shape::threads) {
     const int row = i / per_row, column = i % per_row * width;
     if (row < rows && column < columns)
-      *reinterpret_cast<Vec<Out, width>*>(out + row * stride + column) =
+      *reinterpret_cast<Vec<Out, width>*>(out + row_at(row) + column) =
           *reinterpret_cast<const Vec<Out, width>*>(storage.out(row, column));
   }
 }

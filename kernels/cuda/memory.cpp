@@ -4,6 +4,7 @@
 #include <new>
 
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/staging.h"
 
 namespace eb::kernels::cuda {
 
@@ -26,9 +27,8 @@ void release(void* block) {
   if (code != cudaErrorCudartUnloading) check(code, "release");
 }
 
-// Pageable host memory is staged by the driver before this returns, so the caller may reuse it.
 void to_device(void* device, const void* host, size_t bytes) {
-  check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()), "copy to the device");
+  staging().copy(device, host, bytes);
 }
 
 void to_host(void* host, const void* device, size_t bytes) {

@@ -1,13 +1,13 @@
 #include "kernels/cuda/runtime.h"
 
+#include <cstdlib>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 
 namespace eb::kernels::cuda {
 
 namespace {
-
-thread_local cudaStream_t current = nullptr;
 
 // Shared memory a launch may use without asking (CUDA programming guide, technical specifications).
 constexpr size_t default_shared_bytes = 48 << 10;
@@ -28,37 +28,55 @@ struct Scratch {
   size_t bytes = 0;
 };
 
-}  // namespace
+// After these the card is gone, or must be taken out of service, for every process.
+bool is_loss(cudaError_t code) {
+  return code == cudaErrorDevicesUnavailable || code == cudaErrorECCUncorrectable ||
+         code == cudaErrorNvlinkUncorrectable || code == cudaErrorContained || code == cudaErrorNoDevice ||
+         code == cudaErrorSystemDriverMismatch || code == cudaErrorUnknown;
+}
 
-Error::Error(const std::string& what, cudaError_t c)
-    : std::runtime_error("[" + what + "] " + cudaGetErrorName(c) + ": " + cudaGetErrorString(c)), code(c) {}
+bool waits_for_each_launch() {
+  static const bool on = [] {
+    const char* value = std::getenv("EB_CUDA_SYNC");
+    return value && *value && *value != '0';
+  }();
+  return on;
+}
+
+}  // namespace
 
 void check(cudaError_t code, const char* what) {
   if (code == cudaSuccess) return;
   cudaGetLastError();  // or the next call would report it again
-  throw Error(what, code);
+  throw DeviceError(std::string("[") + what + "] " + cudaGetErrorName(code) + ": " + cudaGetErrorString(code),
+                    is_loss(code));
 }
 
 cudaStream_t stream() {
-  return current;
-}
-void set_stream(cudaStream_t s) {
-  current = s;
+  static cudaStream_t const instance = [] {
+    cudaStream_t s;
+    check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "create the stream");
+    return s;
+  }();
+  return instance;
 }
 
 void launch_kernel(const char* name, const void* kernel, dim3 grid, dim3 block, void** arguments,
                    size_t shared_bytes) {
   if (shared_bytes > default_shared_bytes) allow_shared(name, kernel, shared_bytes);
   check(cudaLaunchKernel(kernel, grid, block, arguments, shared_bytes, stream()), name);
+  if (!waits_for_each_launch()) return;
+  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream(), &capturing), name);
+  if (capturing == cudaStreamCaptureStatusNone) check(cudaStreamSynchronize(stream()), name);
 }
 
-// Grows by doubling; freed memory may still be read by queued work, so the stream is waited for first.
+// Grows by doubling, so what is kept is less than what is used.
 void* scratch(size_t bytes) {
-  thread_local Scratch buffer;
+  static Scratch buffer;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   if (bytes <= buffer.bytes) return buffer.block;
-  check(cudaStreamSynchronize(stream()), "scratch");
-  check(cudaFree(buffer.block), "scratch");
-  buffer = {};
   size_t wanted = size_t{1} << 20;
   while (wanted < bytes) wanted *= 2;
   check(cudaMalloc(&buffer.block, wanted), "scratch");

@@ -3,30 +3,26 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
-#include <stdexcept>
-#include <string>
+
+#include "kernels/device_error.h"
 
 namespace eb::kernels::cuda {
 
-// A CUDA call that failed; `what` names the call or the kernel.
-class Error : public std::runtime_error {
- public:
-  Error(const std::string& what, cudaError_t code);
-  cudaError_t code;
-};
+// Throws DeviceError unless code is cudaSuccess; `what` names the call or the kernel. A kernel that fails
+// while it runs is reported by a later call, which waits for it: EB_CUDA_SYNC=1 waits for each and so names
+// it.
+void check(cudaError_t code, const char* what);
 
-void check(cudaError_t code, const char* what);  // throws Error unless code is cudaSuccess
-
-// All work is queued on one stream per host thread; null (the default stream) until one is set.
+// All work of the process is queued on one stream, made by the first call. Not the default stream, which
+// cannot be captured.
 cudaStream_t stream();
-void set_stream(cudaStream_t stream);
 
-// Checked launch on the current stream; opts into shared sizes over 48 KiB.
+// Checked launch on the stream; opts into shared sizes over 48 KiB.
 void launch_kernel(const char* name, const void* kernel, dim3 grid, dim3 block, void** arguments,
                    size_t shared_bytes);
 
-// Device memory for one call's partial results, valid until the next call to scratch() on this thread. It
-// only grows, so after the first step it never moves and a captured graph may hold its address.
+// Device memory for one call's partial results, valid until the next call to scratch(). It only
+// grows, and what it outgrew is kept: a captured graph may hold its address.
 void* scratch(size_t bytes);
 
 }  // namespace eb::kernels::cuda

@@ -24,28 +24,31 @@ struct Arrays {
   bf16* working;
 };
 
-__device__ void update_one(const Sgd::Params& p, const Sgd::Segment& s, float g, float& v, float& w) {
+__device__ void update_one(const Sgd::Params& p, const Sgd::Control& control, const Sgd::Segment& s, float g,
+                           float& v, float& w) {
   const float sign = static_cast<float>(w > 0.f) - static_cast<float>(w < 0.f);
-  g = p.grad_scale * g + s.l1 * sign + s.weight_decay * w;
+  g = control.grad_scale * g + s.l1 * sign + s.weight_decay * w;
   v = p.momentum * v + g;
-  w -= p.lr * (p.nesterov ? g + p.momentum * v : v);
+  w -= control.lr * (p.nesterov ? g + p.momentum * v : v);
 }
 
 template <int N>
-__device__ void update(const Sgd::Params& p, const Sgd::Segment& s, const Arrays& a, int64_t at) {
+__device__ void update(const Sgd::Params& p, const Sgd::Control& control, const Sgd::Segment& s,
+                       const Arrays& a, int64_t at) {
   float g[N], v[N], w[N];
   load_floats(a.grad + at, g);
   load_floats(a.momentum + at, v);
   load_floats(a.master + at, w);
 #pragma unroll
-  for (int i = 0; i < N; ++i) update_one(p, s, g[i], v[i], w[i]);
+  for (int i = 0; i < N; ++i) update_one(p, control, s, g[i], v[i], w[i]);
   store_floats(a.momentum + at, v);
   store_floats(a.master + at, w);
   if (a.working) store_floats(a.working + at, w);
 }
 
-__global__ void step_kernel(Sgd::Params p, Table table, const int32_t* finite, Arrays a) {
-  if (finite && *finite == 0) return;
+__global__ void step_kernel(Sgd::Params p, Table table, const Sgd::Control* given, Arrays a) {
+  const Sgd::Control control = *given;
+  if (control.finite == 0) return;
   int s = 0;
   while (s + 1 < table.count && table.first_block[s + 1] <= blockIdx.x) ++s;
   const Sgd::Segment& segment = table.segments[s];
@@ -53,13 +56,14 @@ __global__ void step_kernel(Sgd::Params p, Table table, const int32_t* finite, A
   const int64_t i = first + int64_t{threadIdx.x} * per_thread;
   const int64_t left = segment.count - i;
   if (segment.offset % per_thread == 0 && left >= per_thread) {
-    update<per_thread>(p, segment, a, segment.offset + i);
+    update<per_thread>(p, control, segment, a, segment.offset + i);
   } else {
-    for (int64_t j = 0; j < left && j < per_thread; ++j) update<1>(p, segment, a, segment.offset + i + j);
+    for (int64_t j = 0; j < left && j < per_thread; ++j)
+      update<1>(p, control, segment, a, segment.offset + i + j);
   }
 }
 
-void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const int32_t* finite,
+void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
           const float* grad, float* momentum, float* master, bf16* working) {
   for (int64_t done = 0; done < n_segments;) {
     Table table{};
@@ -71,7 +75,7 @@ void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments
       blocks += ceil_div(segments[done].count, per_block);
     }
     if (blocks > 0)
-      launch({"sgd", static_cast<unsigned>(blocks), threads}, step_kernel, p, table, finite,
+      launch({"sgd", static_cast<unsigned>(blocks), threads}, step_kernel, p, table, control,
              Arrays{grad, momentum, master, working});
   }
 }

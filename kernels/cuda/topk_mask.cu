@@ -17,10 +17,19 @@ using Params = TopkMask::Params;
 
 struct Scores {
   int64_t total;
-  const float* scores;
+  const float* values;
   const int32_t* index;
-  __device__ uint32_t key(int64_t i) const { return bits_of(scores[index ? index[i] : i]) & 0x7fffffffu; }
+  __device__ uint32_t key(int64_t i) const { return bits_of(values[index ? index[i] : i]) & 0x7fffffffu; }
 };
+
+// Merged scores are computed once, into global memory: three passes read them.
+__device__ Scores gather(const Params& p, const TopkMask::Scores& given, float* merged) {
+  if (!given.first) return {p.total, given.values, given.index};
+  for (int64_t i = threadIdx.x; i < p.total; i += threads)
+    merged[i] = merged_score(given, given.first[i], given.first[i + 1], p.largest);
+  sync_threads();
+  return {p.total, merged, nullptr};
+}
 
 struct Storage {
   unsigned histogram[bins];
@@ -108,9 +117,10 @@ __device__ void write_mask(Storage& s, const Scores& scores, uint32_t threshold,
 }
 
 __global__ void __launch_bounds__(threads)
-    draw_kernel(Params p, Scores scores, const uint64_t* fifo, uint64_t* mask, TopkMask::Result* result,
-                int64_t* distances) {
+    draw_kernel(Params p, TopkMask::Scores given, float* merged, const uint64_t* fifo, uint64_t* mask,
+                TopkMask::Result* result, int64_t* distances) {
   auto& s = shared<Storage>();
+  const Scores scores = gather(p, given, merged);
   const bool exact = p.rule == TopkMask::Rule::exact_k;
   const int64_t rank = exact ? p.k - 1 : p.k;
   if (threadIdx.x == 0) {
@@ -141,10 +151,11 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-void draw(const Params& p, const float* scores, const int32_t* index, const uint64_t* fifo, uint64_t* mask,
+void draw(const Params& p, const TopkMask::Scores& scores, const uint64_t* fifo, uint64_t* mask,
           TopkMask::Result* result, int64_t* distances) {
-  launch({"topk_mask", 1, threads, sizeof(Storage)}, draw_kernel, p, Scores{p.total, scores, index}, fifo,
-         mask, result, distances);
+  auto* merged = scores.first ? static_cast<float*>(scratch(sizeof(float) * p.total)) : nullptr;
+  launch({"topk_mask", 1, threads, sizeof(Storage)}, draw_kernel, p, scores, merged, fifo, mask, result,
+         distances);
 }
 
 // Masks on the host: the packed history of a run is compared there.

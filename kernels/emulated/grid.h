@@ -2,10 +2,24 @@
 // process's kernel threads. Returns when all blocks are done and rethrows the first error.
 #pragma once
 #include <functional>
+#include <memory>
 
 #include "kernels/emulated/block.h"
 
 namespace eb::kernels::emulated {
+
+// Runs it now, or keeps it for later while a sequence is recorded (kernels/capture.h).
+void submit(const char* kernel, const Index3& grid, const Index3& threads, size_t shared_bytes,
+            std::function<void()> thread_body);
+
+// Host code that a recording cannot hold is an EmulationError, as it is an error on a card.
+void refuse_while_recording(const char* what);
+bool recording();
+void record(std::function<void()> operation);
+void keep_for_recording(std::shared_ptr<void> memory);  // lives as long as the recording
+
+// For tests: the launch number `after` from now (0: the next one) of `kernel` fails with a DeviceError, once.
+void fail_launch(const char* kernel, int after, bool lost);
 
 void run_grid(const char* kernel, const Index3& grid, const Index3& threads, size_t shared_bytes,
               const std::function<void()>& thread_body);

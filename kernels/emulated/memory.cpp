@@ -147,13 +147,27 @@ void zero(void* device, size_t bytes) {
   std::memset(device, 0, bytes);
 }
 
-void synchronize() {}
+void to_device(void* device, const void* host, size_t bytes) {
+  refuse_while_recording("copy to the device");
+  copy(device, host, bytes);
+}
 
-struct Scratch {
-  void* block = nullptr;
-  size_t bytes = 0;
-  ~Scratch() { release(block); }
-};
+void to_host(void* host, const void* device, size_t bytes) {
+  refuse_while_recording("copy to the host");
+  copy(host, device, bytes);
+}
+
+void queue_copy(void* to, const void* from, size_t bytes) {
+  recording() ? record([=] { copy(to, from, bytes); }) : copy(to, from, bytes);
+}
+
+void queue_zero(void* device, size_t bytes) {
+  recording() ? record([=] { zero(device, bytes); }) : zero(device, bytes);
+}
+
+void synchronize() {
+  refuse_while_recording("synchronize");
+}
 
 }  // namespace
 
@@ -174,15 +188,14 @@ OpenMemory::~OpenMemory() {
 }
 
 void* scratch(size_t bytes) {
-  thread_local Scratch current;
-  release(current.block);  // a fresh block each time: stale partial sums must not look right
-  current.block = nullptr;
-  current.block = allocate(bytes);
-  current.bytes = bytes;
-  return current.block;
+  thread_local std::shared_ptr<void> current;
+  current.reset();  // a fresh block each time: stale partial sums must not look right
+  current = {allocate(bytes), release};
+  if (recording()) keep_for_recording(current);
+  return current.get();
 }
 
 extern const Memory memory;
-const Memory memory{allocate, release, copy, copy, copy, zero, synchronize};
+const Memory memory{allocate, release, to_device, to_host, queue_copy, queue_zero, synchronize};
 
 }  // namespace eb::kernels::emulated

@@ -180,7 +180,7 @@ struct Launch {
 template <class... P, class... A>
 void launch(const Launch& at, void (*kernel)(P...), A&&... args) {
   const std::tuple<P...> values(std::forward<A>(args)...);
-  run_grid(at.name, at.grid, at.block, at.shared_bytes, [&] { std::apply(kernel, values); });
+  submit(at.name, at.grid, at.block, at.shared_bytes, [kernel, values] { std::apply(kernel, values); });
 }
 
 void* scratch(size_t bytes);

@@ -38,11 +38,11 @@ void sgd_step(benchmark::State& state) {
   std::vector<kernels::bf16> working(n);
   std::vector<kernels::Sgd::Segment> segments;
   for (int64_t at = 0; at < n; at += count) segments.push_back({at, count, 1e-4f, 0.f});
-  const int32_t finite = 1;
+  const kernels::Sgd::Control control{.lr = 0.1f};
   const bool copy = state.range(0) != 0;
   for (auto _ : state) {
     kernels::sgd(Device::cpu)
-        .step({.lr = 0.1f}, segments.data(), static_cast<int64_t>(segments.size()), &finite, grad.data(),
+        .step({}, segments.data(), static_cast<int64_t>(segments.size()), &control, grad.data(),
               momentum.data(), master.data(), copy ? working.data() : nullptr);
   }
   state.SetBytesProcessed(state.iterations() * n * (copy ? 22 : 20));
@@ -116,8 +116,7 @@ void topk_mask_and_distances(benchmark::State& state) {
   int64_t distances[4];
   for (auto _ : state) {
     kernels::topk_mask(Device::cpu)
-        .draw({rule, total, total / 2, 4}, scores.data(), nullptr, window.data(), mask.data(), &result,
-              distances);
+        .draw({rule, total, total / 2, 4}, {scores.data()}, window.data(), mask.data(), &result, distances);
     benchmark::DoNotOptimize(distances);
   }
 }
@@ -138,7 +137,8 @@ void image_cifar(benchmark::State& state) {
   std::vector<int64_t> ids(n);
   std::iota(ids.begin(), ids.end(), 0);
   Values y(DType::f32, n * 32 * 32 * 3);
-  for (auto _ : state) kernels::image(Device::cpu).crop_flip_normalize(p, x.data(), ids.data(), y.data());
+  for (auto _ : state)
+    kernels::image(Device::cpu).crop_flip_normalize(p, x.data(), nullptr, ids.data(), y.data());
   state.SetItemsProcessed(state.iterations() * n);
 }
 BENCHMARK(image_cifar)->UseRealTime()->Unit(benchmark::kMicrosecond);

@@ -20,7 +20,7 @@ Doubles run(const Params& p, const std::vector<uint8_t>& x, const std::vector<in
   Values y(p.dtype, p.n * p.out_h * p.out_w * p.c);
   {
     Staged on;
-    kernel.crop_flip_normalize(p, on(x), on(ids), on(y));
+    kernel.crop_flip_normalize(p, on(x), nullptr, on(ids), on(y));
   }
   return y.get();
 }
@@ -160,6 +160,24 @@ TEST(Image, CropsAreUniformAndFlipsAreFair) {
   EXPECT_LT(chi_squared(lefts, Crops::n / 9.), 42.7) << "8 degrees of freedom";
   EXPECT_LT(chi_squared(both, Crops::n / 81.), 155.) << "80 degrees of freedom";
   EXPECT_LT(chi_squared(flips, Crops::n / 2.), 23.9) << "1 degree of freedom";
+}
+
+// A batch out of a data set that lies in memory as a whole is the batch of its images.
+TEST(Image, ReadsTheRowsOfADataSet) {
+  Params p{.n = 3, .h = 6, .w = 5, .c = 3, .out_h = 6, .out_w = 5, .pad = 1, .random_crop = true};
+  p.random_flip = true;
+  const int64_t size = p.h * p.w * p.c;
+  std::vector<uint8_t> all(7 * size), batch;
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint8_t>(i * 37);
+  const std::vector<int64_t> rows{6, 0, 3}, ids{60, 7, 33};
+  for (int64_t row : rows)
+    batch.insert(batch.end(), all.begin() + row * size, all.begin() + (row + 1) * size);
+  Values y(p.dtype, p.n * size);
+  {
+    Staged on;
+    kernel.crop_flip_normalize(p, on(all), on(rows), on(ids), on(y));
+  }
+  EXPECT_EQ(y.get(), run(p, batch, ids));
 }
 
 }  // namespace

@@ -23,10 +23,10 @@ struct State {
         working(n, bf16(-77.f)) {
     for (int64_t i = 0; i < n; i += 5) master[i] = i % 2 ? 0.f : -0.f;  // sign(0) = 0
   }
-  void step(const Sgd::Params& p, const std::vector<Sgd::Segment>& segments, int32_t finite) {
+  void step(const Sgd::Params& p, const std::vector<Sgd::Segment>& segments, Sgd::Control control) {
     Staged on;
-    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(finite), on(grad), on(momentum),
-                on(master), on(working));
+    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(control), on(grad),
+                on(momentum), on(master), on(working));
   }
 };
 
@@ -40,23 +40,20 @@ constexpr int64_t arena = 70150;
 
 class SgdTest : public testing::TestWithParam<std::tuple<bool, float>> {
  protected:
-  const Sgd::Params p{.lr = 0.1f,
-                      .momentum = std::get<1>(GetParam()),
-                      .grad_scale = 0.25f,
-                      .nesterov = std::get<0>(GetParam())};
+  const Sgd::Params p{.momentum = std::get<1>(GetParam()), .nesterov = std::get<0>(GetParam())};
+  Sgd::Control control{.lr = 0.1f, .grad_scale = 0.25f};
 };
 
 TEST_P(SgdTest, MatchesTheFormula) {
   State state(arena);
   const State before = state;
-  int32_t finite = 1;
-  state.step(p, segments, finite);
+  state.step(p, segments, control);
   for (const Sgd::Segment& s : segments) {
     for (int64_t i = s.offset; i < s.offset + s.count; ++i) {
       const double w = before.master[i], sign = w > 0 ? 1 : w < 0 ? -1 : 0;
-      const double g = double(p.grad_scale) * before.grad[i] + s.l1 * sign + double(s.weight_decay) * w;
+      const double g = double(control.grad_scale) * before.grad[i] + s.l1 * sign + double(s.weight_decay) * w;
       const double v = double(p.momentum) * before.momentum[i] + g;
-      const double want = w - double(p.lr) * (p.nesterov ? g + double(p.momentum) * v : v);
+      const double want = w - double(control.lr) * (p.nesterov ? g + double(p.momentum) * v : v);
       ASSERT_NEAR(state.momentum[i], v, 1e-6) << i;
       ASSERT_NEAR(state.master[i], want, 1e-6) << i;
       ASSERT_EQ(state.working[i].bits, bf16(state.master[i]).bits) << i;
@@ -73,8 +70,8 @@ TEST_P(SgdTest, BadGradientWritesNothing) {
   State state(arena);
   const State before = state;
   state.grad[3] = NAN;
-  int32_t finite = 0;
-  state.step(p, segments, finite);
+  control.finite = 0;
+  state.step(p, segments, control);
   EXPECT_EQ(state.master, before.master);
   EXPECT_EQ(state.momentum, before.momentum);
   EXPECT_EQ(float(state.working[0]), -77.f);
@@ -82,11 +79,10 @@ TEST_P(SgdTest, BadGradientWritesNothing) {
 
 TEST_P(SgdTest, WorkingCopyDoesNotChangeTheUpdate) {
   State with(arena), without(arena);
-  int32_t finite = 1;
-  with.step(p, segments, finite);
+  with.step(p, segments, control);
   {
     Staged on;
-    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(finite), on(without.grad),
+    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(control), on(without.grad),
                 on(without.momentum), on(without.master), nullptr);
   }
   EXPECT_EQ(with.master, without.master);
@@ -95,8 +91,7 @@ TEST_P(SgdTest, WorkingCopyDoesNotChangeTheUpdate) {
 TEST_P(SgdTest, SameBitsForAnyThreads) {
   expect_same_bits_for_any_threads([&] {
     State state(arena);
-    int32_t finite = 1;
-    state.step(p, segments, finite);
+    state.step(p, segments, control);
     return std::pair(state.master, state.momentum);
   });
 }
@@ -108,10 +103,10 @@ TEST(Sgd, HandCheckedStep) {
   float grad = 2;
   float v = 0.5f, w = 1;
   const Sgd::Segment segment{0, 1, 0.1f, 0.01f};
-  int32_t finite = 1;
+  Sgd::Control control{.lr = 0.5f};
   {
     Staged on;
-    kernel.step({.lr = 0.5f}, &segment, 1, on(finite), on(grad), on(v), on(w), nullptr);
+    kernel.step({}, &segment, 1, on(control), on(grad), on(v), on(w), nullptr);
   }
   EXPECT_NEAR(v, 2.56, 1e-6);
   EXPECT_NEAR(w, -0.28, 1e-6);

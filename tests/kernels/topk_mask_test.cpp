@@ -26,7 +26,7 @@ Drawn draw(Rule rule, const Floats& scores, int64_t k) {
   TopkMask::Result result;
   {
     Staged on;
-    kernel.draw({rule, total, k}, on(scores), nullptr, nullptr, on(mask), on(result), nullptr);
+    kernel.draw({rule, total, k}, {on(scores)}, nullptr, on(mask), on(result), nullptr);
   }
   return {result, mask};
 }
@@ -151,13 +151,45 @@ TEST(TopkMask, GathersByIndexAndComparesWithTheWindow) {
   TopkMask::Result result;
   {
     Staged on;
-    kernel.draw({Rule::exact_k, total, total / 2, window}, on(arena), on(index), on(fifo), on(mask),
+    kernel.draw({Rule::exact_k, total, total / 2, window}, {on(arena), on(index)}, on(fifo), on(mask),
                 on(result), on(distances));
   }
   EXPECT_EQ(mask, draw(Rule::exact_k, gathered, total / 2).mask);
   EXPECT_EQ(result.kept, total - total / 2);
   for (int64_t w = 0; w < window; ++w)
     EXPECT_EQ(distances[w], kernel.hamming(total, mask.data(), &fifo[w * words]));
+}
+
+// A channel that several batch norms share has one score.
+TEST(TopkMask, MergesScoresByMeanOrLargest) {
+  const int64_t total = 1100;
+  const Floats arena = to_floats(normal(3000, 7));
+  std::vector<int32_t> index, first{0};
+  Floats mean, largest;
+  for (int64_t i = 0; i < total; ++i) {
+    double sum = 0;
+    float most = 0;
+    for (int64_t j = 0; j <= i % 4; ++j) {
+      index.push_back(static_cast<int32_t>((i * 1013 + j * 501) % 3000));
+      sum += std::abs(double{arena[index.back()]});
+      most = std::max(most, std::abs(arena[index.back()]));
+    }
+    first.push_back(static_cast<int32_t>(index.size()));
+    mean.push_back(static_cast<float>(sum / static_cast<double>(i % 4 + 1)));
+    largest.push_back(most);
+  }
+  for (const bool by_largest : {false, true}) {
+    std::vector<uint64_t> mask(TopkMask::words(total));
+    TopkMask::Result result;
+    {
+      Staged on;
+      kernel.draw({Rule::exact_k, total, 400, 0, by_largest}, {on(arena), on(index), on(first)}, nullptr,
+                  on(mask), on(result), nullptr);
+    }
+    const Drawn want = draw(Rule::exact_k, by_largest ? largest : mean, 400);
+    EXPECT_EQ(mask, want.mask);
+    EXPECT_EQ(result.threshold, want.result.threshold);
+  }
 }
 
 TEST(TopkMask, HammingCountsDifferingBits) {

@@ -1,0 +1,32 @@
+// A sequence of launches recorded once and replayed as a whole: a CUDA graph. The host then does the work of
+// one launch instead of hundreds. Between begin and end nothing runs; what would wait for the device or copy
+// from the host is an error there.
+#pragma once
+#include "kernels/pick.h"
+
+namespace eb::kernels {
+
+struct Capture {
+  void (*begin)();
+  void* (*end)();     // the recording
+  void (*abandon)();  // instead of end, after an exception
+  void (*replay)(void* recording);
+  void (*destroy)(void* recording);  // waits for its last replay
+};
+
+namespace cuda {
+extern const Capture capture;
+}
+namespace emulated {
+extern const Capture capture;
+}
+// Null where launches cost nothing.
+inline const Capture* capture(Device d) {
+  if constexpr (built::cuda)
+    if (d == Device::cuda) return &cuda::capture;
+  if constexpr (built::emulated)
+    if (d == Device::emulated) return &emulated::capture;
+  return nullptr;
+}
+
+}  // namespace eb::kernels

@@ -1,0 +1,41 @@
+// One thread each: numbers that would cost the step a round trip to the host.
+#include "kernels/step_state.h"
+
+#include "kernels/cuda/platform.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+namespace {
+
+__global__ void begin_kernel(StepState* state, float lr) {
+  state->update.lr = lr;
+}
+
+__global__ void count_kernel(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {
+  count_step(samples, *loss, counts[0], counts[1], *state);
+}
+
+__global__ void judge_kernel(StepControl::Params p, const float* loss, const int32_t* counts,
+                             const int32_t* finite, const double* squares, StepState* state) {
+  judge_step(p, *loss, counts[0], counts[1], *finite != 0, squares ? sqrt(*squares) : 0., *state);
+}
+
+void begin(StepState* state, float lr) {
+  launch({"begin_step", 1, 1}, begin_kernel, state, lr);
+}
+
+void count(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {
+  launch({"count_step", 1, 1}, count_kernel, samples, loss, counts, state);
+}
+
+void judge(const StepControl::Params& p, const float* loss, const int32_t* counts, const int32_t* finite,
+           const double* squares, StepState* state) {
+  launch({"judge_step", 1, 1}, judge_kernel, p, loss, counts, finite, squares, state);
+}
+
+}  // namespace
+
+extern const StepControl step_control;
+const StepControl step_control{begin, count, judge};
+
+}  // namespace eb::kernels::EB_BACKEND

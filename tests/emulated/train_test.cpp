@@ -1,0 +1,71 @@
+// Whole runs of the binary on the emulated device: the same tickets as on the CPU, and a kernel that fails in
+// the middle costs nothing but the steps since the last checkpoint.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/run_engine.h"
+
+namespace eb::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Three full batches and a short one: two recorded steps, and again two for the compacted network.
+constexpr const char* small_run = R"({
+  "data": {"synthetic": {"train": 28, "test": 8, "size": 32, "classes": 10}},
+  "train": {"duration": "5ep", "batch_size": 8, "eval_batch_size": 8},
+  "early_bird": {"deadline": "3ep"}, "log": {"every": 2}})";
+
+std::vector<std::string> words(const std::string& config, const std::string& out, const std::string& device) {
+  return {"train", config, "--out", out, "--device", device, "--quiet", "--json"};
+}
+
+nlohmann::json summary_of(const Outcome& o) {
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  return nlohmann::json::parse(o.out);
+}
+
+std::vector<double> epoch_losses(const fs::path& run) {
+  std::vector<double> losses;
+  std::istringstream lines(slurp(run / "metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    const auto m = nlohmann::json::parse(line);
+    if (m["split"] == "epoch") losses.push_back(m["train/loss"]);
+  }
+  return losses;
+}
+
+class EmulatedTrain : public testing::Test {
+ protected:
+  TempDir dir_;
+  std::string config_ = tiny_config(dir_, small_run);
+};
+
+TEST_F(EmulatedTrain, finds_the_cpus_ticket) {
+  const auto cpu = summary_of(run_engine(words(config_, dir_ / "cpu", "cpu")));
+  const auto emulated = summary_of(run_engine(words(config_, dir_ / "emulated", "emulated")));
+  EXPECT_EQ(emulated["eb"]["epochs"], cpu["eb"]["epochs"]);
+  for (const char* masks : {"masks/p30.bits", "masks/p50.bits"})
+    EXPECT_EQ(slurp(fs::path(dir_ / "emulated") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
+  EXPECT_EQ(emulated["ticket"]["params"], cpu["ticket"]["params"]);
+  const auto want = epoch_losses(dir_ / "cpu"), got = epoch_losses(dir_ / "emulated");
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 2e-3) << "epoch " << i;
+}
+
+TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
+  const auto whole = summary_of(run_engine(words(config_, dir_ / "whole", "emulated")));
+  const Outcome failed =
+      run_engine(words(config_, dir_ / "failed", "emulated"), {.env = {"EB_EMULATED_FAIL=sgd:14"}});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_NE(failed.err.find("EB1001"), std::string::npos) << failed.err;
+  EXPECT_NE(failed.err.find("[sgd]"), std::string::npos) << failed.err;
+  const auto resumed = summary_of(run_engine(words(config_, dir_ / "failed", "emulated")));
+  EXPECT_EQ(epoch_losses(dir_ / "failed"), epoch_losses(dir_ / "whole"));
+  EXPECT_EQ(resumed["eb"]["epochs"], whole["eb"]["epochs"]);
+  EXPECT_EQ(resumed["ticket"]["test_top1"], whole["ticket"]["test_top1"]);
+}
+
+}  // namespace
+}  // namespace eb::test
