@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/devices.h"
 #include "support/run_engine.h"
 
 namespace eb::test {
@@ -38,6 +39,9 @@ std::vector<double> epoch_losses(const fs::path& run) {
 
 class EmulatedTrain : public testing::Test {
  protected:
+  void SetUp() override {
+    if (test_device().schedule > 1) GTEST_SKIP() << "the binary has one schedule";
+  }
   TempDir dir_;
   std::string config_ = tiny_config(dir_, small_run);
 };
