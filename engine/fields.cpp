@@ -112,6 +112,10 @@ static std::vector<Field> run_fields() {
           .one_of({"f32", "bf16"})
           .not_yet({"tf32", "fp16", "f16", "q8"})
           .same_as({{"fp32", "f32"}}),
+      Field{"cuda.conv", Type::string, "ours",
+            "Convolutions on a card: our kernels, cuDNN's, or for each shape whichever is faster when it is "
+            "first met, kept in the checkpoint; auto means ours on other devices."}
+          .one_of({"ours", "cudnn", "auto"}),
       Field{"checkpoint.every", Type::duration, "5ep",
             "Time between checkpoints; \"0ep\" saves at the end only."},
       Field{"checkpoint.every_minutes", Type::number, 30,

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/accounting.h"
+#include "engine/conv_choice.h"
 #include "engine/error.h"
 #include "engine/session.h"
 
@@ -70,6 +71,8 @@ Checkpoint Session::snapshot() const {
   c.metadata = {{"format", "1"},
                 {"graph", to_json(trainer_.model().graph()).dump()},
                 {"config", resolved_config_.dump()}};
+  if (const json choices = conv_choice().to_json(); !choices.empty())
+    c.metadata["conv_choices"] = choices.dump();
   return c;
 }
 
@@ -86,8 +89,9 @@ void Session::restore(const Checkpoint& c) {
   if (s.at("data_fingerprint") != data_.fingerprint)
     throw Error(4050, "the data set is not the one this run was started with",
                 "point data.root at the same files, or start a new run");
-  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute,
-              trainer_.model().device());
+  const Device device = trainer_.model().device();
+  conv_choice().load(stored_conv_choices(c), device);
+  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute, device);
   load_state_dict(model, c.model);
   load_momentum_dict(model, c.optim);
   trainer_.replace_model(std::move(model));

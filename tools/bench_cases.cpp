@@ -5,13 +5,8 @@
 #include <map>
 #include <set>
 
-#include "engine/arch/arch.h"
 #include "engine/model.h"
-#include "kernels/batch_norm.h"
-#include "kernels/image.h"
 #include "kernels/reference.h"
-#include "kernels/sgd.h"
-#include "kernels/topk_mask.h"
 #include "pruning/compact.h"
 #include "pruning/ticket.h"
 #include "tools/bench_buffer.h"
@@ -22,16 +17,8 @@ using namespace engine;
 using kernels::Conv2d;
 using Direction = Conv2d::Direction;
 
-namespace {
-
-struct Network {
-  const char* name;
-  const char* arch;
-  ArchOptions options;
-};
-
-const std::vector<Network>& networks() {
-  static const std::vector<Network> all = {
+const std::vector<BenchNetwork>& bench_networks() {
+  static const std::vector<BenchNetwork> all = {
       {"vgg16", "vgg", {.depth = 16}},
       {"preresnet101", "preresnet", {.depth = 101}},
       {"resnet18", "resnet", {.depth = 18, .input = {3, 224, 224}, .num_classes = 1000}},
@@ -40,15 +27,16 @@ const std::vector<Network>& networks() {
   return all;
 }
 
+namespace {
+
 Graph network_graph(const std::string& name, double prune) {
-  for (const Network& n : networks()) {
+  for (const BenchNetwork& n : bench_networks()) {
     if (name != n.name) continue;
     Graph graph = build_arch(n.arch, n.options);
     if (prune <= 0) return graph;
-    Model model(graph, DType::f32);
-    initialize(model, {}, 1);
+    const Model model(graph, DType::f32);  // no numbers needed: the ticket is random
     const auto closed = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
-    return pruning::compact(model, closed.ticket, pruning::MomentumRule::reset).graph();
+    return pruning::compact_graph(model.graph(), closed.ticket);
   }
   throw std::logic_error("no network " + name);
 }
@@ -107,7 +95,7 @@ void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
       {Direction::forward, "conv2d_forward"},
       {Direction::backward_data, "conv2d_backward_data"},
       {Direction::backward_weight, "conv2d_backward_weight"}};
-  for (const Network& n : networks())
+  for (const BenchNetwork& n : bench_networks())
     for (const double prune : {0.0, 0.3, 0.5, 0.7}) {
       const int64_t batch = n.options.input[1] == 32 ? config.batch_cifar : config.batch_imagenet;
       for (const NamedConv& conv : network_convs(n.name, prune, batch, config.dtype))
@@ -118,89 +106,6 @@ void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
                            }});
         }
     }
-}
-
-BenchCase batch_norm_case(Device device, DType dtype, int64_t rows, int64_t c, bool backward) {
-  const kernels::BatchNorm::Params p{.dtype = dtype, .rows = rows, .c_in = c, .c = c, .relu = true};
-  struct Buffers {
-    BenchBuffer x, y, dy, gamma, beta, mean, rstd, running_mean, running_var, dgamma, dbeta;
-  };
-  const auto vector = [&] { return BenchBuffer(device, c, DType::f32); };
-  const auto map = [&] { return BenchBuffer(device, rows * c, dtype); };
-  auto b = std::make_shared<Buffers>(Buffers{map(), map(), map(), vector(), vector(), vector(), vector(),
-                                             vector(), vector(), vector(), vector()});
-  BenchCase k{backward ? "batch_norm_backward" : "batch_norm_forward", fmt::format("{} x {}", rows, c), ""};
-  // Forward reads x twice and writes y; backward reads x and dy twice and writes dx.
-  k.bytes = static_cast<double>(b->x.bytes()) * (backward ? 5 : 3);
-  const auto& kernel = kernels::batch_norm(device);
-  k.run = [&kernel, p, b, backward] {
-    if (backward)
-      kernel.backward(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(),
-                      b->mean.get<float>(), b->rstd.get<float>(), nullptr, b->dy.get(), b->y.get(), nullptr,
-                      b->dgamma.get<float>(), b->dbeta.get<float>());
-    else
-      kernel.forward_train(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(), nullptr,
-                           b->y.get(), b->mean.get<float>(), b->rstd.get<float>(),
-                           b->running_mean.get<float>(), b->running_var.get<float>());
-  };
-  return k;
-}
-
-void add_batch_norms(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
-  // The largest maps of VGG16, PreResNet101 and ResNet-50, an odd count, and a small deep one.
-  const std::pair<int64_t, int64_t> shapes[] = {{config.batch_cifar * 1024, 64},
-                                                {config.batch_cifar * 1024, 16},
-                                                {config.batch_imagenet * 3136, 256},
-                                                {config.batch_cifar * 256, 113},
-                                                {config.batch_cifar * 4, 512}};
-  for (const auto& [rows, c] : shapes)
-    for (const bool backward : {false, true})
-      cases.push_back({backward ? "batch_norm_backward" : "batch_norm_forward",
-                       fmt::format("{} x {}", rows, c),
-                       [=, rows = rows, c = c, device = config.device, dtype = config.dtype] {
-                         return batch_norm_case(device, dtype, rows, c, backward);
-                       }});
-}
-
-BenchCase sgd_case(Device device, int64_t n) {
-  struct Buffers {
-    BenchBuffer grad, momentum, master, working, control;
-  };
-  auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32},
-                                             {device, n, DType::f32},
-                                             {device, n, DType::f32},
-                                             {device, n, DType::bf16},
-                                             {device, sizeof(kernels::Sgd::Control)}});
-  const kernels::Sgd::Control control{.lr = 1e-6f};
-  kernels::memory(device).to_device(b->control.get(), &control, sizeof control);
-  BenchCase c{"sgd", fmt::format("{} parameters", n), ""};
-  c.bytes = 22.0 * static_cast<double>(n);  // reads gradient, momentum, master; writes two and the bf16 copy
-  const auto& kernel = kernels::sgd(device);
-  c.run = [&kernel, b, n] {
-    const kernels::Sgd::Segment all{0, n, 1e-4f, 0.f};
-    kernel.step({}, &all, 1, b->control.get<kernels::Sgd::Control>(), b->grad.get<float>(),
-                b->momentum.get<float>(), b->master.get<float>(), b->working.get<kernels::bf16>());
-  };
-  return c;
-}
-
-BenchCase image_case(Device device, DType dtype, int64_t n) {
-  kernels::Image::Params p{
-      .dtype = dtype, .n = n, .h = 32, .w = 32, .c = 3, .out_h = 32, .out_w = 32, .pad = 4};
-  p.random_crop = p.random_flip = true;
-  struct Buffers {
-    BenchBuffer x, ids, y;
-  };
-  auto b = std::make_shared<Buffers>(Buffers{{device, static_cast<size_t>(n * 3072)},
-                                             {device, static_cast<size_t>(n) * sizeof(int64_t)},
-                                             {device, n * 3072, dtype}});
-  BenchCase c{"augmentation", fmt::format("{} images 32x32x3", n), ""};
-  c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes());
-  const auto& kernel = kernels::image(device);
-  c.run = [&kernel, p, b] {
-    kernel.crop_flip_normalize(p, b->x.get<uint8_t>(), nullptr, b->ids.get<int64_t>(), b->y.get());
-  };
-  return c;
 }
 
 }  // namespace
@@ -239,11 +144,8 @@ std::vector<NamedConv> network_convs(const std::string& network, double prune, i
 std::vector<LazyCase> bench_cases(const BenchCasesConfig& config) {
   std::vector<LazyCase> cases;
   add_convs(config, cases);
-  add_batch_norms(config, cases);
-  for (const int64_t n : {int64_t{1'040'000}, int64_t{14'720'000}, int64_t{25'500'000}})
-    cases.push_back({"sgd", fmt::format("{} parameters", n), [=] { return sgd_case(config.device, n); }});
-  cases.push_back({"augmentation", fmt::format("{} images 32x32x3", config.batch_cifar),
-                   [=] { return image_case(config.device, config.dtype, config.batch_cifar); }});
+  add_layer_cases(config, cases);
+  add_pruning_cases(config, cases);
   return cases;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/arch/arch.h"
 #include "kernels/conv2d.h"
 
 namespace eb::tools {
@@ -40,5 +41,14 @@ struct LazyCase {
 BenchCase matrix_product_case(kernels::Device device, kernels::DType dtype, int64_t n);
 
 std::vector<LazyCase> bench_cases(const BenchCasesConfig& config);
+void add_layer_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);    // all but convolutions
+void add_pruning_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);  // masks, compaction
+
+struct BenchNetwork {
+  const char* name;
+  const char* arch;
+  engine::ArchOptions options;
+};
+const std::vector<BenchNetwork>& bench_networks();
 
 }  // namespace eb::tools

@@ -7,6 +7,7 @@
 
 #include "engine/accounting.h"
 #include "engine/allocator.h"
+#include "engine/conv_choice.h"
 #include "engine/error.h"
 #include "engine/trainer.h"
 #include "kernels/elementwise.h"
@@ -77,6 +78,7 @@ static std::vector<double> time_steps(Trainer& trainer, const Batch& batch, cons
 static int bench_step(const BenchFlags& f) {
   const Config config = load_experiment(f.common);
   const Device device = set_up_device(f.common.device, f.common.threads);
+  set_up_conv(config.get<std::string>("cuda.conv"), device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   const int64_t n = f.batch ? f.batch : train.batch_size;
@@ -92,12 +94,14 @@ static int bench_step(const BenchFlags& f) {
                            {"batch", n},
                            {"dtype", kernels::name_of(train.compute)},
                            {"device", f.common.device},
+                           {"conv", config.get<std::string>("cuda.conv")},
                            {"params", cost.params},
                            {"flops_per_image", cost.flops},
                            {"prune", f.prune},
                            {"steps", f.steps},
                            {"deterministic", f.deterministic},
                            {"peak_rss_mib", peak_rss_mib()}};
+  if (const auto choices = conv_choice().to_json(); !choices.empty()) result["conv_choices"] = choices;
   if (device != Device::cpu)
     result["peak_device_mib"] = static_cast<double>(allocator_stats(device).peak) / (1 << 20);
   if (f.json) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
+#include "engine/conv_choice.h"
 #include "engine/evaluate.h"
 #include "engine/file.h"
 #include "engine/safetensors.h"
@@ -16,7 +17,7 @@ namespace eb::tools {
 using namespace engine;
 
 struct EvalFlags {
-  std::string checkpoint, kind, root, split = "test", logits, dtype, device = "cpu";
+  std::string checkpoint, kind, root, split = "test", logits, dtype, conv, device = "cpu";
   int64_t batch = 0;
   int threads = 0;
   bool json = false;
@@ -31,9 +32,18 @@ static void write_logits(const std::string& path, const std::vector<float>& valu
   replace_file(path, to_safetensors(file));
 }
 
+// As the checkpoint was trained, unless --conv says otherwise. A device that cuDNN does not serve evaluates
+// every checkpoint with our kernels.
+static void choose_convolutions(const EvalFlags& f, const LoadedModel& loaded, Device device) {
+  const auto trained = loaded.config.get<std::string>("cuda.conv");
+  set_up_conv(!f.conv.empty() ? f.conv : device == Device::cuda ? trained : "ours", device);
+  conv_choice().load(stored_conv_choices(loaded.checkpoint), device);
+}
+
 static int evaluate_checkpoint(const EvalFlags& f) {
   const Device device = set_up_device(f.device, f.threads);
   LoadedModel loaded = load_model(f.checkpoint, f.dtype, device);
+  choose_convolutions(f, loaded, device);
   if (!f.kind.empty()) loaded.config.set("data.kind", f.kind);
   if (!f.root.empty()) loaded.config.set("data.root", f.root);
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
@@ -72,7 +82,9 @@ void add_eval_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--logits", f.logits,
                   "Write the logits here, safetensors tensor \"logits\", in data-set order");
   sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
-  sub->add_option("--device", f.device, "cpu");
+  sub->add_option("--device", f.device, "cpu or cuda");
+  sub->add_option("--conv", f.conv, "ours, cudnn or auto, instead of the config's cuda.conv")
+      ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
   sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
   sub->add_flag("--json", f.json, "One JSON object");
   sub->callback([&run] { run = [] { return evaluate_checkpoint(f); }; });

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "engine/conv_choice.h"
 #include "engine/error.h"
 #include "kernels/cpu/threads.h"
 #include "kernels/device_info.h"
@@ -22,7 +23,9 @@ void add_common_flags(CLI::App& app, CommonFlags& f) {
   app.add_option("--set", f.sets, "Override one key: --set train.batch_size=64");
   app.add_option("--seed", f.seed, "Instead of the config's seed");
   app.add_option("--dtype", f.dtype, "f32 or bf16: precision.mode")->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--device", f.device, "cpu");
+  app.add_option("--device", f.device, "cpu or cuda");
+  app.add_option("--conv", f.conv, "ours, cudnn or auto (the faster per shape): cuda.conv")
+      ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
   app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
 }
 
@@ -30,6 +33,7 @@ Config load_experiment(const CommonFlags& f) {
   Config config = load_config(experiment_fields(), f.files, f.sets);
   if (f.seed) config.set("seed", *f.seed);
   if (f.dtype) config.set("precision.mode", *f.dtype);
+  if (f.conv) config.set("cuda.conv", *f.conv);
   return config;
 }
 
@@ -57,6 +61,14 @@ Device set_up_device(const std::string& device, int threads) {
     kernels::cpu::set_threads(CPU_COUNT(&set));
   if (emulated) return Device::emulated;
   return device == "cuda" ? set_up_cuda() : Device::cpu;
+}
+
+void set_up_conv(const std::string& conv, Device device) {
+  using Mode = ConvChoice::Mode;
+  conv_choice().set_mode(conv == "cudnn"  ? Mode::library
+                         : conv == "auto" ? Mode::measured
+                                          : Mode::ours,
+                         device);
 }
 
 LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype, Device device) {

@@ -21,7 +21,7 @@ struct CommonFlags {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> sets;
   std::optional<uint64_t> seed;
-  std::optional<std::string> dtype;
+  std::optional<std::string> dtype, conv;
   std::string device = "cpu";
   int threads = 0;  // 0: all cores this process may use
 };
@@ -31,6 +31,8 @@ engine::Config load_experiment(const CommonFlags& flags);
 engine::DType compute_of(const engine::Config& config);
 // Device check and thread count; Error 5001 for a device this build has not.
 engine::Device set_up_device(const std::string& device, int threads);
+// cuda.conv for the whole process; Error 5003 for "cudnn" where there is none.
+void set_up_conv(const std::string& conv, engine::Device device);
 
 // A model with the weights of a checkpoint, and the config it was trained with.
 struct LoadedModel {

@@ -1,5 +1,6 @@
 #include "engine/ops/conv2d.h"
 
+#include "engine/conv_choice.h"
 #include "engine/ops/check.h"
 
 namespace eb::engine {
@@ -38,39 +39,49 @@ static Tensor pack(const Conv2d& k, const Conv2d::Params& p, Direction d, const 
   return packed;
 }
 
-// Packed once for all calls until the values change. Another batch size may want another layout.
+// Packed once for all calls until the values change. Another batch size may want another layout, and so may
+// another implementation.
 static const Tensor& keep_packed(const Conv2d& k, const Conv2d::Params& p, Conv2dWeights& weights) {
-  if (weights.packed.defined() && weights.packed_for == p) return weights.packed;
+  if (weights.packed.defined() && weights.packed_for == p && weights.packed_by == &k) return weights.packed;
   weights.packed_for = p;
+  weights.packed_by = &k;
   return weights.packed = pack(k, p, Direction::forward, weights.w);
 }
 
-static Tensor backward_data(const Conv2d::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
-  const Conv2d& k = kernels::conv2d(dy.device());
-  Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
-  k.backward_data(p, dy.raw(), pack(k, p, Direction::backward_data, w).raw(), dx.raw(),
-                  workspace(k, p, Direction::backward_data, dy.device()).raw());
-  return dx;
+static Tensor forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights) {
+  Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, x.dtype(), x.device());
+  conv_choice().run(x.device(), p, Direction::forward, [&](const Conv2d& k) {
+    const Tensor w =
+        needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w) : keep_packed(k, p, weights);
+    k.forward(p, x.raw(), w.raw(), weights.b.data<float>(), y.raw(),
+              workspace(k, p, Direction::forward, x.device()).raw());
+  });
+  return y;
 }
 
-static Tensor forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights) {
-  const Conv2d& k = kernels::conv2d(x.device());
-  Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, x.dtype(), x.device());
-  const Tensor w =
-      needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w) : keep_packed(k, p, weights);
-  k.forward(p, x.raw(), w.raw(), weights.b.data<float>(), y.raw(),
-            workspace(k, p, Direction::forward, x.device()).raw());
-  return y;
+static void backward_weight(const Conv2d::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
+                            const Tensor& db) {
+  conv_choice().run(dy.device(), p, Direction::backward_weight, [&](const Conv2d& k) {
+    k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>(),
+                      workspace(k, p, Direction::backward_weight, dy.device()).raw());
+  });
+}
+
+static Tensor backward_data(const Conv2d::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
+  Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
+  conv_choice().run(dy.device(), p, Direction::backward_data, [&](const Conv2d& k) {
+    k.backward_data(p, dy.raw(), pack(k, p, Direction::backward_data, w).raw(), dx.raw(),
+                    workspace(k, p, Direction::backward_data, dy.device()).raw());
+  });
+  return dx;
 }
 
 Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options) {
   const Conv2d::Params p = params_of(x, weights, options);
   const auto gradients = [p, w = weights.w, b = weights.b, x = x.detach(),
                           want_dx = needs_grad(x)](const Tensor& dy) {
-    const Conv2d& k = kernels::conv2d(dy.device());
     Tensor dw = grad_buffer(w), db = b.defined() ? grad_buffer(b) : Tensor();
-    k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>(),
-                      workspace(k, p, Direction::backward_weight, dy.device()).raw());
+    backward_weight(p, x, dy, dw, db);
     Tensor dx = want_dx ? backward_data(p, w, dy, x.shape()) : Tensor();
     return std::vector<Tensor>{dx, dw, db};
   };

@@ -17,6 +17,7 @@ struct Conv2dWeights {
   Tensor w, b;
   Tensor packed;
   kernels::Conv2d::Params packed_for;
+  const kernels::Conv2d* packed_by = nullptr;
   void values_changed() { packed = Tensor(); }
 };
 

@@ -13,7 +13,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool determinis
   const int64_t n = x.dim(0), in = x.size() / n, out = w.dim(0);
   check(w.size() == out * in && w.dtype() == x.dtype(), "linear", got, "w (out, H, W, C) of x's dtype");
   check(!b.defined() || (b.size() == out && b.dtype() == DType::f32), "linear", got, "b (out) f32");
-  const Linear::Params p{x.dtype(), n, in, out, deterministic};
+  const Linear::Params p{.dtype = x.dtype(), .n = n, .in = in, .out = out, .deterministic = deterministic};
   Tensor y = Tensor::empty({n, 1, 1, out}, x.dtype(), x.device());
   kernels::linear(x.device()).forward(p, x.raw(), w.raw(), b.data<float>(), y.raw());
   return record(y, {x, w, b}, [p, x = x.detach(), w = w, b = b, want_dx = needs_grad(x)](const Tensor& dy) {

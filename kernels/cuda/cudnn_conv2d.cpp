@@ -51,7 +51,10 @@ cudnnHandle_t handle() {
   return h;
 }
 
-// Descriptors and the measured algorithm of one shape and direction.
+// How the algorithm of a shape is found: by cuDNN's rules, or by timing all of them.
+enum class Search : uint8_t { rules, measured };
+
+// Descriptors and the algorithm of one shape and direction.
 struct Plan {
   TensorDescriptor x, y, bias;
   FilterDescriptor w;
@@ -59,7 +62,7 @@ struct Plan {
   int algorithm = 0;
   size_t workspace = 0;
 
-  Plan(const Conv2d::Params& p, Direction d) {
+  Plan(const Conv2d::Params& p, Direction d, Search search) {
     const auto i = [](int64_t v) { return static_cast<int>(v); };
     const auto type = p.dtype == DType::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
     check(cudnnSetTensor4dDescriptor(x, CUDNN_TENSOR_NHWC, type, i(p.n), i(p.c), i(p.h), i(p.w)), "x");
@@ -74,7 +77,7 @@ struct Plan {
     check(cudnnSetConvolutionGroupCount(conv, i(p.groups)), "groups");
     const bool exact = p.dtype == DType::f32 && !p.tf32;
     check(cudnnSetConvolutionMathType(conv, exact ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH), "math type");
-    choose(d);
+    choose(d, search == Search::measured);
   }
 
  private:
@@ -89,38 +92,39 @@ struct Plan {
     throw std::runtime_error("[conv2d] cuDNN has no deterministic algorithm for this shape");
   }
 
-  // Results come sorted by measured time.
-  void choose(Direction d) {
+  // Results come sorted, the fastest first.
+  void choose(Direction d, bool measured) {
     int n = 0;
     if (d == Direction::forward) {
       std::vector<cudnnConvolutionFwdAlgoPerf_t> r(CUDNN_CONVOLUTION_FWD_ALGO_COUNT);
-      check(cudnnFindConvolutionForwardAlgorithm(handle(), x, w, conv, y, static_cast<int>(r.size()), &n,
-                                                 r.data()),
-            "find forward");
+      const auto find =
+          measured ? cudnnFindConvolutionForwardAlgorithm : cudnnGetConvolutionForwardAlgorithm_v7;
+      check(find(handle(), x, w, conv, y, static_cast<int>(r.size()), &n, r.data()), "find forward");
       keep_fastest(r, n);
     } else if (d == Direction::backward_data) {
       std::vector<cudnnConvolutionBwdDataAlgoPerf_t> r(CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT);
-      check(cudnnFindConvolutionBackwardDataAlgorithm(handle(), w, y, conv, x, static_cast<int>(r.size()), &n,
-                                                      r.data()),
-            "find backward data");
+      const auto find =
+          measured ? cudnnFindConvolutionBackwardDataAlgorithm : cudnnGetConvolutionBackwardDataAlgorithm_v7;
+      check(find(handle(), w, y, conv, x, static_cast<int>(r.size()), &n, r.data()), "find backward data");
       keep_fastest(r, n);
     } else {
       std::vector<cudnnConvolutionBwdFilterAlgoPerf_t> r(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT);
-      check(cudnnFindConvolutionBackwardFilterAlgorithm(handle(), x, y, conv, w, static_cast<int>(r.size()),
-                                                        &n, r.data()),
-            "find backward weight");
+      const auto find = measured ? cudnnFindConvolutionBackwardFilterAlgorithm
+                                 : cudnnGetConvolutionBackwardFilterAlgorithm_v7;
+      check(find(handle(), x, y, conv, w, static_cast<int>(r.size()), &n, r.data()), "find backward weight");
       keep_fastest(r, n);
     }
   }
 };
 
+template <Search search>
 const Plan& plan(const Conv2d::Params& p, Direction d) {
   using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
                          int64_t, int64_t, int64_t, int, int, int>;
   thread_local std::map<Key, std::unique_ptr<Plan>> plans;
   auto& kept = plans[{p.n, p.h, p.w, p.c, p.k, p.r, p.s, p.stride_h, p.stride_w, p.pad_h, p.pad_w, p.groups,
                       static_cast<int>(p.dtype), p.tf32, static_cast<int>(d)}];
-  if (!kept) kept = std::make_unique<Plan>(p, d);
+  if (!kept) kept = std::make_unique<Plan>(p, d, search);
   return *kept;
 }
 
@@ -134,8 +138,9 @@ size_t gradient_bytes(const Conv2d::Params& p) {
   return p.dtype == DType::bf16 ? aligned(static_cast<size_t>(p.k * p.r * p.s * (p.c / p.groups)) * 2) : 0;
 }
 
+template <Search search>
 size_t workspace_bytes(const Conv2d::Params& p, Direction d) {
-  const size_t own = plan(p, d).workspace;
+  const size_t own = plan<search>(p, d).workspace;
   if (d != Direction::backward_weight) return own;
   return std::max(gradient_bytes(p) + own, column_sum_workspace(p.n * p.out_h() * p.out_w(), p.k));
 }
@@ -144,9 +149,10 @@ size_t packed_bytes(const Conv2d::Params&, Direction) {
 }
 void pack(const Conv2d::Params&, Direction, const void*, void*) {}
 
+template <Search search>
 void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y,
              void* workspace) {
-  const Plan& a = plan(p, Direction::forward);
+  const Plan& a = plan<search>(p, Direction::forward);
   check(cudnnConvolutionForward(handle(), &one, a.x, x, a.w, w, a.conv,
                                 static_cast<cudnnConvolutionFwdAlgo_t>(a.algorithm), workspace, a.workspace,
                                 &zero, a.y, y),
@@ -154,17 +160,19 @@ void forward(const Conv2d::Params& p, const void* x, const void* w, const float*
   if (b) check(cudnnAddTensor(handle(), &one, a.bias, b, &one, a.y, y), "cudnnAddTensor");
 }
 
+template <Search search>
 void backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void* workspace) {
-  const Plan& a = plan(p, Direction::backward_data);
+  const Plan& a = plan<search>(p, Direction::backward_data);
   check(cudnnConvolutionBackwardData(handle(), &one, a.w, w, a.y, dy, a.conv,
                                      static_cast<cudnnConvolutionBwdDataAlgo_t>(a.algorithm), workspace,
                                      a.workspace, &zero, a.x, dx),
         "cudnnConvolutionBackwardData");
 }
 
+template <Search search>
 void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
                      void* workspace) {
-  const Plan& a = plan(p, Direction::backward_weight);
+  const Plan& a = plan<search>(p, Direction::backward_weight);
   if (db) column_sum(p.dtype, p.n * p.out_h() * p.out_w(), p.k, dy, db, workspace);
   const bool cast = p.dtype == DType::bf16;
   void* gradient = cast ? workspace : dw;
@@ -176,8 +184,13 @@ void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, flo
   if (cast) elementwise.cast(p.k * p.r * p.s * (p.c / p.groups), DType::bf16, gradient, DType::f32, dw);
 }
 
+template <Search search>
+constexpr Conv2d table{workspace_bytes<search>, packed_bytes,          pack,
+                       forward<search>,         backward_data<search>, backward_weight<search>};
+
 }  // namespace
 
-const Conv2d cudnn_conv2d{workspace_bytes, packed_bytes, pack, forward, backward_data, backward_weight};
+const Conv2d cudnn_conv2d = table<Search::rules>;
+const Conv2d cudnn_conv2d_measured = table<Search::measured>;
 
 }  // namespace eb::kernels::cuda

@@ -1,11 +1,13 @@
-// cuDNN behind the convolution contract: the yardstick of `bench kernels` and a candidate for --conv cudnn.
+// cuDNN behind the convolution contract. Weight gradients of bf16 tensors are bf16 in cuDNN and cast to fp32
+// afterwards. Only algorithms that cuDNN calls deterministic are used; a shape without one throws.
 #pragma once
 #include "kernels/conv2d.h"
 
 namespace eb::kernels::cuda {
 
-// The fastest algorithm of each shape is measured at its first call and kept. Weight gradients of bf16
-// tensors are bf16 in cuDNN and cast to fp32 afterwards. Throws Error where cuDNN has no algorithm.
+// --conv cudnn: cuDNN's own rules name the algorithm of a shape, the same in every process.
 extern const Conv2d cudnn_conv2d;
+// The yardstick of `bench kernels`: the fastest algorithm of each shape, timed at its first call and kept.
+extern const Conv2d cudnn_conv2d_measured;
 
 }  // namespace eb::kernels::cuda

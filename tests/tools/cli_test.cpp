@@ -34,6 +34,36 @@ TEST(Cli, bench_step_prints_what_it_measured) {
   EXPECT_EQ(half["dtype"], "bf16");
 }
 
+static void expect_refused(const std::vector<std::string>& args, int exit_code, const std::string& code) {
+  const Outcome o = run_engine(args);
+  EXPECT_EQ(o.exit_code, exit_code) << o.err;
+  EXPECT_NE(o.err.find(code), std::string::npos) << o.err;
+}
+
+TEST(Cli, conv_names_who_convolves) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir), run = dir / "run";
+  for (const char* command : {"train", "bench"}) {
+    std::vector<std::string> args = {command, config, "--conv", "cudnn"};
+    if (args[0] == "bench") args.insert(args.begin() + 1, "step");
+    expect_refused(args, 5, "EB5003");
+  }
+  expect_refused({"train", config, "--set", "cuda.conv=cudnn"}, 5, "--conv ours");
+  expect_refused({"train", config, "--conv", "theirs"}, 2, "cudnn");
+  expect_refused({"train", config, "--set", "cuda.conv=theirs"}, 2, "EB2005");
+  // auto is ours where there is nothing to choose from.
+  EXPECT_EQ(
+      facts({"bench", "step", config, "--batch", "4", "--steps", "1", "--conv", "auto", "--json"})["conv"],
+      "auto");
+  ASSERT_EQ(run_engine({"train", config, "--out", run, "-q", "--max-steps", "2", "--conv", "auto"}).exit_code,
+            75);
+  expect_refused({"train", config, "--out", run, "-q"}, 4, "cuda.conv");
+  const json as_trained = facts({"eval", run, "--json"}),
+             ours = facts({"eval", run, "--conv", "ours", "--json"});
+  EXPECT_EQ(as_trained["loss"], ours["loss"]);
+  expect_refused({"eval", run, "--conv", "cudnn"}, 5, "EB5003");
+}
+
 TEST(Cli, bf16_trains_draws_and_compacts) {
   const TempDir dir;
   const json s = facts({"train", tiny_config(dir), "--dtype", "bf16", "--out", dir / "run", "--json", "-q"});

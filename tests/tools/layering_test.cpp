@@ -29,7 +29,9 @@ static std::vector<std::string> faults(const std::string& folder, const std::str
     if (line.find("<<<") != std::string::npos && path.find("launch.cuh") == std::string::npos)
       found.push_back(path + ": raw launch, use launch()");
     if (line.rfind("#include", 0) != 0) continue;
-    const bool cuda = line.find("<cuda") != std::string::npos || line.find("<cudnn") != std::string::npos;
+    bool cuda = false;
+    for (const char* header : {"<cuda", "<cudnn", "<cublas"})
+      cuda = cuda || line.find(header) != std::string::npos;
     if (cuda && path.find("kernels/cuda") == std::string::npos)
       found.push_back(path + ": CUDA header outside kernels/cuda");
     const size_t open = line.find('"'), slash = line.find('/', open);
@@ -60,6 +62,7 @@ TEST(Layering, catches_upward_arrows_and_raw_launches) {
   EXPECT_EQ(faults("engine", "engine/x.cpp", "#include \"pruning/ticket.h\"\n").size(), 1u);
   EXPECT_EQ(faults("kernels", "kernels/x.cpp", "#include \"engine/tensor.h\"\n").size(), 1u);
   EXPECT_EQ(faults("engine", "engine/x.cpp", "#include <cuda_runtime.h>\n").size(), 1u);
+  EXPECT_EQ(faults("tools", "tools/x.cpp", "#include <cublas_v2.h>\n").size(), 1u);
   EXPECT_EQ(faults("kernels", "kernels/cuda/x.cu", "f<<<1, 2>>>();\n").size(), 1u);
   EXPECT_TRUE(faults("tools", "tools/x.cpp", "#include \"pruning/ticket.h\"\n#include <vector>\n").empty());
 }

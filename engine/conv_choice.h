@@ -1,0 +1,72 @@
+// Which implementation of a convolution runs: ours, the vendor library's, or the faster of the two for each
+// shape and direction, timed when the shape is first met and kept from then on. The two round differently, so
+// choices are part of a run's state: they travel in its checkpoints, and a resumed run computes the same
+// bits.
+#pragma once
+#include <functional>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <tuple>
+
+#include "kernels/conv2d.h"
+
+namespace eb::engine {
+
+using kernels::Device;
+struct Checkpoint;
+
+class ConvChoice {
+ public:
+  using Conv2d = kernels::Conv2d;
+  enum class Mode : uint8_t { ours, library, measured };  // "ours", "cudnn" and "auto" of cuda.conv
+  // One call by the implementation it is given; repeating it must change nothing.
+  using Call = std::function<void(const Conv2d&)>;
+  // Where implementations and times come from; tests bring their own.
+  struct Source {
+    std::function<const Conv2d&(Device)> ours;
+    std::function<const Conv2d*(Device)> library;  // null if this build or device has none
+    std::function<double(Device, const std::function<void()>&)> seconds;
+  };
+
+  ConvChoice();  // what this build has
+  explicit ConvChoice(Source source) : source_(std::move(source)) {}
+
+  // Forgets what was chosen. Error 5003 for Mode::library on a device that has none.
+  void set_mode(Mode mode, Device device);
+  bool has_library(Device device) const { return source_.library(device) != nullptr; }
+
+  // The call, by the implementation that is chosen for the shape. Mode::measured calls several times more
+  // when it meets a shape, and must not meet one while a CUDA graph is captured.
+  void run(Device device, const Conv2d::Params& p, Conv2d::Direction d, const Call& call);
+
+  // {"forward bf16 n256 32x32x3 k64 ...": "ours", ...}; empty unless measured.
+  nlohmann::json to_json() const;
+  // Choices of a checkpoint, which are then not measured again; without effect unless measured. Error 4023 if
+  // they are none, 5003 if they name a library that a card of this build does not have.
+  void load(const nlohmann::json& choices, Device device);
+
+ private:
+  using Key = std::tuple<kernels::DType, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+                         int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool, Conv2d::Direction>;
+  static Key key(const Conv2d::Params& p, Conv2d::Direction d);
+  bool library_is_faster(Device device, const Conv2d& ours, const Conv2d& library, const Call& call) const;
+  bool use_library(Device device, const Conv2d& ours, const Conv2d& library, const Conv2d::Params& p,
+                   Conv2d::Direction d, const Call& call);
+
+  Source source_;
+  Mode mode_ = Mode::ours;
+  std::map<std::string, bool> chosen_;  // by describe(); true: the library's
+  std::map<Key, bool> met_;             // the same of the shapes this process met
+};
+
+// The text a choice is stored under; different for different Params and directions.
+std::string describe(const kernels::Conv2d::Params& p, kernels::Conv2d::Direction d);
+
+// What a checkpoint stores under "conv_choices"; an empty object if it has none. Error 4023 if it is no JSON.
+nlohmann::json stored_conv_choices(const Checkpoint& checkpoint);
+
+// The one that conv2d() asks. One thread at a time: the one that trains or evaluates.
+ConvChoice& conv_choice();
+
+}  // namespace eb::engine

@@ -1,0 +1,277 @@
+// Which convolution runs, without a card: a second implementation and a clock that the test sets.
+#include "engine/conv_choice.h"
+
+#include <set>
+
+#include "engine/autograd.h"
+#include "engine/ops/conv2d.h"
+#include "support/checkpoint_fixture.h"
+
+namespace eb::engine {
+namespace {
+
+using kernels::Conv2d;
+using Params = Conv2d::Params;
+using Direction = Conv2d::Direction;
+using Mode = ConvChoice::Mode;
+
+constexpr Direction directions[] = {Direction::forward, Direction::backward_data, Direction::backward_weight};
+
+// Seconds that a call of each takes, and how often each was called and timed.
+struct Bench {
+  const Conv2d& ours = kernels::conv2d(Device::cpu);
+  Conv2d library = kernels::conv2d(Device::cpu);
+  double ours_seconds = 1, library_seconds = 1;
+  bool has_library = true, library_fails = false;
+  int ours_calls = 0, library_calls = 0, timed = 0;
+  const Conv2d* last = nullptr;
+
+  ConvChoice::Source source() {
+    return {[this](Device) -> const Conv2d& { return ours; },
+            [this](Device) { return has_library ? &library : nullptr; },
+            [this](Device, const std::function<void()>& work) {
+              const int a = ours_calls, b = library_calls;
+              work();
+              ++timed;
+              return (ours_calls - a) * ours_seconds + (library_calls - b) * library_seconds;
+            }};
+  }
+  ConvChoice::Call call() {
+    return [this](const Conv2d& k) {
+      if (&k == &library && library_fails) throw std::runtime_error("no algorithm");
+      last = &k;
+      ++(&k == &library ? library_calls : ours_calls);
+    };
+  }
+  // Whether the library runs the shape.
+  bool library_runs(ConvChoice& choice, const Params& p, Direction d = Direction::forward) {
+    choice.run(Device::cpu, p, d, call());
+    return last == &library;
+  }
+};
+
+constexpr Params small{.n = 2, .h = 5, .w = 5, .c = 3, .k = 4, .r = 3, .s = 3};
+
+TEST(ConvChoice, ours_unless_asked) {
+  Bench bench;
+  bench.library_seconds = 0.1;
+  ConvChoice choice(bench.source());
+  EXPECT_FALSE(bench.library_runs(choice, small));
+  EXPECT_EQ(bench.ours_calls, 1);
+  EXPECT_EQ(bench.timed, 0);
+  EXPECT_TRUE(choice.to_json().empty());
+}
+
+TEST(ConvChoice, the_library_where_asked) {
+  Bench bench;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::library, Device::cpu);
+  for (const Direction d : directions) EXPECT_TRUE(bench.library_runs(choice, small, d));
+  EXPECT_EQ(bench.library_calls, 3);
+  EXPECT_EQ(bench.ours_calls + bench.timed, 0);
+}
+
+TEST(ConvChoice, no_library_is_an_error_only_where_it_is_asked_for) {
+  Bench bench;
+  bench.has_library = false;
+  ConvChoice choice(bench.source());
+  const Error e = error_of([&] { choice.set_mode(Mode::library, Device::cpu); });
+  EXPECT_EQ(e.code(), 5003);
+  EXPECT_NE(e.hint().find("--conv ours"), std::string::npos);
+  choice.set_mode(Mode::measured, Device::cpu);
+  EXPECT_FALSE(bench.library_runs(choice, small));
+  EXPECT_EQ(bench.timed, 0);
+  EXPECT_TRUE(choice.to_json().empty());
+}
+
+TEST(ConvChoice, measures_each_shape_and_direction_once) {
+  Bench bench;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::measured, Device::cpu);
+  bench.library_seconds = 0.5;
+  EXPECT_TRUE(bench.library_runs(choice, small));
+  const int timed = bench.timed;
+  EXPECT_GT(timed, 0);
+  bench.library_seconds = 2;  // too late for the shape that is chosen, not for the other direction
+  EXPECT_TRUE(bench.library_runs(choice, small));
+  EXPECT_EQ(bench.timed, timed);
+  EXPECT_FALSE(bench.library_runs(choice, small, Direction::backward_data));
+  EXPECT_EQ(bench.timed, 2 * timed);
+  const json choices = choice.to_json();
+  EXPECT_EQ(choices, (json{{describe(small, Direction::forward), "cudnn"},
+                           {describe(small, Direction::backward_data), "ours"}}));
+}
+
+TEST(ConvChoice, a_tie_is_ours) {
+  Bench bench;
+  bench.library_seconds = 0.99;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::measured, Device::cpu);
+  EXPECT_FALSE(bench.library_runs(choice, small));
+}
+
+TEST(ConvChoice, one_slow_round_does_not_decide) {
+  Bench bench;
+  bench.library_seconds = 0.5;
+  auto source = bench.source();
+  int round = 0;
+  source.seconds = [&, honest = source.seconds](Device d, const std::function<void()>& work) {
+    return honest(d, work) + (++round <= 4 ? 1000 * (round % 2 == 0) : 0);  // the library's first two
+  };
+  ConvChoice choice(source);
+  choice.set_mode(Mode::measured, Device::cpu);
+  EXPECT_TRUE(bench.library_runs(choice, small));
+}
+
+TEST(ConvChoice, what_the_library_cannot_do_is_ours) {
+  Bench bench;
+  bench.library_fails = true;
+  bench.library_seconds = 0.1;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::measured, Device::cpu);
+  EXPECT_FALSE(bench.library_runs(choice, small));
+  EXPECT_EQ(choice.to_json().begin().value(), "ours");
+}
+
+TEST(ConvChoice, every_parameter_has_its_own_choice) {
+  std::vector<Params> all(16, small);
+  all[1].dtype = kernels::DType::bf16;
+  all[2].n++, all[3].h++, all[4].w++, all[5].c++, all[6].k++, all[7].r++, all[8].s++;
+  all[9].stride_h++, all[10].stride_w++, all[11].pad_h++, all[12].pad_w++, all[13].groups++;
+  all[14].tf32 = all[15].deterministic = true;
+  Bench bench;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::measured, Device::cpu);
+  std::set<std::string> names;
+  for (size_t i = 0; i < all.size(); ++i)
+    for (const Direction d : directions) {
+      names.insert(describe(all[i], d));
+      const int timed = bench.timed;
+      bench.library_runs(choice, all[i], d);
+      EXPECT_GT(bench.timed, timed) << describe(all[i], d);
+    }
+  EXPECT_EQ(names.size(), 3 * all.size());
+  EXPECT_EQ(choice.to_json().size(), names.size());
+}
+
+TEST_F(CheckpointTest, conv_choices_come_back_and_are_not_measured_again) {
+  Bench bench;
+  ConvChoice before(bench.source());
+  before.set_mode(Mode::measured, Device::cpu);
+  Params wide = small;
+  wide.k = 40;
+  bench.library_seconds = 0.5;
+  bench.library_runs(before, small);
+  bench.library_seconds = 2;
+  bench.library_runs(before, wide);
+  Checkpoint c = sample(1);
+  c.metadata["conv_choices"] = before.to_json().dump();
+  save_checkpoint(ckpt_, 1, c);
+
+  Bench other;
+  ConvChoice after(other.source());
+  after.set_mode(Mode::measured, Device::cpu);
+  after.load(stored_conv_choices(load_checkpoint(step_path(1))), Device::cpu);
+  EXPECT_TRUE(other.library_runs(after, small));
+  EXPECT_FALSE(other.library_runs(after, wide));
+  EXPECT_EQ(other.timed, 0);
+  EXPECT_EQ(after.to_json(), before.to_json());
+  after.set_mode(Mode::ours, Device::cpu);
+  after.load(before.to_json(), Device::cpu);
+  EXPECT_FALSE(other.library_runs(after, small));
+}
+
+TEST(ConvChoice, refuses_choices_that_are_none_or_cannot_be_followed) {
+  Bench bench;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::measured, Device::cpu);
+  const auto code = [&](const json& choices, Device d = Device::cpu) {
+    return error_of([&] { choice.load(choices, d); }).code();
+  };
+  EXPECT_EQ(code(json::array()), 4023);
+  EXPECT_EQ(code({{"forward", 1}}), 4023);
+  EXPECT_EQ(code({{"forward", "theirs"}}), 4023);
+  EXPECT_EQ(code({{"forward", "cudnn"}}, Device::cuda), 0);
+  bench.has_library = false;
+  EXPECT_EQ(code({{"forward", "cudnn"}}, Device::cuda), 5003);
+  EXPECT_EQ(code({{"forward", "ours"}}, Device::cuda), 0);
+  EXPECT_EQ(code({{"forward", "cudnn"}}), 0);  // the CPU has our kernels alone
+  Checkpoint c;
+  EXPECT_TRUE(stored_conv_choices(c).empty());
+  c.metadata["conv_choices"] = "{";
+  EXPECT_EQ(error_of([&] { stored_conv_choices(c); }).code(), 4023);
+}
+
+// Our own kernels again, counting their calls.
+struct Counted {
+  static inline int forwards, backward_datas, backward_weights;
+  static int calls() { return forwards + backward_datas + backward_weights; }
+  static void reset() { forwards = backward_datas = backward_weights = 0; }
+  static const Conv2d& own() { return kernels::conv2d(Device::cpu); }
+  static void forward(const Params& p, const void* x, const void* w, const float* b, void* y, void* space) {
+    ++forwards;
+    own().forward(p, x, w, b, y, space);
+  }
+  static void backward_data(const Params& p, const void* dy, const void* w, void* dx, void* space) {
+    ++backward_datas;
+    own().backward_data(p, dy, w, dx, space);
+  }
+  static void backward_weight(const Params& p, const void* x, const void* dy, float* dw, float* db,
+                              void* space) {
+    ++backward_weights;
+    own().backward_weight(p, x, dy, dw, db, space);
+  }
+};
+
+Tensor filled(const Shape& shape, float step) {
+  Tensor t = Tensor::empty(shape);
+  for (int64_t i = 0; i < t.size(); ++i) t.data<float>()[i] = step * static_cast<float>(i % 7 - 3);
+  return t;
+}
+
+// dx and dw of the sum over y = conv(x, w).
+std::vector<float> gradients() {
+  Tensor dx = Tensor::zeros({1, 6, 6, 3}), dw = Tensor::zeros({4, 3, 3, 3}), dv = Tensor::zeros({1, 6, 6, 4});
+  const Tensor x = parameter(filled(dx.shape(), 0.25f), dx);
+  Conv2dWeights w{parameter(filled(dw.shape(), 0.5f), dw)}, sum{parameter(filled(dv.shape(), 1.f), dv)};
+  backward(conv2d(conv2d(x, w, {.pad = {1, 1}}), sum, {}).reshape({1}));
+  std::vector<float> all(dx.data<float>(), dx.data<float>() + dx.size());
+  all.insert(all.end(), dw.data<float>(), dw.data<float>() + dw.size());
+  return all;
+}
+
+// The op runs what was chosen in all three directions, and measuring leaves the result as it is.
+TEST(ConvChoice, the_op_follows_it) {
+  Conv2d library = Counted::own();
+  library.forward = Counted::forward;
+  library.backward_data = Counted::backward_data;
+  library.backward_weight = Counted::backward_weight;
+  const auto want = gradients();
+  bool library_wins = true;
+  int timed = 0;
+  conv_choice() =
+      ConvChoice({[](Device) -> const Conv2d& { return Counted::own(); }, [&](Device) { return &library; },
+                  [&](Device, const std::function<void()>& work) {
+                    const int before = Counted::calls();
+                    work();
+                    ++timed;
+                    return (Counted::calls() > before) == library_wins ? 1. : 2.;
+                  }});
+  for (const bool wins : {true, false}) {
+    library_wins = wins;
+    conv_choice().set_mode(Mode::measured, Device::cpu);
+    EXPECT_EQ(gradients(), want);
+    Counted::reset();
+    const int measured = timed;
+    EXPECT_GT(measured, 0);
+    EXPECT_EQ(gradients(), want);
+    EXPECT_EQ(timed, measured);
+    EXPECT_EQ(Counted::forwards, wins ? 2 : 0);
+    EXPECT_EQ(Counted::backward_datas, wins ? 2 : 0);
+    EXPECT_EQ(Counted::backward_weights, wins ? 2 : 0);
+  }
+  conv_choice() = ConvChoice();
+}
+
+}  // namespace
+}  // namespace eb::engine

@@ -1,0 +1,70 @@
+// `bench kernels` on the CPU: every family is there, runs, and reports what it measured.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "support/run_engine.h"
+
+using namespace eb::test;
+using nlohmann::json;
+
+static const std::set<std::string> families = {"conv2d_forward",
+                                               "conv2d_backward_data",
+                                               "conv2d_backward_weight",
+                                               "batch_norm_forward",
+                                               "batch_norm_backward",
+                                               "linear_forward",
+                                               "linear_backward_data",
+                                               "linear_backward_weight",
+                                               "max_pool_forward",
+                                               "max_pool_backward",
+                                               "avg_pool_forward",
+                                               "avg_pool_backward",
+                                               "softmax_cross_entropy",
+                                               "sgd",
+                                               "augmentation",
+                                               "topk_mask",
+                                               "compaction"};
+
+TEST(BenchKernels, lists_every_family) {
+  const Outcome o = run_engine({"bench", "kernels", "--list"});
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  std::set<std::string> found;
+  std::istringstream lines(o.out);
+  for (std::string line; std::getline(lines, line);) found.insert(line.substr(0, line.find(' ')));
+  EXPECT_EQ(found, families);
+  for (const char* total : {"4224", "7408", "4800", "26560"})
+    EXPECT_NE(o.out.find(std::string(total) + " scales, window 5"), std::string::npos) << total;
+}
+
+static json rows(const std::string& filter) {
+  const Outcome o = run_engine({"bench", "kernels", "--filter", filter, "--seconds", "0.0001",
+                                "--batch-cifar", "2", "--batch-imagenet", "1", "--dtype", "f32", "--json"});
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  const json result = json::parse(o.out, nullptr, false);
+  EXPECT_GT(result.value("copy_gb_per_s", 0.), 0);
+  return result.value("rows", json::array());
+}
+
+TEST(BenchKernels, each_case_reports_time_and_rate) {
+  const std::pair<const char*, size_t> cases[] = {
+      {"linear_", 18}, {"_pool_", 8}, {"softmax_cross_entropy", 2}, {"topk_mask", 4}, {"compaction", 3}};
+  for (const auto& [filter, count] : cases) {
+    const json found = rows(filter);
+    EXPECT_EQ(found.size(), count) << filter;
+    for (const json& row : found) {
+      EXPECT_GT(row.value("us", 0.), 0) << row;
+      EXPECT_GT(row.value("gb_per_s", 0.), 0) << row;
+      EXPECT_EQ(row.contains("tflops"), std::string(filter) == "linear_") << row;
+      EXPECT_FALSE(row.contains("ratio")) << "no library beside the CPU's kernels: " << row;
+    }
+    if (std::string(filter) != "compaction" || found.size() != 3) continue;
+    const auto bytes = [](const json& row) {
+      return row["gb_per_s"].get<double>() * row["us"].get<double>();
+    };
+    EXPECT_GT(bytes(found[0]), 1.5 * bytes(found[1])) << "a smaller ticket is a smaller copy";
+    EXPECT_GT(bytes(found[1]), 1.5 * bytes(found[2]));
+  }
+}
