@@ -1,6 +1,7 @@
 // dx <- dy, w as an implicit GEMM: dx (N H W, C) = taps of dy (N H W, R S K) times w (R S K, C); with a
 // stride one for each remainder of a pixel's place (see Scatter).
 #include "kernels/cuda/conv2d.cuh"
+#include "kernels/cuda/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d_pixels.cuh"
 
 namespace eb::kernels::EB_BACKEND {
@@ -53,6 +54,7 @@ void remainder(const Conv2d::Params& p, const Remainder& i, const Remainder& j, 
 }  // namespace
 
 void conv2d_backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void*) {
+  if (hopper_suits(p, Conv2d::Direction::backward_data)) return conv2d_backward_data_hopper(p, dy, w, dx);
   by_math_and_width(p, [&]<class Math, int width>() {
     for (int64_t a = 0; a < p.stride_h; ++a)
       for (int64_t b = 0; b < p.stride_w; ++b) {

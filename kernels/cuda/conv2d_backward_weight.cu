@@ -4,6 +4,7 @@
 #include "kernels/cuda/column_sum.h"
 #include "kernels/cuda/conv2d.cuh"
 #include "kernels/cuda/conv2d_dispatch.cuh"
+#include "kernels/cuda/conv2d_hopper.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 
@@ -72,18 +73,31 @@ struct Split {
   int64_t slices, chunks;  // chunks of a slice
 };
 
-// Depends on the shape alone, so that bits do.
-template <class Math, class Tile>
-Split split(const Conv2d::Params& p) {
-  const int64_t pixels = p.n * p.out_h() * p.out_w(), all = ceil_div(pixels, Math::k_chunk);
-  const int64_t tiles =
-      ceil_div(p.k / p.groups, Tile::m) * ceil_div(p.r * p.s * p.c / p.groups, Tile::n) * p.groups;
+// Of `all` chunks for `tiles` tiles of dw. Depends on the shape alone, so that bits do.
+Split split(int64_t all, int64_t tiles) {
   int64_t slices = ceil_div(wanted_blocks, tiles);
   if (slices > all / least_chunks) slices = all / least_chunks;
   if (slices > most_slices) slices = most_slices;
   if (slices < 1) slices = 1;
   const int64_t chunks = ceil_div(all, slices);
   return {ceil_div(all, chunks), chunks};
+}
+
+int64_t pixels_of(const Conv2d::Params& p) {
+  return p.n * p.out_h() * p.out_w();
+}
+
+template <class Math, class Tile>
+Split split(const Conv2d::Params& p) {
+  return split(ceil_div(pixels_of(p), Math::k_chunk),
+               ceil_div(p.k / p.groups, Tile::m) * ceil_div(p.r * p.s * p.c / p.groups, Tile::n) * p.groups);
+}
+
+bool on_hopper(const Conv2d::Params& p) {
+  return hopper_suits(p, Conv2d::Direction::backward_weight);
+}
+Split hopper_split(const Conv2d::Params& p) {
+  return split(ceil_div(pixels_of(p), hopper_chunk), conv2d_backward_weight_hopper_tiles(p));
 }
 
 // f.operator()<Math, width, Tile>(): no large tile, since fp32 outputs of 128 x 128 leave no room for a
@@ -102,31 +116,18 @@ int64_t weights_of(const Conv2d::Params& p) {
   return p.k * p.r * p.s * (p.c / p.groups);
 }
 
-}  // namespace
-
-size_t conv2d_backward_weight_workspace(const Conv2d::Params& p) {
-  size_t bytes = 0;
-  by_shape(p, [&]<class Math, int, class Tile>() {
-    const int64_t slices = split<Math, Tile>(p).slices;
-    bytes = slices > 1 ? static_cast<size_t>(slices * weights_of(p)) * sizeof(float) : 0;
-  });
-  const size_t bias = column_sum_workspace(p.n * p.out_h() * p.out_w(), p.k);
-  return bytes > bias ? bytes : bias;
-}
-
-void conv2d_backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
-                            void* workspace) {
-  const int64_t pixels = p.n * p.out_h() * p.out_w(), c = p.c / p.groups, k = p.k / p.groups;
-  if (db) column_sum(p.dtype, pixels, p.k, dy, db, workspace);
+// The launch that fills out (slices, weights).
+void multiply(const Conv2d::Params& p, const void* x, const void* dy, float* out) {
+  const int64_t c = p.c / p.groups, k = p.k / p.groups;
   by_shape(p, [&]<class Math, int width, class Tile>() {
     using T = typename Math::T;
     const Split s = split<Math, Tile>(p);
     WeightGemm<T, width> g;
-    g.dy = {static_cast<const T*>(dy), pixels, k, p.k};
+    g.dy = {static_cast<const T*>(dy), pixels_of(p), k, p.k};
     g.x = {static_cast<const T*>(x), window_of(p, p.h, p.w, p.c), FastDivide(c), FastDivide(p.out_w()),
            FastDivide(p.out_h() * p.out_w())};
-    g.out = s.slices > 1 ? static_cast<float*>(workspace) : dw;
-    g.pixels = pixels;
+    g.out = out;
+    g.pixels = pixels_of(p);
     g.chunks_per_slice = s.chunks;
     g.slices = s.slices;
     g.filters = k;
@@ -138,10 +139,37 @@ void conv2d_backward_weight(const Conv2d::Params& p, const void* x, const void* 
                  static_cast<unsigned>(p.groups * s.slices)),
             dim3(threads_of<Tile>), sizeof(GemmStorage<GemmShape<Tile, Math, false, false>, float>)},
            conv2d_backward_weight_kernel<Tile, Math, width>, g);
-    if (s.slices > 1)
-      launch({"sum_slices", dim3(static_cast<unsigned>(ceil_div(weights_of(p), 256))), dim3(256)},
-             sum_slices_kernel, weights_of(p), s.slices, static_cast<const float*>(workspace), dw);
   });
+}
+
+int64_t slices_of(const Conv2d::Params& p) {
+  if (on_hopper(p)) return hopper_split(p).slices;
+  int64_t slices = 1;
+  by_shape(p, [&]<class Math, int, class Tile>() { slices = split<Math, Tile>(p).slices; });
+  return slices;
+}
+
+}  // namespace
+
+size_t conv2d_backward_weight_workspace(const Conv2d::Params& p) {
+  const int64_t slices = slices_of(p);
+  const size_t bytes = slices > 1 ? static_cast<size_t>(slices * weights_of(p)) * sizeof(float) : 0;
+  const size_t bias = column_sum_workspace(pixels_of(p), p.k);
+  return bytes > bias ? bytes : bias;
+}
+
+void conv2d_backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
+                            void* workspace) {
+  if (db) column_sum(p.dtype, pixels_of(p), p.k, dy, db, workspace);
+  const int64_t slices = slices_of(p);
+  float* out = slices > 1 ? static_cast<float*>(workspace) : dw;
+  if (on_hopper(p))
+    conv2d_backward_weight_hopper(p, x, dy, out, hopper_split(p).chunks, slices);
+  else
+    multiply(p, x, dy, out);
+  if (slices > 1)
+    launch({"sum_slices", dim3(static_cast<unsigned>(ceil_div(weights_of(p), 256))), dim3(256)},
+           sum_slices_kernel, weights_of(p), slices, static_cast<const float*>(workspace), dw);
 }
 
 }  // namespace eb::kernels::EB_BACKEND

@@ -1,10 +1,12 @@
 // y = conv(x, w) + b as an implicit GEMM: y (N P Q, K) = columns of x (N P Q, R S C) times w (K, R S C)^T.
 #include "kernels/cuda/conv2d.cuh"
+#include "kernels/cuda/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d_pixels.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 
 void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void*) {
+  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_forward_hopper(p, x, w, b, y);
   const int64_t c = p.c / p.groups, k = p.k / p.groups, reduction = p.r * p.s * c;
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;

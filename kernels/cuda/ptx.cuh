@@ -1,6 +1,6 @@
-// The only PTX of the project: asynchronous copies, matrix loads and tensor-core multiplies. Each wrapper has
-// an emulated twin (kernels/emulated/ptx.h) that reads the same fragment layouts (PTX ISA 8.8, sections
-// 9.7.9.25, 9.7.14.5 and 9.7.15.4), tested in tests/emulated/ptx_test.cpp.
+// The PTX of every card (sm_90a: hopper.cuh): asynchronous copies, matrix loads, tensor-core multiplies. A
+// wrapper has an emulated twin (kernels/emulated/ptx.h) that reads the same fragment layouts (PTX ISA 8.8,
+// sections 9.7.9.25, 9.7.14.5 and 9.7.15.4), tested in tests/emulated/ptx_test.cpp.
 #pragma once
 #include "kernels/cuda/platform.cuh"
 #include "kernels/dtype.h"

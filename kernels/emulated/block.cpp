@@ -61,6 +61,7 @@ Block::Block(const BlockShape& shape, const Schedule& schedule)
     shared_.reset(bytes);
     std::memset(bytes, 0xff, shape.shared_bytes);
   }
+  for (size_t warp = 0; warp < ready_.size(); ++warp) multiplies_.emplace_back(*this, static_cast<int>(warp));
 }
 
 Block::~Block() = default;
@@ -90,16 +91,16 @@ void Block::run(const std::function<void()>& body) {
     start(lanes_[i], body);
   }
   last_ = static_cast<unsigned>(lanes_.size()) - 1;
-  while (done_ < lanes_.size() && !error_) {
-    Lane* next = pick();
-    if (!next) {
-      error_ = std::make_exception_ptr(deadlock());
-      break;
+  try {
+    while (done_ < lanes_.size() && !error_) {
+      if (Lane* next = pick())
+        resume(*next);
+      else if (!land_late())
+        throw deadlock();
     }
-    last_ = next->number;
-    current_lane = next;
-    next->fiber.resume();
-    if (schedule_.copies == Schedule::Copies::random) land_some();
+    if (!error_) check_finished();
+  } catch (...) {  // from what lands between two threads' turns
+    error_ = std::current_exception();
   }
   if (error_) {
     for (Lane& l : lanes_) {
@@ -108,6 +109,13 @@ void Block::run(const std::function<void()>& body) {
     }
     std::rethrow_exception(error_);
   }
+}
+
+void Block::resume(Lane& l) {
+  last_ = l.number;
+  current_lane = &l;
+  l.fiber.resume();
+  if (schedule_.copies == Schedule::Copies::random) land_some();
 }
 
 Lane* Block::pick() {
@@ -225,13 +233,21 @@ void Block::release(const char*, unsigned mask) {
     wake(lanes_[warp * 32 + std::countr_zero(rest)]);
 }
 
+bool Block::acts_at_issue() {
+  using Copies = Schedule::Copies;
+  return schedule_.copies == Copies::at_issue || (schedule_.copies == Copies::random && random_.below(2));
+}
+
+WarpMultiply& Block::warp_multiply() {
+  return multiplies_[current_lane->number / 32];
+}
+
 void Block::copy_async(const AsyncCopy& copy, Where where) {
   if (!owns_shared(copy.to, copy.bytes)) fail("writes outside the block's shared memory", "cp.async", where);
   const auto misaligned = [&](const void* p) { return reinterpret_cast<uintptr_t>(p) % copy.bytes != 0; };
   if (misaligned(copy.to) || (copy.valid && misaligned(copy.from)))
     fail("an address is not a multiple of " + std::to_string(copy.bytes), "cp.async", where);
-  using Copies = Schedule::Copies;
-  if (schedule_.copies == Copies::at_issue || (schedule_.copies == Copies::random && random_.below(2)))
+  if (acts_at_issue())
     land(copy);
   else
     current_lane->groups.back().push_back(copy);
@@ -250,13 +266,32 @@ void Block::wait_copies(size_t pending_groups) {
   }
 }
 
+// Bulk copies and multiplies of a warp; the rest are copies of one lane.
 void Block::land_some() {
+  if (transfers_.under_way() && random_.below(16) == 0) transfers_.land_one();
+  WarpMultiply& multiply = multiplies_[current_lane->number / 32];
+  if (multiply.under_way() && random_.below(64) == 0) multiply.run_one();
   Lane& l = lanes_[random_.below(static_cast<uint32_t>(lanes_.size()))];
   if (l.done) return;
   auto& group = l.groups[random_.below(static_cast<uint32_t>(l.groups.size()))];
   if (group.empty()) return;
   land(group.back());
   group.pop_back();
+}
+
+// No thread can go on: the bulk copies have waited as long as they can.
+bool Block::land_late() {
+  return transfers_.land_one();
+}
+
+void Block::check_finished() const {
+  const std::string at = std::string("[") + shape_.kernel + "] block " + to_string(shape_.index) + " ";
+  if (transfers_.under_way()) throw EmulationError(at + "ends before a bulk copy has landed");
+  for (size_t warp = 0; warp < multiplies_.size(); ++warp) {
+    if (multiplies_[warp].under_way()) throw EmulationError(at + "ends before a wgmma is waited for");
+    if (multiplies_[warp].issued() != multiplies_[warp / 4 * 4].issued())
+      throw EmulationError(at + "has a warpgroup whose warps issue different wgmma");
+  }
 }
 
 void Block::fail(const std::string& what, const char* operation, Where where) const {
@@ -277,7 +312,7 @@ EmulationError Block::deadlock() const {
   for (const auto& [at, who] : waiting)
     message += std::to_string(who.first) + " threads (first " + to_string(who.second->thread) + ") wait in " +
                std::get<0>(at) + " at " + std::get<1>(at) + "; ";
-  return EmulationError(message + std::to_string(done_) + " are done");
+  return EmulationError(message + transfers_.unfinished_phases() + std::to_string(done_) + " are done");
 }
 
 }  // namespace eb::kernels::emulated

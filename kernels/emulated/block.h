@@ -12,6 +12,8 @@
 
 #include "kernels/emulated/fiber.h"
 #include "kernels/emulated/schedule.h"
+#include "kernels/emulated/transfers.h"
+#include "kernels/emulated/warp_multiply.h"
 
 namespace eb::kernels::emulated {
 
@@ -69,6 +71,9 @@ class Block {
   int thread_count() const { return static_cast<int>(lanes_.size()); }
   void* shared_memory(size_t bytes, Where where);
   bool owns_shared(const void* p, size_t bytes) const;
+  char* shared_base() const { return static_cast<char*>(shared_.get()); }
+  size_t shared_bytes() const { return shape_.shared_bytes; }
+  size_t shared_offset(const void* p) const { return static_cast<const char*>(p) - shared_base(); }
 
   void barrier(int id, int count, Where where);
   // The lanes of `mask` meet; the last to arrive runs execute(T* lanes[32]) (null outside the mask) for all.
@@ -83,6 +88,15 @@ class Block {
   void copy_async(const AsyncCopy& copy, Where where);
   void commit_copies();
   void wait_copies(size_t pending_groups);
+
+  Transfers& transfers() { return transfers_; }
+  WarpMultiply& warp_multiply();  // of the calling thread's warp
+
+  // For the units above. Whether the schedule wants an asynchronous operation to act at its issue.
+  bool acts_at_issue();
+  Random& random() { return random_; }
+  void suspend(const char* reason, Where where);
+  void wake(Lane& lane);
 
   [[noreturn]] void fail(const std::string& what, const char* operation, Where where) const;
 
@@ -100,12 +114,13 @@ class Block {
 
   void** arrive(const char* name, unsigned mask, void* operand, Where where);
   void release(const char* name, unsigned mask);
-  void suspend(const char* reason, Where where);
-  void wake(Lane& lane);
   Lane* pick();
+  void resume(Lane& lane);
   Lane* pick_in_warp(unsigned warp);
   void start(Lane& lane, const std::function<void()>& body);
   void land_some();
+  bool land_late();
+  void check_finished() const;
   EmulationError deadlock() const;
 
   BlockShape shape_;
@@ -117,7 +132,9 @@ class Block {
   std::vector<Barrier> barriers_ = std::vector<Barrier>(16);
   std::vector<std::vector<Meeting>> meetings_;  // per warp
   std::vector<Meeting> executing_;
-  unsigned last_ = 0;  // lane picked before
+  Transfers transfers_{*this};
+  std::vector<WarpMultiply> multiplies_;  // per warp
+  unsigned last_ = 0;                     // lane picked before
   size_t done_ = 0;
   std::exception_ptr error_;
 };

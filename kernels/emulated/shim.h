@@ -17,6 +17,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define threadIdx (::eb::kernels::emulated::lane().thread)
 #define blockIdx (::eb::kernels::emulated::block().index())
 #define blockDim (::eb::kernels::emulated::block().threads())

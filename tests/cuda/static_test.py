@@ -2,7 +2,7 @@
 """What can be proven of the CUDA kernels without a card: static_test.py BUILD_DIR [--report FILE]
 
 Reads the listings that kernels/cuda/keep_listing kept at build time and fails if a kernel was not compiled for a target, if a
-hot kernel spills, exceeds its register budget, does not use the tensor cores, or loads its tiles by less than 128 bits.
+kernel spills or a hot one exceeds its register budget, does not use the tensor cores, or loads its tiles by less than 128 bits.
 --report writes a Markdown table of registers, spills and tensor-core instructions. Exit 77 (skipped) in a build without CUDA.
 """
 import argparse
@@ -15,6 +15,12 @@ TARGETS = ("sm_80", "sm_90a", "sm_100")
 # Kernels that take the time of a step; the mangled name must contain the text. Registers: 65,536 a processor over the threads
 # that must be resident for two blocks (one of the large tile).
 HOT = {"conv2d_pixels_kernel": 255, "conv2d_backward_weight_kernel": 255}
+# Kernels for sm_90a alone, empty elsewhere. Registers: nine warps a block, so one of four register files of 16,384 holds three
+# warps of one block (the tile of 256 rows) or five of two. Each needs these instructions in its PTX.
+HOPPER = ("conv2d_hopper_kernel", "conv2d_hopper_weight_kernel")
+HOPPER_NEEDS = ("wgmma.mma_async.sync.aligned", "cp.async.bulk.tensor.4d.shared::cluster.global.im2col", "mbarrier.try_wait")
+# ptxas says so where it orders wgmma one after the other, or drops setmaxnreg.
+COMPLAINT = re.compile(r"\(C75\d\d\).*")
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for '(\w+)'")
 SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 USED = re.compile(r"Used (\d+) registers")
@@ -43,6 +49,23 @@ def bodies(build, target):
         parts = re.split(r"\.entry (\w+)", path.read_text())
         result.update(zip(parts[1::2], parts[2::2]))
     return result
+
+
+def check_hopper(build, names, found):
+    ptx = bodies(build, "90a")
+    errors = []
+    for text in HOPPER:
+        chosen = [name for name in names if text in name]
+        if not chosen:
+            errors.append(f"no kernel is called {text}")
+        for name in chosen:
+            budget = 168 if "HopperTileILi256" in name else 96
+            errors += [f"{name}: no {need} in its PTX" for need in HOPPER_NEEDS if need not in ptx.get(name, "")]
+            if found.get((name, "sm_90a"), {}).get("registers", 256) > budget:
+                errors.append(f"{name}: more than {budget} registers")
+    for path in build.glob("kernels/cuda/**/*.ptxas"):
+        errors += [f"{path.name}: {m[0]}" for m in COMPLAINT.finditer(path.read_text())]
+    return errors
 
 
 def demangled(names):
@@ -80,6 +103,7 @@ def check(build):
         wide = re.search(r"Math, ?\(?(?:int\))?(8|4)\b", readable[name])
         if wide and not re.search(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16", body):
             errors.append(f"{readable[name]}: its tiles are not loaded by 128 bits")
+    errors += check_hopper(build, names, found)
     return found, ptx, errors
 
 

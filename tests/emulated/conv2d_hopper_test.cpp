@@ -1,0 +1,169 @@
+// The sm_90a convolutions against the double oracle, on the emulated copy unit and warpgroup multiplies.
+#define EB_EMULATED 1
+#include "kernels/cuda/conv2d_hopper.cuh"
+
+#include "kernels/conv2d.h"
+#include "kernels/cuda/conv2d_dispatch.cuh"
+#include "kernels/cuda/tensor_map.h"
+#include "support/devices.h"
+#include "support/oracle_conv.h"
+
+namespace eb::test {
+namespace {
+
+using kernels::Conv2d;
+using kernels::Device;
+using kernels::DType;
+using Direction = Conv2d::Direction;
+
+struct HopperCase {
+  const char* name;
+  Conv2d::Params p;
+  int64_t least_blocks = 1;  // the tile of 256 rows wherever there are more than 64 columns
+};
+
+// 64 channels are one chunk, 72 one and a tail; 128 columns one large tile; 128 rows one tile.
+const HopperCase cases[] = {
+    {"pointwise", {.n = 2, .h = 9, .w = 9, .c = 64, .k = 64, .r = 1, .s = 1}},
+    {"pointwise_tails", {.n = 1, .h = 11, .w = 13, .c = 72, .k = 136, .r = 1, .s = 1}},
+    {"sliced", {.n = 9, .h = 16, .w = 8, .c = 64, .k = 24, .r = 2, .s = 1}},  // 17 chunks of pixels
+    {"few_channels", {.n = 3, .h = 7, .w = 5, .c = 8, .k = 16, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    {"padded_3x3", {.n = 2, .h = 9, .w = 7, .c = 24, .k = 72, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    {"large_3x3", {.n = 1, .h = 12, .w = 12, .c = 128, .k = 128, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    {"more_blocks",
+     {.n = 1, .h = 12, .w = 12, .c = 128, .k = 128, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1},
+     2},
+    {"large_tiles", {.n = 3, .h = 11, .w = 10, .c = 16, .k = 136, .r = 1, .s = 3, .pad_h = 0, .pad_w = 1}},
+    {"unpadded_3x3", {.n = 5, .h = 8, .w = 6, .c = 40, .k = 8, .r = 3, .s = 3}},
+    {"padded_5x5", {.n = 2, .h = 6, .w = 9, .c = 16, .k = 24, .r = 5, .s = 5, .pad_h = 2, .pad_w = 2}},
+    {"wide_window", {.n = 1, .h = 5, .w = 8, .c = 16, .k = 8, .r = 1, .s = 4, .pad_h = 0, .pad_w = 3}},
+    {"pad_beyond_the_window",
+     {.n = 2, .h = 4, .w = 3, .c = 8, .k = 8, .r = 2, .s = 1, .pad_h = 3, .pad_w = 2}},
+};
+
+// The path taken whatever the shape, for a scope.
+struct AsOnHopper {
+  explicit AsOnHopper(int64_t blocks = 1) { set(true, 0, blocks); }
+  ~AsOnHopper() { set(false, 0.75, 132); }
+  static void set(bool wgmma, double useful, int64_t blocks) {
+    kernels::emulated::wgmma_in_tests = wgmma;
+    kernels::emulated::least_useful = useful;
+    kernels::emulated::least_blocks = blocks;
+  }
+};
+
+class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDevice>> {
+ protected:
+  const TestDevice& on() const { return std::get<1>(GetParam()); }
+  Conv2d::Params params() const {
+    Conv2d::Params p = std::get<0>(GetParam()).p;
+    p.dtype = DType::bf16;
+    return p;
+  }
+  Values forward(const Values& x, const Values& w, const Floats& b) const {
+    const OnDevice x_there(on().device, x), w_there(on().device, w), b_there(on().device, b);
+    Values y(DType::bf16, oracle.y_size());
+    const OnDevice y_there(on().device, y);
+    kernel.forward(oracle.p, x_there.get(), w_there.get(), b.empty() ? nullptr : b_there.as<float>(),
+                   y_there.get(), nullptr);
+    y_there.fetch(y.data());
+    return y;
+  }
+  Values backward_data(const Values& dy, const Values& w) const {
+    const OnDevice dy_there(on().device, dy), w_there(on().device, w);
+    Values dx(DType::bf16, oracle.x_size());
+    const OnDevice dx_there(on().device, dx);
+    kernel.backward_data(oracle.p, dy_there.get(), w_there.get(), dx_there.get(), nullptr);
+    dx_there.fetch(dx.data());
+    return dx;
+  }
+
+  std::pair<Floats, Floats> backward_weight() const {
+    const OnDevice x_there(on().device, x), dy_there(on().device, dy);
+    Floats dw(oracle.w_size(), NAN), db(oracle.p.k, NAN);
+    const OnDevice dw_there(on().device, dw), db_there(on().device, db);
+    const Scratch workspace(on().device, kernel.workspace_bytes(oracle.p, Direction::backward_weight));
+    kernel.backward_weight(oracle.p, x_there.get(), dy_there.get(), dw_there.as<float>(),
+                           db_there.as<float>(), workspace.get());
+    dw_there.fetch(dw);
+    db_there.fetch(db);
+    return {dw, db};
+  }
+
+  AsOnHopper as_on_hopper{std::get<0>(GetParam()).least_blocks};
+  ConvOracle oracle{params()};
+  const Conv2d& kernel = kernels::emulated::conv2d;
+  Values x{DType::bf16, normal(oracle.x_size(), 1)}, w{DType::bf16, normal(oracle.w_size(), 2)},
+      dy{DType::bf16, normal(oracle.y_size(), 3)};
+};
+
+TEST_P(Conv2dHopper, forward_matches_the_oracle) {
+  const DeviceScope scope(on());
+  ASSERT_TRUE(kernels::emulated::hopper_suits(oracle.p, Direction::forward));
+  const Doubles xs = x.get(), ws = w.get();
+  const Floats b = to_floats(normal(oracle.p.k, 4));
+  const Doubles scale = oracle.forward(absolute(xs), absolute(ws), absolute(to_doubles(b)));
+  expect_sum(forward(x, w, b).get(), oracle.forward(xs, ws, to_doubles(b)), scale, rounding(DType::bf16),
+             "y with bias");
+  expect_sum(forward(x, w, {}).get(), oracle.forward(xs, ws, {}), scale, rounding(DType::bf16), "y");
+}
+
+TEST_P(Conv2dHopper, backward_data_matches_the_oracle) {
+  const DeviceScope scope(on());
+  ASSERT_TRUE(kernels::emulated::hopper_suits(oracle.p, Direction::backward_data));
+  const Doubles dys = dy.get(), ws = w.get();
+  expect_sum(backward_data(dy, w).get(), oracle.backward_data(dys, ws),
+             oracle.backward_data(absolute(dys), absolute(ws)), rounding(DType::bf16), "dx");
+}
+
+TEST_P(Conv2dHopper, backward_weight_matches_the_oracle) {
+  const DeviceScope scope(on());
+  ASSERT_TRUE(kernels::emulated::hopper_suits(oracle.p, Direction::backward_weight));
+  const Doubles xs = x.get(), dys = dy.get();
+  const auto [dw, db] = backward_weight();
+  expect_sum(to_doubles(dw), oracle.backward_weight(xs, dys),
+             oracle.backward_weight(absolute(xs), absolute(dys)), rounding(DType::f32), "dw");
+  expect_sum(to_doubles(db), oracle.backward_bias(dys), oracle.backward_bias(absolute(dys)),
+             rounding(DType::f32), "db");
+}
+
+TEST_P(Conv2dHopper, every_schedule_gives_the_same_bits) {
+  expect_same_bits_everywhere(on(), [&] { return forward(x, w, {}).get(); });
+  expect_same_bits_everywhere(on(), [&] { return backward_data(dy, w).get(); });
+  expect_same_bits_everywhere(on(), [&] { return backward_weight(); });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Conv2dHopper,
+                         testing::Combine(testing::ValuesIn(cases), testing::ValuesIn(test_devices())),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param).name) + "_" +
+                                  std::get<1>(info.param).name();
+                         });
+
+TEST(Conv2dHopperSuits, only_what_the_copy_unit_can_address) {
+  const Conv2d::Params fine{.dtype = DType::bf16, .n = 1, .h = 4, .w = 4, .c = 64, .k = 64, .r = 1, .s = 1};
+  const auto suits = [](const Conv2d::Params& p) {
+    return kernels::emulated::hopper_suits(p, Direction::forward);
+  };
+  EXPECT_FALSE(suits(fine)) << "without wgmma";
+  const AsOnHopper as_on_hopper;
+  EXPECT_TRUE(suits(fine));
+  const auto without = [&](auto change) {
+    Conv2d::Params p = fine;
+    change(p);
+    return suits(p);
+  };
+  EXPECT_FALSE(without([](auto& p) { p.dtype = DType::f32; }));
+  EXPECT_FALSE(without([](auto& p) { p.c = 60; }));
+  EXPECT_FALSE(without([](auto& p) { p.k = 60; }));
+  EXPECT_FALSE(without([](auto& p) { p.stride_h = 2; }));
+  EXPECT_FALSE(without([](auto& p) { p.groups = 2; }));
+  EXPECT_FALSE(without([](auto& p) { p.pad_w = 128; }));
+  AsOnHopper::set(true, 0.75, 132);
+  EXPECT_FALSE(suits(fine)) << "one block is left to smaller tiles";
+  EXPECT_TRUE(without([](auto& p) { p.n = 1056; }));
+  EXPECT_FALSE(without([](auto& p) { p.n = 1056, p.c = 40; })) << "24 of 64 channels are padding";
+}
+
+}  // namespace
+}  // namespace eb::test

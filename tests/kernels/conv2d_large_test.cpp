@@ -1,0 +1,82 @@
+// Shapes large enough for the kernels that a card chooses only for large shapes (wgmma on sm_90a, the tiles
+// of 128 by 128): too much for the emulated device, which reaches the same kernels by lower thresholds
+// (tests/emulated).
+#include "kernels/conv2d.h"
+#include "support/devices.h"
+#include "support/oracle_conv.h"
+
+namespace eb::test {
+namespace {
+
+using kernels::Conv2d;
+using kernels::Device;
+using kernels::DType;
+
+struct LargeCase {
+  const char* name;
+  Conv2d::Params p;
+};
+
+// 17,028 and 16,965 pixels: more than 132 tiles of 128, the last one partly filled.
+const LargeCase cases[] = {
+    {"pointwise", {.n = 9, .h = 44, .w = 43, .c = 64, .k = 256, .r = 1, .s = 1}},
+    {"padded_3x3", {.n = 13, .h = 45, .w = 29, .c = 48, .k = 96, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    {"asymmetric", {.n = 13, .h = 45, .w = 29, .c = 96, .k = 64, .r = 1, .s = 3, .pad_h = 0, .pad_w = 1}},
+};
+
+class Conv2dLarge : public testing::TestWithParam<LargeCase> {
+ protected:
+  void SetUp() override {
+    if (device != Device::cuda) GTEST_SKIP() << "for cards";
+    p.dtype = DType::bf16;
+    oracle.p = p;
+    x = Values(p.dtype, normal(oracle.x_size(), 1));
+    w = Values(p.dtype, normal(oracle.w_size(), 2));
+    dy = Values(p.dtype, normal(oracle.y_size(), 3));
+  }
+  Device device = test_device().device;
+  Conv2d::Params p = GetParam().p;
+  ConvOracle oracle;
+  Values x{DType::bf16, 0}, w{DType::bf16, 0}, dy{DType::bf16, 0};
+};
+
+TEST_P(Conv2dLarge, forward) {
+  Values y(p.dtype, oracle.y_size());
+  {
+    Staged on;
+    kernels::conv2d(device).forward(p, on(std::as_const(x)), on(std::as_const(w)), nullptr, on(y), nullptr);
+  }
+  const Doubles xs = x.get(), ws = w.get();
+  expect_sum(y.get(), oracle.forward(xs, ws, {}), oracle.forward(absolute(xs), absolute(ws), {}),
+             rounding(p.dtype), "y");
+}
+
+TEST_P(Conv2dLarge, backward_data) {
+  Values dx(p.dtype, oracle.x_size());
+  {
+    Staged on;
+    kernels::conv2d(device).backward_data(p, on(std::as_const(dy)), on(std::as_const(w)), on(dx), nullptr);
+  }
+  const Doubles dys = dy.get(), ws = w.get();
+  expect_sum(dx.get(), oracle.backward_data(dys, ws), oracle.backward_data(absolute(dys), absolute(ws)),
+             rounding(p.dtype), "dx");
+}
+
+TEST_P(Conv2dLarge, backward_weight) {
+  const Conv2d& kernel = kernels::conv2d(device);
+  Floats dw(oracle.w_size(), NAN);
+  {
+    const Scratch workspace(device, kernel.workspace_bytes(p, Conv2d::Direction::backward_weight));
+    Staged on;
+    kernel.backward_weight(p, on(std::as_const(x)), on(std::as_const(dy)), on(dw), nullptr, workspace.get());
+  }
+  const Doubles xs = x.get(), dys = dy.get();
+  expect_sum(to_doubles(dw), oracle.backward_weight(xs, dys),
+             oracle.backward_weight(absolute(xs), absolute(dys)), rounding(DType::f32), "dw");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Conv2dLarge, testing::ValuesIn(cases),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace eb::test
