@@ -44,8 +44,9 @@ struct Context {
   const Graph& graph;
   std::vector<NodeWeights>& weights;
   const RunOptions& options;
-  std::vector<Tensor> values;  // by node
-  std::vector<int> readers;    // of each value, still to come
+  std::vector<Tensor> values;    // by node
+  std::vector<int> readers;      // of each value, still to come
+  std::vector<Moments> moments;  // of a value, for the batch norm that reads it
 
   // The value goes with its last reader, which may then write into it.
   Tensor take(int node) { return --readers[node] > 0 ? values[node] : std::move(values[node]); }
@@ -54,7 +55,8 @@ struct Context {
 Tensor run_conv(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
   return conv2d(c.take(s.input), c.weights[s.node].conv,
-                {{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic});
+                {{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic},
+                s.moments && c.options.train ? &c.moments[s.output] : nullptr);
 }
 
 Tensor run_batch_norm(const Step& s, Context& c) {
@@ -62,6 +64,7 @@ Tensor run_batch_norm(const Step& s, Context& c) {
   NodeWeights& w = c.weights[s.node];
   BatchNormOptions o{n.eps, n.momentum, s.relu, c.options.train};
   if (s.select >= 0) o.select = c.weights[s.select].select;
+  o.moments = std::move(c.moments[s.input]);
   return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean.data<float>(),
                     w.running_var.data<float>(), s.other >= 0 ? c.take(s.other) : Tensor(), o);
 }
@@ -119,6 +122,7 @@ std::vector<Step> make_steps(const Graph& g, bool fuse) {
     Step step{i, n.in[0], n.in.size() > 1 ? n.in[1] : -1};
     step.output = i;
     if (fuse && n.op == Op::bn) fuse_batch_norm(g, readers, step, done);
+    step.moments = fuse && n.op == Op::conv && sole_reader(g, readers, i, Op::bn) >= 0;
     steps.push_back(step);
   }
   return steps;
@@ -126,7 +130,8 @@ std::vector<Step> make_steps(const Graph& g, bool fuse) {
 
 Tensor run_steps(const Graph& g, const std::vector<Step>& steps, std::vector<NodeWeights>& weights,
                  const Tensor& x, const RunOptions& options) {
-  Context c{g, weights, options, std::vector<Tensor>(g.nodes.size()), std::vector<int>(g.nodes.size())};
+  const size_t n = g.nodes.size();
+  Context c{g, weights, options, std::vector<Tensor>(n), std::vector<int>(n), std::vector<Moments>(n)};
   for (const Step& s : steps) {
     ++c.readers[s.input];
     if (s.other >= 0) ++c.readers[s.other];

@@ -10,12 +10,13 @@
 namespace eb::engine {
 
 struct Step {
-  int node;           // what to compute; its id names the weights
-  int input;          // node whose value is read
-  int other = -1;     // add: second input; bn: residual
-  int select = -1;    // bn: fused select node
-  bool relu = false;  // bn: fused relu
-  int output;         // node whose value this step produces
+  int node;              // what to compute; its id names the weights
+  int input;             // node whose value is read
+  int other = -1;        // add: second input; bn: residual
+  int select = -1;       // bn: fused select node
+  bool relu = false;     // bn: fused relu
+  bool moments = false;  // conv: a batch norm alone reads it, which wants its statistics
+  int output;            // node whose value this step produces
 };
 
 // fuse = false gives one step per node (tests compare the two).

@@ -16,11 +16,18 @@ struct BatchNorm {
     float eps = 1e-5f, momentum = 0.1f;
     bool relu = false;
   };
+  // Statistics of x that the convolution before computed along the way: mean and sum of squared deviations of
+  // every channel over runs of rows, (ceil(rows / rows_per_slice), 2, c_in). Null: the kernel reads x itself.
+  struct Moments {
+    const float* values = nullptr;
+    int64_t rows_per_slice = 0;
+  };
   // select: ascending channels of x that y keeps (c), or null for all. residual (rows, c) or null.
-  // Only selected entries of running_mean and running_var are updated.
+  // Only selected entries of running_mean and running_var are updated. Moments may be given where the
+  // device's convolution has them (Conv2d::moment_rows).
   void (*forward_train)(const Params&, const void* x, const int32_t* select, const float* gamma,
                         const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                        float* running_mean, float* running_var);
+                        float* running_mean, float* running_var, const Moments& moments);
   void (*forward_infer)(const Params&, const void* x, const int32_t* select, const float* gamma,
                         const float* beta, const float* running_mean, const float* running_var,
                         const void* residual, void* y);

@@ -25,8 +25,12 @@ struct Conv2d {
   // Bytes of w in the layout the direction wants; 0 if it reads OHWI as it is. Pack once per update.
   size_t (*packed_bytes)(const Params&, Direction);
   void (*pack)(const Params&, Direction, const void* w, void* packed);
-  // `w` below is the packed form where packed_bytes > 0. b may be null. y (N, P, Q, K)
-  void (*forward)(const Params&, const void* x, const void* w, const float* b, void* y, void* workspace);
+  // Rows of y that one slice of the moments covers; 0: none to be had of this shape here.
+  int64_t (*moment_rows)(const Params&);
+  // `w` below is the packed form where packed_bytes > 0. b may be null. y (N, P, Q, K). moments, null if not
+  // wanted: BatchNorm::Moments of y as it is stored.
+  void (*forward)(const Params&, const void* x, const void* w, const float* b, void* y, void* workspace,
+                  float* moments);
   void (*backward_data)(const Params&, const void* dy, const void* w, void* dx, void* workspace);
   // dw (K, R, S, C / groups) and db (K, may be null) are overwritten.
   void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw, float* db,

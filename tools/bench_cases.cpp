@@ -68,7 +68,7 @@ std::function<void()> conv_call(const Conv2d& kernel, Device device, const Conv2
   }
   return [&kernel, p, d, b, workspace, packed, w] {
     if (d == Direction::forward)
-      kernel.forward(p, b->x.get(), w, nullptr, b->y.get(), workspace->get());
+      kernel.forward(p, b->x.get(), w, nullptr, b->y.get(), workspace->get(), nullptr);
     else if (d == Direction::backward_data)
       kernel.backward_data(p, b->y.get(), w, b->x.get(), workspace->get());
     else

@@ -25,7 +25,8 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
   Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()),
          rstd = Tensor::empty({p.c}, DType::f32, x.device());
   k.forward_train(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), residual.raw(),
-                  y.raw(), mean.data<float>(), rstd.data<float>(), running_mean, running_var);
+                  y.raw(), mean.data<float>(), rstd.data<float>(), running_mean, running_var,
+                  {o.moments.values.data<float>(), o.moments.rows_per_slice});
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
                           want_residual = needs_grad(residual)](const Tensor& dy) {

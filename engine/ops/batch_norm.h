@@ -2,6 +2,7 @@
 // spends its memory traffic here.
 #pragma once
 #include "engine/autograd.h"
+#include "engine/ops/moments.h"
 
 namespace eb::engine {
 
@@ -10,6 +11,7 @@ struct BatchNormOptions {
   bool relu = false;
   bool train = true;  // batch statistics; otherwise the running ones
   Tensor select;      // (K) i32 ascending channels of x to keep; undefined for all
+  Moments moments;    // of x, where the convolution before left them; training alone reads them
 };
 
 // x (N, H, W, C), gamma, beta (C) leaves, residual (N, H, W, K) or undefined, y (N, H, W, K) with K = C or

@@ -48,13 +48,21 @@ static const Tensor& keep_packed(const Conv2d& k, const Conv2d::Params& p, Conv2
   return weights.packed = pack(k, p, Direction::forward, weights.w);
 }
 
-static Tensor forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights) {
+static Moments empty_moments(const Conv2d& k, const Conv2d::Params& p, Device device) {
+  const int64_t rows = p.n * p.out_h() * p.out_w(), each = k.moment_rows(p);
+  if (each == 0) return {};
+  return {Tensor::empty({(rows + each - 1) / each, 2, p.k}, DType::f32, device), each};
+}
+
+static Tensor forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights, Moments* moments) {
   Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, x.dtype(), x.device());
   conv_choice().run(x.device(), p, Direction::forward, [&](const Conv2d& k) {
     const Tensor w =
         needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w) : keep_packed(k, p, weights);
+    if (moments) *moments = empty_moments(k, p, x.device());
     k.forward(p, x.raw(), w.raw(), weights.b.data<float>(), y.raw(),
-              workspace(k, p, Direction::forward, x.device()).raw());
+              workspace(k, p, Direction::forward, x.device()).raw(),
+              moments ? moments->values.data<float>() : nullptr);
   });
   return y;
 }
@@ -76,7 +84,7 @@ static Tensor backward_data(const Conv2d::Params& p, const Tensor& w, const Tens
   return dx;
 }
 
-Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options) {
+Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options, Moments* moments) {
   const Conv2d::Params p = params_of(x, weights, options);
   const auto gradients = [p, w = weights.w, b = weights.b, x = x.detach(),
                           want_dx = needs_grad(x)](const Tensor& dy) {
@@ -85,7 +93,7 @@ Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& opti
     Tensor dx = want_dx ? backward_data(p, w, dy, x.shape()) : Tensor();
     return std::vector<Tensor>{dx, dw, db};
   };
-  return record(forward(p, x, weights), {x, weights.w, weights.b}, gradients);
+  return record(forward(p, x, weights, moments), {x, weights.w, weights.b}, gradients);
 }
 
 }  // namespace eb::engine

@@ -1,6 +1,7 @@
 // y = conv(x, w) + b. x (N, H, W, C), w (K, R, S, C / groups), b (K) f32 or undefined, y (N, P, Q, K).
 #pragma once
 #include "engine/autograd.h"
+#include "engine/ops/moments.h"
 #include "kernels/conv2d.h"
 
 namespace eb::engine {
@@ -21,6 +22,8 @@ struct Conv2dWeights {
   void values_changed() { packed = Tensor(); }
 };
 
-Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options);
+// moments, if asked for, are those of y where the device's kernel has them, else undefined.
+Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options,
+              Moments* moments = nullptr);
 
 }  // namespace eb::engine

@@ -100,7 +100,7 @@ void apply(const BatchNorm::Params& p, const BatchNormRows& rows, const Affine& 
 
 void forward_train(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
                    const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                   float* running_mean, float* running_var) {
+                   float* running_mean, float* running_var, const BatchNorm::Moments&) {
   const BatchNormRows rows(p.rows, p.c_in, p.c, select);
   std::vector<double> mu, squares;
   by_dtype(p.dtype, [&]<class T>() { moments(rows, static_cast<const T*>(x), mu, squares); });

@@ -47,8 +47,12 @@ static void pack(const Conv2d::Params& p, Direction d, const void* w, void* pack
   if (d != Direction::backward_weight) activation(p, d).pack(p, d, w, packed);
 }
 
+static int64_t moment_rows(const Conv2d::Params&) {
+  return 0;
+}
+
 static void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y,
-                    void* workspace) {
+                    void* workspace, float*) {
   activation(p, Direction::forward).run(p, Direction::forward, x, w, b, y, workspace);
 }
 
@@ -62,6 +66,7 @@ static void backward_weight(const Conv2d::Params& p, const void* x, const void* 
   if (db) cpu::bias_gradient(p.dtype, output_rows(p), p.k, dy, db, workspace);
 }
 
-const Conv2d cpu::conv2d = {workspace_bytes, packed_bytes, pack, forward, backward_data, backward_weight};
+const Conv2d cpu::conv2d = {workspace_bytes, packed_bytes,  pack,           moment_rows,
+                            forward,         backward_data, backward_weight};
 
 }  // namespace eb::kernels

@@ -1,5 +1,8 @@
-// Batch norm forward: sums shifted by the first row (so that the variance of a large mean survives fp32), a
-// merge in double with a warp a channel, and one pass that normalises, adds the residual and applies relu.
+// Batch norm forward: sums shifted by the first row (so that the variance of a large mean survives fp32) or
+// the moments that the convolution left, a merge in double with a warp a channel, and one pass that
+// normalises, adds the residual and applies relu.
+#include <algorithm>
+
 #include "kernels/cuda/batch_norm.cuh"
 
 namespace eb::kernels::EB_BACKEND {
@@ -29,9 +32,9 @@ __device__ float thread_moments(const BnCut& cut, const BnThread<N>& t, const T*
     count += 1;
   }
   for (int i = 0; i < N; ++i) {
-    const float shifted = sum[i] / count, deviations = squares[i] - sum[i] * shifted;
-    mean[i] = (shift[i] - origin[i]) + shifted;
-    m2[i] = deviations > 0.f ? deviations : deviations < 0.f ? 0.f : deviations;  // NaN stays
+    const auto m = Moments<float>::of_sums(count, sum[i], squares[i]);
+    mean[i] = (shift[i] - origin[i]) + m.mean;
+    m2[i] = m.m2;
   }
   return count;
 }
@@ -66,20 +69,59 @@ __global__ void statistics_kernel(BnCut cut, const T* x, const int32_t* select, 
   }
 }
 
-// All slices of a channel by one warp: each lane its own in order, then the lanes pairwise.
-__device__ Moments<double> merge_slices(const BnCut& cut, const float* partial, int64_t channel) {
-  Moments<double> m;
-  for (int64_t s = threadIdx.x % warp_size; s < cut.slices; s += warp_size) {
-    const int64_t left = cut.rows - s * cut.rows_per_slice;
-    m.merge(static_cast<double>(left < cut.rows_per_slice ? left : cut.rows_per_slice),
-            partial[s * 2 * cut.c + channel], partial[(s * 2 + 1) * cut.c + channel]);
+// Mean and m2 of runs of rows, values (count, 2, columns); the last run may be shorter.
+struct Slices {
+  const float* values;
+  int64_t count, columns, rows, rows_per_slice;
+  __device__ void merge_into(Moments<double>& m, int64_t slice, int64_t column) const {
+    const int64_t left = rows - slice * rows_per_slice;
+    m.merge(static_cast<double>(left < rows_per_slice ? left : rows_per_slice),
+            values[slice * 2 * columns + column], values[(slice * 2 + 1) * columns + column]);
   }
+};
+
+// All slices of a column by one warp: each lane its own in order, then the lanes pairwise.
+__device__ Moments<double> merge_slices(const Slices& slices, int64_t column) {
+  Moments<double> m;
+  for (int64_t s = threadIdx.x % warp_size; s < slices.count; s += warp_size) slices.merge_into(m, s, column);
   for (int offset = warp_size / 2; offset > 0; offset /= 2) {
     const double count = shuffle_down(full_warp, m.count, offset),
                  mean = shuffle_down(full_warp, m.mean, offset), m2 = shuffle_down(full_warp, m.m2, offset);
     m.merge(count, mean, m2);  // only lane 0's is used
   }
   return m;
+}
+
+// A convolution leaves a slice for every row of its tiles, thousands for a large map, where one warp a column
+// would take too long: first `run` of them become one. To be measured.
+constexpr int64_t fold_least = 64, fold_most = 256;  // slices that become one; slices that are left
+constexpr int fold_columns = 32, fold_rows = bn_threads / fold_columns;
+
+struct FoldStorage {
+  Moments<double> of[bn_threads];
+};
+
+__global__ void fold_kernel(Slices in, int64_t run, float* out) {
+  auto& s = shared<FoldStorage>();
+  const int64_t column = int64_t{blockIdx.x} * fold_columns + threadIdx.x % fold_columns;
+  const int64_t first = blockIdx.y * run, end = first + run < in.count ? first + run : in.count;
+  Moments<double> m;
+  if (column < in.columns)
+    for (int64_t i = first + threadIdx.x / fold_columns; i < end; i += fold_rows) in.merge_into(m, i, column);
+  s.of[threadIdx.x] = m;
+  sync_threads();
+  if (threadIdx.x >= fold_columns || column >= in.columns) return;
+  for (int row = 1; row < fold_rows; ++row) {
+    const Moments<double>& other = s.of[row * fold_columns + threadIdx.x];
+    m.merge(other.count, other.mean, other.m2);
+  }
+  out[blockIdx.y * 2 * in.columns + column] = static_cast<float>(m.mean);
+  out[(blockIdx.y * 2 + 1) * in.columns + column] = static_cast<float>(m.m2);
+}
+
+// How many of `slices` become one.
+int64_t fold_run(int64_t slices) {
+  return slices <= fold_most ? 1 : std::max(fold_least, ceil_div(slices, fold_most));
 }
 
 struct Vectors {  // fp32, by channel
@@ -92,15 +134,16 @@ struct Affine {
   float *mean, *scale, *beta;
 };
 
+// x: the slices hold channels of y, with means relative to x's first row. Null: channels of x, plain means.
 template <class T>
-__global__ void merge_kernel(Params p, BnCut cut, const T* x, const int32_t* select, const float* partial,
-                             Vectors v, Affine a) {
+__global__ void merge_kernel(Params p, Slices slices, const T* x, const int32_t* select, Vectors v,
+                             Affine a) {
   const int64_t j = int64_t{blockIdx.x} * (bn_threads / warp_size) + threadIdx.x / warp_size;
   if (j >= p.c) return;  // a whole warp
-  const Moments<double> m = merge_slices(cut, partial, j);
-  if (threadIdx.x % warp_size != 0) return;
   const int64_t at = select ? select[j] : j;
-  const double origin = static_cast<float>(x[at]);
+  const Moments<double> m = merge_slices(slices, x ? j : at);
+  if (threadIdx.x % warp_size != 0) return;
+  const double origin = x ? static_cast<float>(x[at]) : 0.f;
   const float mean = static_cast<float>(origin + m.mean),
               rstd = static_cast<float>(1 / sqrt(m.m2 / m.count + p.eps));
   const double unbiased = m.count > 1 ? m.count - 1 : 1;
@@ -165,18 +208,49 @@ Affine scratch_affine(int64_t c, int64_t more, float** rest) {
   return {base, base + each, base + 2 * each};
 }
 
+template <class T>
+void merge(const Params& p, const Slices& slices, const T* x, const int32_t* select, const Vectors& v,
+           const Affine& a) {
+  launch({"batch_norm_merge", blocks_for(p.c, bn_threads / warp_size), bn_threads}, merge_kernel<T>, p,
+         slices, x, select, v, a);
+}
+
+// Statistics by reading x.
+template <class T, int N>
+Affine own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v) {
+  const BnCut cut = bn_cut<N>(p);
+  float* partial = nullptr;
+  const Affine a = scratch_affine(p.c, cut.slices * 2 * p.c, &partial);
+  launch({"batch_norm_statistics", bn_grid(cut), bn_threads, sizeof(ThreadMoments<N>)},
+         statistics_kernel<T, N>, cut, x, select, partial);
+  merge<T>(p, {partial, cut.slices, p.c, p.rows, cut.rows_per_slice}, x, select, v, a);
+  return a;
+}
+
+// Statistics that the convolution before left.
+Affine given_statistics(const Params& p, const BatchNorm::Moments& given, const int32_t* select,
+                        const Vectors& v) {
+  Slices slices{given.values, ceil_div(p.rows, given.rows_per_slice), p.c_in, p.rows, given.rows_per_slice};
+  const int64_t run = fold_run(slices.count), left = ceil_div(slices.count, run);
+  float* partial = nullptr;
+  const Affine a = scratch_affine(p.c, run > 1 ? left * 2 * p.c_in : 0, &partial);
+  if (run > 1) {
+    launch({"batch_norm_fold", dim3(blocks_for(p.c_in, fold_columns), static_cast<unsigned>(left)),
+            bn_threads, sizeof(FoldStorage)},
+           fold_kernel, slices, run, partial);
+    slices.values = partial, slices.count = left, slices.rows_per_slice *= run;
+  }
+  merge<float>(p, slices, nullptr, select, v, a);
+  return a;
+}
+
 void forward_train(const Params& p, const void* x, const int32_t* select, const float* gamma,
                    const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                   float* running_mean, float* running_var) {
+                   float* running_mean, float* running_var, const BatchNorm::Moments& moments) {
+  const Vectors v{gamma, beta, mean, rstd, running_mean, running_var};
   bn_by_width(p, select, [&]<class T, int N>() {
-    const BnCut cut = bn_cut<N>(p);
-    float* partial = nullptr;
-    const Affine a = scratch_affine(p.c, cut.slices * 2 * p.c, &partial);
-    launch({"batch_norm_statistics", bn_grid(cut), bn_threads, sizeof(ThreadMoments<N>)},
-           statistics_kernel<T, N>, cut, static_cast<const T*>(x), select, partial);
-    launch({"batch_norm_merge", blocks_for(p.c, bn_threads / warp_size), bn_threads}, merge_kernel<T>, p, cut,
-           static_cast<const T*>(x), select, static_cast<const float*>(partial),
-           Vectors{gamma, beta, mean, rstd, running_mean, running_var}, a);
+    const Affine a = moments.values ? given_statistics(p, moments, select, v)
+                                    : own_statistics<T, N>(p, static_cast<const T*>(x), select, v);
     apply<T, N>(p, a, x, select, residual, y);
   });
 }

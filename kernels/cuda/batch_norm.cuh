@@ -3,6 +3,7 @@
 // one slice. All numbers depend on the shape alone, and so do the bits of the sums.
 #pragma once
 #include "kernels/batch_norm.h"
+#include "kernels/cuda/moments.cuh"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::EB_BACKEND {
@@ -99,20 +100,6 @@ __device__ inline void bn_total(const float* partial, int64_t slices, int64_t c,
   first = warp_sum(first);
   second = warp_sum(second);
 }
-
-// Count, mean and sum of squared deviations of a set of numbers; two sets merge without cancellation (Chan et
-// al., 1983).
-template <class Real>
-struct Moments {
-  Real count = 0, mean = 0, m2 = 0;
-  __device__ void merge(Real other_count, Real other_mean, Real other_m2) {
-    if (other_count == 0) return;
-    const Real total = count + other_count, delta = other_mean - mean, share = other_count / total;
-    mean += delta * share;
-    m2 += other_m2 + delta * delta * count * share;
-    count = total;
-  }
-};
 
 // f.operator()<T, N>(): N channels a thread, 16 bytes where the counts allow and no list is in the way.
 template <class F>

@@ -16,7 +16,7 @@ void pack(const Conv2d::Params&, Conv2d::Direction, const void*, void*) {}
 }  // namespace
 
 extern const Conv2d conv2d;
-const Conv2d conv2d{workspace_bytes, packed_bytes,         pack,
-                    conv2d_forward,  conv2d_backward_data, conv2d_backward_weight};
+const Conv2d conv2d{workspace_bytes,      packed_bytes,          pack, conv2d_moment_rows, conv2d_forward,
+                    conv2d_backward_data, conv2d_backward_weight};
 
 }  // namespace eb::kernels::EB_BACKEND

@@ -5,7 +5,19 @@
 
 namespace eb::kernels::EB_BACKEND {
 
-void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void*) {
+// A slice is a row of tiles.
+int64_t conv2d_moment_rows(const Conv2d::Params& p) {
+  if (hopper_suits(p, Conv2d::Direction::forward)) return 0;
+  int64_t rows = 0;
+  by_math_and_width(p, [&]<class Math, int width>() {
+    by_tile<Math, width>(p.n * p.out_h() * p.out_w(), p.k / p.groups, p.groups,
+                         [&]<class Tile>() { rows = Tile::m; });
+  });
+  return rows;
+}
+
+void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void*,
+                    float* moments) {
   if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_forward_hopper(p, x, w, b, y);
   const int64_t c = p.c / p.groups, k = p.k / p.groups, reduction = p.r * p.s * c;
   by_math_and_width(p, [&]<class Math, int width>() {
@@ -20,6 +32,7 @@ void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const
     g.weights = {static_cast<const T*>(w), k, reduction, reduction};
     g.out = static_cast<T*>(y);
     g.bias = b;
+    g.moments = moments;
     g.out_columns = k;
     g.out_stride = p.k;
     g.chunks = static_cast<int>(ceil_div(reduction, Math::k_chunk));

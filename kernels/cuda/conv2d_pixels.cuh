@@ -4,6 +4,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/conv2d_dispatch.cuh"
 #include "kernels/cuda/conv2d_loaders.cuh"
+#include "kernels/cuda/moments.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 
@@ -27,9 +28,10 @@ struct PixelGemm {
   using Weights = std::conditional_t<transposed, WeightLoader<T, width>, MatrixLoader<T, width>>;
   PixelLoader<T, width, transposed> pixels;
   Weights weights;
-  T* out;             // (pixels, out_stride)
-  Scatter scatter;    // transposed: which pixels the rows are
-  const float* bias;  // of the group, or null
+  T* out;                    // (pixels, out_stride)
+  Scatter scatter;           // transposed: which pixels the rows are
+  const float* bias;         // of the group, or null
+  float* moments = nullptr;  // (tiles of rows, 2, out_stride), or null
   int64_t out_columns, out_stride;
   int chunks;
   // Distance between groups, in elements.
@@ -46,8 +48,14 @@ struct PixelStorage {
   typename PixelLoader<typename Math::T, 1, transposed>::Row rows[Tile::m];
 };
 
+// Blocks a processor must hold, 0 for no bound. Left alone, the medium forward tile takes six registers too
+// many for its fourth block in f32; the others are better off without a bound.
+template <class Tile, class Math, bool transposed>
+inline constexpr int resident_blocks =
+    std::is_same_v<Tile, MediumTile>&& std::is_same_v<Math, F32Math> && !transposed ? 4 : 0;
+
 template <class Tile, class Math, int width, bool transposed>
-__global__ void __launch_bounds__(threads_of<Tile>)
+__global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math, transposed>))
     conv2d_pixels_kernel(PixelGemm<typename Math::T, width, transposed> p) {
   using Shape = PixelShape<Tile, Math, transposed>;
   using T = typename Math::T;
@@ -92,6 +100,10 @@ __global__ void __launch_bounds__(threads_of<Tile>)
     store_tile<Shape, widest>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
   else
     store_tile<Shape, 1>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
+  if constexpr (!transposed)
+    if (p.moments)
+      store_moments<Shape>(storage.gemm, rows_left, columns_left, p.out_stride,
+                           p.moments + blockIdx.x * 2 * p.out_stride + group_column);
 }
 
 template <class Tile, class Math, int width, bool transposed>

@@ -149,9 +149,13 @@ size_t packed_bytes(const Conv2d::Params&, Direction) {
 }
 void pack(const Conv2d::Params&, Direction, const void*, void*) {}
 
+int64_t moment_rows(const Conv2d::Params&) {
+  return 0;
+}
+
 template <Search search>
-void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y,
-             void* workspace) {
+void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void* workspace,
+             float*) {
   const Plan& a = plan<search>(p, Direction::forward);
   check(cudnnConvolutionForward(handle(), &one, a.x, x, a.w, w, a.conv,
                                 static_cast<cudnnConvolutionFwdAlgo_t>(a.algorithm), workspace, a.workspace,
@@ -185,8 +189,8 @@ void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, flo
 }
 
 template <Search search>
-constexpr Conv2d table{workspace_bytes<search>, packed_bytes,          pack,
-                       forward<search>,         backward_data<search>, backward_weight<search>};
+constexpr Conv2d table{workspace_bytes<search>, packed_bytes,           pack, moment_rows, forward<search>,
+                       backward_data<search>,   backward_weight<search>};
 
 }  // namespace
 

@@ -14,7 +14,7 @@ Conv2d::Params as_conv(const Linear::Params& p) {
 }
 
 void forward(const Linear::Params& p, const void* x, const void* w, const float* b, void* y) {
-  conv2d_forward(as_conv(p), x, w, b, y, nullptr);
+  conv2d_forward(as_conv(p), x, w, b, y, nullptr, nullptr);
 }
 void backward_data(const Linear::Params& p, const void* dy, const void* w, void* dx) {
   conv2d_backward_data(as_conv(p), dy, w, dx, nullptr);

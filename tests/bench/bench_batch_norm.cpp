@@ -29,7 +29,7 @@ struct Layer {
   const int32_t* list() const { return select.empty() ? nullptr : select.data(); }
   void forward() {
     kernel.forward_train(p, x.data(), list(), gamma.data(), beta.data(), nullptr, y.data(), mean.data(),
-                         rstd.data(), running_mean.data(), running_var.data());
+                         rstd.data(), running_mean.data(), running_var.data(), {});
   }
   void infer() {
     kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),

@@ -41,7 +41,8 @@ void run(benchmark::State& state, const ConvCase& shape, Direction d) {
   if (kernel.packed_bytes(p, d)) kernel.pack(p, d, w.get(), packed.get());
   const void* weights = kernel.packed_bytes(p, d) ? packed.get() : w.get();
   for (auto _ : state) {
-    if (d == Direction::forward) kernel.forward(p, x.get(), weights, nullptr, y.get(), workspace.get());
+    if (d == Direction::forward)
+      kernel.forward(p, x.get(), weights, nullptr, y.get(), workspace.get(), nullptr);
     if (d == Direction::backward_data) kernel.backward_data(p, y.get(), weights, x.get(), workspace.get());
     if (d == Direction::backward_weight)
       kernel.backward_weight(p, x.get(), y.get(), static_cast<float*>(w.get()), nullptr, workspace.get());

@@ -65,7 +65,7 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
     Values y(DType::bf16, oracle.y_size());
     const OnDevice y_there(on().device, y);
     kernel.forward(oracle.p, x_there.get(), w_there.get(), b.empty() ? nullptr : b_there.as<float>(),
-                   y_there.get(), nullptr);
+                   y_there.get(), nullptr, nullptr);
     y_there.fetch(y.data());
     return y;
   }

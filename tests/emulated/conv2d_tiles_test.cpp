@@ -5,6 +5,7 @@
 #include "kernels/cuda/conv2d_dispatch.cuh"
 #include "support/conv_cases.h"
 #include "support/devices.h"
+#include "support/oracle_batch_norm.h"
 #include "support/oracle_conv.h"
 
 namespace eb::test {
@@ -62,7 +63,7 @@ TEST_P(Conv2dTiles, match_the_oracle) {
   Floats dw(o.w_size(), NAN);
   const OnDevice y_there(on.device, y), dx_there(on.device, dx), dw_there(on.device, dw);
   const Scratch workspace(on.device, kernel.workspace_bytes(p, Conv2d::Direction::backward_weight));
-  kernel.forward(p, x_there.get(), w_there.get(), nullptr, y_there.get(), nullptr);
+  kernel.forward(p, x_there.get(), w_there.get(), nullptr, y_there.get(), nullptr, nullptr);
   kernel.backward_data(p, dy_there.get(), w_there.get(), dx_there.get(), nullptr);
   kernel.backward_weight(p, x_there.get(), dy_there.get(), dw_there.as<float>(), nullptr, workspace.get());
   y_there.fetch(y.data());
@@ -74,6 +75,27 @@ TEST_P(Conv2dTiles, match_the_oracle) {
              rounding(dtype), "dx");
   expect_sum(to_doubles(dw), o.backward_weight(xs, dys), o.backward_weight(absolute(xs), absolute(dys)),
              rounding(DType::f32), "dw");
+}
+
+// Every tile's own epilogue: columns of y as it is stored, by the rows of one tile.
+TEST_P(Conv2dTiles, leave_the_moments_of_their_output) {
+  const auto& [shape, dtype, on] = GetParam();
+  const DeviceScope scope(on);
+  Conv2d::Params p = shape.p;
+  p.dtype = dtype;
+  const ConvOracle o{p};
+  const Conv2d& kernel = kernels::conv2d(on.device);
+  const int64_t rows = o.y_size() / p.k, each = kernel.moment_rows(p), slices = (rows + each - 1) / each;
+  ASSERT_EQ(each, 128) << "not the tile this case is for";
+  Values y(dtype, o.y_size());
+  Floats moments(slices * 2 * p.k, NAN);
+  const OnDevice x_there(on.device, Values(dtype, normal(o.x_size(), 1))),
+      w_there(on.device, Values(dtype, normal(o.w_size(), 2))), y_there(on.device, y),
+      moments_there(on.device, moments);
+  kernel.forward(p, x_there.get(), w_there.get(), nullptr, y_there.get(), nullptr, moments_there.as<float>());
+  y_there.fetch(y.data());
+  moments_there.fetch(moments);
+  expect_moments(moments, y.get(), p.k, each);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conv2dTiles,

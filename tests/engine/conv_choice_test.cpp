@@ -208,9 +208,10 @@ struct Counted {
   static int calls() { return forwards + backward_datas + backward_weights; }
   static void reset() { forwards = backward_datas = backward_weights = 0; }
   static const Conv2d& own() { return kernels::conv2d(Device::cpu); }
-  static void forward(const Params& p, const void* x, const void* w, const float* b, void* y, void* space) {
+  static void forward(const Params& p, const void* x, const void* w, const float* b, void* y, void* space,
+                      float* moments) {
     ++forwards;
-    own().forward(p, x, w, b, y, space);
+    own().forward(p, x, w, b, y, space, moments);
   }
   static void backward_data(const Params& p, const void* dy, const void* w, void* dx, void* space) {
     ++backward_datas;

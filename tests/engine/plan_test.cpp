@@ -55,6 +55,21 @@ TEST(Plan, values_with_two_readers_or_a_later_partner_stay_apart) {
   EXPECT_EQ(describe(graph("later_partner")), (Steps{"c0", "b0", "c1", "sum+add b0", "r", "gap"}));
 }
 
+// The convolutions whose statistics a batch norm will ask for.
+static std::string with_moments(const Graph& g, bool fuse = true) {
+  std::string ids;
+  for (const Step& s : make_steps(g, fuse))
+    if (s.moments) ids += (ids.empty() ? "" : " ") + g.nodes[s.node].id;
+  return ids;
+}
+
+TEST(Plan, convolutions_that_a_batch_norm_alone_reads_leave_their_moments) {
+  EXPECT_EQ(with_moments(graph("residual")), "c1 c2");
+  EXPECT_EQ(with_moments(graph("residual"), false), "");
+  EXPECT_EQ(with_moments(graph("pre_activation")), "c1");  // c0 has two readers, an add reads c2
+  EXPECT_EQ(with_moments(graph("two_readers")), "c1");
+}
+
 TEST(Plan, output_stays_visible) {
   Graph g = graph("visible_output");
   g.nodes.push_back({.id = "r", .op = engine::Op::relu, .in = {2}});

@@ -46,7 +46,7 @@ struct Trial {
     Staged on;
     kernel.forward_train(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
                          shape.residual ? on(residual) : nullptr, on(y), on(mean), on(rstd), on(running_mean),
-                         on(running_var));
+                         on(running_var), {});
   }
   void infer() {
     Staged on;

@@ -44,7 +44,8 @@ TEST_P(Conv2dLarge, forward) {
   Values y(p.dtype, oracle.y_size());
   {
     Staged on;
-    kernels::conv2d(device).forward(p, on(std::as_const(x)), on(std::as_const(w)), nullptr, on(y), nullptr);
+    kernels::conv2d(device).forward(p, on(std::as_const(x)), on(std::as_const(w)), nullptr, on(y), nullptr,
+                                    nullptr);
   }
   const Doubles xs = x.get(), ws = w.get();
   expect_sum(y.get(), oracle.forward(xs, ws, {}), oracle.forward(absolute(xs), absolute(ws), {}),

@@ -41,7 +41,8 @@ struct Trial {
     kernel.pack(p, d, weights.get(), packed.get());
     const void* used = kernel.packed_bytes(p, d) ? packed.get() : weights.get();
     if (d == Direction::forward)
-      kernel.forward(p, source.get(), used, bias ? b_there.as<float>() : nullptr, out.get(), workspace.get());
+      kernel.forward(p, source.get(), used, bias ? b_there.as<float>() : nullptr, out.get(), workspace.get(),
+                     nullptr);
     else
       kernel.backward_data(p, source.get(), used, out.get(), workspace.get());
     out.fetch(result.data());

@@ -1,6 +1,7 @@
 #include "support/oracle_batch_norm.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace eb::test {
 
@@ -85,6 +86,33 @@ BatchNormOracle::Gradients BatchNormOracle::backward(const Doubles& y, const Dou
     }
   }
   return g;
+}
+
+Doubles moments_of(const Doubles& y, int64_t k, int64_t each) {
+  const int64_t rows = static_cast<int64_t>(y.size()) / k, slices = (rows + each - 1) / each;
+  Doubles moments(static_cast<size_t>(slices * 2 * k));
+  for (int64_t s = 0; s < slices; ++s)
+    for (int64_t c = 0; c < k; ++c) {
+      const int64_t first = s * each, end = std::min(rows, first + each);
+      double &mean = moments[s * 2 * k + c], &m2 = moments[(s * 2 + 1) * k + c];
+      for (int64_t row = first; row < end; ++row) mean += y[row * k + c] / static_cast<double>(end - first);
+      for (int64_t row = first; row < end; ++row) m2 += std::pow(y[row * k + c] - mean, 2);
+    }
+  return moments;
+}
+
+void expect_moments(const Floats& got, const Doubles& y, int64_t k, int64_t each) {
+  const Doubles want = moments_of(y, k, each);
+  ASSERT_EQ(got.size(), want.size());
+  const size_t step = static_cast<size_t>(2 * k);
+  for (size_t s = 0; s < want.size(); s += step)
+    for (size_t c = s; c < s + step / 2; ++c) {
+      const double mean = want[c], m2 = want[c + step / 2];
+      ASSERT_NEAR(got[c], mean,
+                  2e-7 * std::abs(mean) + 1e-6 * std::sqrt(m2 / static_cast<double>(each)) + 1e-9)
+          << "slice " << s / step << " of channel " << c - s;
+      ASSERT_NEAR(got[c + step / 2], m2, 1e-5 * m2 + 1e-9) << "slice " << s / step << " of channel " << c - s;
+    }
 }
 
 }  // namespace eb::test

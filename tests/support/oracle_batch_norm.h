@@ -39,4 +39,8 @@ struct BatchNormOracle {
   double x_at(int64_t row, int64_t j) const { return x[row * shape.c_in + channel(j)]; }
 };
 
+// Mean and sum of squared deviations of y's k columns over every `each` rows, (slices, 2, k).
+Doubles moments_of(const Doubles& y, int64_t k, int64_t each);
+void expect_moments(const Floats& got, const Doubles& y, int64_t k, int64_t each);
+
 }  // namespace eb::test
