@@ -134,6 +134,9 @@ AllocatorStats allocator_stats(kernels::Device device) {
 void reset_allocator_peak(kernels::Device device) {
   device == kernels::Device::cpu ? pool().reset_peak() : device_cache(device).reset_peak();
 }
+void set_allocator_budget(size_t bytes, kernels::Device device) {
+  device_cache(device).set_budget(bytes);
+}
 void trim_allocator(kernels::Device device) {
   device == kernels::Device::cpu ? pool().trim() : device_cache(device).trim();
 }

@@ -22,6 +22,9 @@ struct AllocatorStats {
 std::shared_ptr<void> allocate(size_t bytes, kernels::Device device = kernels::Device::cpu);
 AllocatorStats allocator_stats(kernels::Device device = kernels::Device::cpu);
 void reset_allocator_peak(kernels::Device device = kernels::Device::cpu);
+// Most that a device's allocator may hold, handed out and cached, from now on; 0: what the device has. Not
+// for the CPU.
+void set_allocator_budget(size_t bytes, kernels::Device device);
 // Gives cached memory back, after the model shrank.
 void trim_allocator(kernels::Device device = kernels::Device::cpu);
 

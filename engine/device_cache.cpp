@@ -74,10 +74,11 @@ void* DeviceCache::fresh(size_t size) {
   give_back_all(*shared_);
   if (void* block = try_fresh(size)) return block;
   const std::string limit = budget_ ? fmt::format(" of a budget of {:.1f} MiB", mib(budget_)) : "";
-  throw Error(6002,
-              fmt::format("out of memory on {}: {:.1f} MiB wanted, {:.1f} MiB in use{}, nothing left to free",
-                          kernels::name_of(device_), mib(size), mib(stats_.in_use + stats_.cached), limit),
-              "a smaller train.batch_size");
+  throw Error(
+      6002,
+      fmt::format("out of memory on {}: {:.1f} MiB wanted, {:.1f} MiB in use{}, nothing left to free",
+                  kernels::name_of(device_), mib(size), mib(stats_.in_use + stats_.cached), limit),
+      budget_ ? "a smaller train.batch_size, or a larger cuda.memory_mib" : "a smaller train.batch_size");
 }
 
 void DeviceCache::give_back_all(BlockPool& pool) {

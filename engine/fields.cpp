@@ -116,6 +116,10 @@ static std::vector<Field> run_fields() {
             "Convolutions on a card: our kernels, cuDNN's, or for each shape whichever is faster when it is "
             "first met, kept in the checkpoint; auto means ours on other devices."}
           .one_of({"ours", "cudnn", "auto"}),
+      Field{"cuda.memory_mib", Type::integer, nullptr,
+            "Most memory of a card that a run may take, in MiB; null: what the card has."}
+          .range(1, 1 << 30)
+          .or_null(),
       Field{"checkpoint.every", Type::duration, "5ep",
             "Time between checkpoints; \"0ep\" saves at the end only."},
       Field{"checkpoint.every_minutes", Type::number, 30,

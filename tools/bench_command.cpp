@@ -78,7 +78,7 @@ static std::vector<double> time_steps(Trainer& trainer, const Batch& batch, cons
 static int bench_step(const BenchFlags& f) {
   const Config config = load_experiment(f.common);
   const Device device = set_up_device(f.common.device, f.common.threads);
-  set_up_conv(config.get<std::string>("cuda.conv"), device);
+  set_up_card(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   const int64_t n = f.batch ? f.batch : train.batch_size;

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "engine/allocator.h"
 #include "engine/conv_choice.h"
 #include "engine/error.h"
 #include "kernels/cpu/threads.h"
@@ -69,6 +70,13 @@ void set_up_conv(const std::string& conv, Device device) {
                          : conv == "auto" ? Mode::measured
                                           : Mode::ours,
                          device);
+}
+
+void set_up_card(const Config& config, Device device) {
+  set_up_conv(config.get<std::string>("cuda.conv"), device);
+  const bool limited = !config.is_null("cuda.memory_mib");
+  if (device != Device::cpu)
+    set_allocator_budget(limited ? config.get<size_t>("cuda.memory_mib") << 20 : 0, device);
 }
 
 LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype, Device device) {

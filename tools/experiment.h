@@ -33,6 +33,8 @@ engine::DType compute_of(const engine::Config& config);
 engine::Device set_up_device(const std::string& device, int threads);
 // cuda.conv for the whole process; Error 5003 for "cudnn" where there is none.
 void set_up_conv(const std::string& conv, engine::Device device);
+// What the section cuda of a config says of the device: convolutions and memory.
+void set_up_card(const engine::Config& config, engine::Device device);
 
 // A model with the weights of a checkpoint, and the config it was trained with.
 struct LoadedModel {

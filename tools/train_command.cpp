@@ -65,7 +65,7 @@ static int train(const TrainFlags& f) {
   if (!f.name.empty()) config.set("name", f.name);
   for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
   const Device device = set_up_device(f.common.device, f.common.threads);
-  set_up_conv(config.get<std::string>("cuda.conv"), device);
+  set_up_card(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   if (f.max_steps >= 0) train.max_steps = f.max_steps;

@@ -19,7 +19,7 @@ F driver_function(const char* name) {
   cudaDriverEntryPointQueryResult result;
   // 12.0 is the first driver with tensor maps.
   check(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result), name);
-  if (result != cudaDriverEntryPointSuccess) throw Error(name, cudaErrorInsufficientDriver);
+  if (result != cudaDriverEntryPointSuccess) check(cudaErrorInsufficientDriver, name);
   return reinterpret_cast<F>(found);
 }
 
@@ -31,7 +31,7 @@ TensorMap opaque(const CUtensorMap& map) {
 }
 
 void check_encoded(CUresult code, const char* what) {
-  if (code != CUDA_SUCCESS) throw Error(what, cudaErrorInvalidValue);
+  if (code != CUDA_SUCCESS) check(cudaErrorInvalidValue, what);
 }
 
 }  // namespace

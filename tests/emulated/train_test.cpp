@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/devices.h"
+#include "support/pruning_models.h"
 #include "support/run_engine.h"
 
 namespace eb::test {
@@ -13,10 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 
 // Three full batches and a short one: two recorded steps, and again two for the compacted network.
-constexpr const char* small_run = R"({
-  "data": {"synthetic": {"train": 28, "test": 8, "size": 32, "classes": 10}},
-  "train": {"duration": "5ep", "batch_size": 8, "eval_batch_size": 8},
-  "early_bird": {"deadline": "3ep"}, "log": {"every": 2}})";
+std::string small_run() {
+  auto config = nlohmann::json::parse(R"({
+    "model": {"arch": null, "depth": null, "width": null, "input": [3, 8, 8], "num_classes": 4},
+    "data": {"synthetic": {"train": 28, "test": 8, "size": 8, "classes": 4}},
+    "train": {"duration": "5ep", "batch_size": 8, "eval_batch_size": 8},
+    "early_bird": {"deadline": "3ep"}, "log": {"every": 2}})");
+  config["model"]["graph"] = nlohmann::json::parse(tiny_graph_json());
+  return config.dump();
+}
 
 std::vector<std::string> words(const std::string& config, const std::string& out, const std::string& device) {
   return {"train", config, "--out", out, "--device", device, "--quiet", "--json"};
@@ -43,7 +49,7 @@ class EmulatedTrain : public testing::Test {
     if (test_device().schedule > 1) GTEST_SKIP() << "the binary has one schedule";
   }
   TempDir dir_;
-  std::string config_ = tiny_config(dir_, small_run);
+  std::string config_ = tiny_config(dir_, small_run());
 };
 
 TEST_F(EmulatedTrain, finds_the_cpus_ticket) {
@@ -69,6 +75,15 @@ TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
   EXPECT_EQ(epoch_losses(dir_ / "failed"), epoch_losses(dir_ / "whole"));
   EXPECT_EQ(resumed["eb"]["epochs"], whole["eb"]["epochs"]);
   EXPECT_EQ(resumed["ticket"]["test_top1"], whole["ticket"]["test_top1"]);
+}
+
+TEST_F(EmulatedTrain, says_what_it_wanted_when_memory_runs_out) {
+  auto command = words(tiny_config(dir_, R"({"model": {"width": 0.25}})"), dir_ / "full", "emulated");
+  command.insert(command.end(), {"--set", "cuda.memory_mib=1"});
+  const Outcome o = run_engine(command);
+  EXPECT_EQ(o.exit_code, 6);
+  EXPECT_NE(o.err.find("EB6002"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("of a budget of 1.0 MiB"), std::string::npos) << o.err;
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "data/loader.h"
+#include "engine/autograd.h"
+#include "engine/ops/softmax_cross_entropy.h"
 #include "engine/trainer.h"
 #include "support/data_sets.h"
 #include "support/devices.h"
@@ -27,8 +29,8 @@ TrainConfig small_config() {
   return c;
 }
 
-Trainer small_trainer(const char* graph) {
-  Model model(pruning_graph(graph), DType::f32, device);
+Trainer small_trainer() {
+  Model model(tiny_graph(), DType::f32, device);
   initialize(model, {}, 3);
   return Trainer(std::move(model), small_config(), 4);
 }
@@ -39,21 +41,19 @@ std::vector<float> values_of(const Trainer& t) {
 }
 
 TEST(DeviceStep, recorded_steps_have_the_bits_of_queued_ones) {
-  for (const char* graph : {"vgg16", "preresnet20"}) {
-    Trainer recorded = small_trainer(graph), queued = small_trainer(graph);
-    queued.set_capture(false);
-    for (Trainer* t : {&recorded, &queued})
-      for (int i = 0; i < 6; ++i) t->advance(random_batch(t->model().graph(), i % 3 == 2 ? 3 : 5, 20 + i));
-    EXPECT_EQ(values_of(recorded), values_of(queued)) << graph;
-    EXPECT_EQ(recorded.totals().loss, queued.totals().loss);
-    EXPECT_EQ(recorded.totals().samples, 26);
-    EXPECT_EQ(queued.capture().replays(), 0);
-    EXPECT_EQ(recorded.capture().replays(), device == Device::cpu ? 0 : 4);
-  }
+  Trainer recorded = small_trainer(), queued = small_trainer();
+  queued.set_capture(false);
+  for (Trainer* t : {&recorded, &queued})
+    for (int i = 0; i < 6; ++i) t->advance(random_batch(t->model().graph(), i % 3 == 2 ? 3 : 5, 20 + i));
+  EXPECT_EQ(values_of(recorded), values_of(queued));
+  EXPECT_EQ(recorded.totals().loss, queued.totals().loss);
+  EXPECT_EQ(recorded.totals().samples, 26);
+  EXPECT_EQ(queued.capture().replays(), 0);
+  EXPECT_EQ(recorded.capture().replays(), device == Device::cpu ? 0 : 4);
 }
 
 TEST(DeviceStep, a_bad_step_and_all_after_it_change_no_parameter) {
-  Trainer t = small_trainer("vgg16");
+  Trainer t = small_trainer();
   const auto batch = [&](uint64_t seed) { return random_batch(t.model().graph(), 4, seed); };
   for (uint64_t seed : {1, 2, 3}) t.advance(batch(seed));
   const auto before = values_of(t);
@@ -69,13 +69,49 @@ TEST(DeviceStep, a_bad_step_and_all_after_it_change_no_parameter) {
 }
 
 TEST(DeviceStep, step_reports_a_bad_batch_and_can_go_on) {
-  Trainer t = small_trainer("preresnet20");
+  Trainer t = small_trainer();
   Batch bad = random_batch(t.model().graph(), 4, 1);
   std::fill_n(bad.images.data<float>(), bad.images.size(), INFINITY);
   const auto before = values_of(t);
   EXPECT_FALSE(t.step(bad).finite);
   EXPECT_EQ(t.steps(), 0);
   EXPECT_EQ(values_of(t), before);
+}
+
+// The loss of one batch, and its gradient by the tape.
+double loss_of(Model& m, const Batch& b, std::vector<float>* gradient = nullptr) {
+  const Tensor logits = m.forward(b.images.to(device), Mode::train);
+  const LossResult loss = softmax_cross_entropy(logits, b.labels.to(device), 0.f);
+  if (gradient) {
+    backward(loss.loss);
+    const Tensor g = m.gradients().to(Device::cpu);
+    gradient->assign(g.data<float>(), g.data<float>() + g.size());
+  }
+  return loss.value();
+}
+
+// Along the gradient, central differences of the loss are its squared 2-norm.
+TEST(DeviceGradient, is_the_slope_of_the_loss) {
+  Model m(tiny_graph(), DType::f32, device);
+  initialize(m, {}, 5);
+  const Batch b = random_batch(m.graph(), 4, 11);
+  std::vector<float> gradient;
+  loss_of(m, b, &gradient);
+  const Tensor values = m.values().to(Device::cpu);
+  const std::vector<float> at(values.data<float>(), values.data<float>() + values.size());
+  double slope = 0, largest = 0;
+  for (float g : gradient) slope += double{g} * g, largest = std::max(largest, double{std::abs(g)});
+  const double step = 2e-3 / std::sqrt(slope);
+  const auto loss_at = [&](double t) {
+    for (size_t i = 0; i < at.size(); ++i)
+      values.data<float>()[i] = static_cast<float>(at[i] + t * gradient[i]);
+    m.values().copy_from(values);
+    m.values_changed();
+    return loss_of(m, b);
+  };
+  const double difference = (loss_at(step) - loss_at(-step)) / (2 * step);
+  EXPECT_GT(largest, 0);
+  EXPECT_NEAR(difference / slope, 1, 0.03);
 }
 
 // As one comparable value; images as the bytes they are.

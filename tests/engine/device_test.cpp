@@ -23,26 +23,6 @@ namespace {
 using namespace engine;
 using namespace pruning;
 
-Graph small_graph() {
-  Graph g = graph_from_json(nlohmann::json::parse(R"({
-    "input": {"id": "x", "shape": [3, 8, 8]}, "output": "fc", "nodes": [
-      {"id": "a", "op": "conv", "in": ["x"], "out_channels": 8, "kernel": 3, "pad": 1},
-      {"id": "a_bn", "op": "bn", "in": ["a"]},
-      {"id": "a_relu", "op": "relu", "in": ["a_bn"]},
-      {"id": "b", "op": "conv", "in": ["a_relu"], "out_channels": 8, "kernel": 3, "pad": 1, "bias": false},
-      {"id": "b_bn", "op": "bn", "in": ["b"]},
-      {"id": "sum", "op": "add", "in": ["b_bn", "a_relu"]},
-      {"id": "b_relu", "op": "relu", "in": ["sum"]},
-      {"id": "c", "op": "conv", "in": ["b_relu"], "out_channels": 13, "kernel": 3, "pad": 1, "stride": 2},
-      {"id": "c_bn", "op": "bn", "in": ["c"]},
-      {"id": "c_relu", "op": "relu", "in": ["c_bn"]},
-      {"id": "pool", "op": "max_pool", "in": ["c_relu"], "kernel": 2},
-      {"id": "fc", "op": "linear", "in": ["pool"], "out_channels": 4}
-    ]})"));
-  g.infer_shapes();
-  return g;
-}
-
 // Selects become channel lists once it is compacted.
 Graph small_preresnet() {
   ArchOptions o{.depth = 11, .width = 0.25};
@@ -185,7 +165,7 @@ TEST_P(DeviceTest, bf16_step_is_near_the_cpus) {
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 0.05) << "step " << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, DeviceTest, testing::Values(small_graph, small_preresnet, small_quickstart));
+INSTANTIATE_TEST_SUITE_P(Graphs, DeviceTest, testing::Values(tiny_graph, small_preresnet, small_quickstart));
 
 }  // namespace
 }  // namespace eb::test

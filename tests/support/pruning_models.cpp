@@ -94,4 +94,29 @@ double loss_and_gradients(Model& model, const Batch& batch) {
   return r.value();
 }
 
+const std::string& tiny_graph_json() {
+  static const std::string json = R"({
+    "input": {"id": "x", "shape": [3, 8, 8]}, "output": "fc", "nodes": [
+      {"id": "a", "op": "conv", "in": ["x"], "out_channels": 8, "kernel": 3, "pad": 1},
+      {"id": "a_bn", "op": "bn", "in": ["a"]},
+      {"id": "a_relu", "op": "relu", "in": ["a_bn"]},
+      {"id": "b", "op": "conv", "in": ["a_relu"], "out_channels": 8, "kernel": 3, "pad": 1, "bias": false},
+      {"id": "b_bn", "op": "bn", "in": ["b"]},
+      {"id": "sum", "op": "add", "in": ["b_bn", "a_relu"]},
+      {"id": "b_relu", "op": "relu", "in": ["sum"]},
+      {"id": "c", "op": "conv", "in": ["b_relu"], "out_channels": 13, "kernel": 3, "pad": 1, "stride": 2},
+      {"id": "c_bn", "op": "bn", "in": ["c"]},
+      {"id": "c_relu", "op": "relu", "in": ["c_bn"]},
+      {"id": "pool", "op": "max_pool", "in": ["c_relu"], "kernel": 2},
+      {"id": "fc", "op": "linear", "in": ["pool"], "out_channels": 4}
+    ]})";
+  return json;
+}
+
+Graph tiny_graph() {
+  Graph g = graph_from_json(nlohmann::json::parse(tiny_graph_json()));
+  g.infer_shapes();
+  return g;
+}
+
 }  // namespace eb::test

@@ -12,6 +12,9 @@ namespace eb::test {
 // grouped convolutions, a batch norm on a tensor that others read, a branch.
 engine::Graph pruning_graph(const std::string& name);
 const std::vector<std::string>& pruning_graph_names();
+// For devices that take their time: 8x8 images, three convolutions (one strided, an odd count), a residual.
+const std::string& tiny_graph_json();
+engine::Graph tiny_graph();
 
 // Initialised, every gamma, beta and running statistic random.
 engine::Model pruning_model(const std::string& name, uint64_t seed = 1);
