@@ -14,10 +14,11 @@ constexpr int64_t wanted_blocks = 264;  // two for every SM of an H200
 constexpr int64_t least_chunks = 8;     // of a slice, or filling the pipeline costs more than it saves
 constexpr int64_t most_slices = 128;
 
-template <class T, int width>
+// Each operand has its own copy width: an image has three channels, its dy 64.
+template <class T, int dy_width, int x_width>
 struct WeightGemm {
-  MatrixLoader<T, width> dy;  // (pixels, K)
-  ColumnLoader<T, width> x;
+  MatrixLoader<T, dy_width> dy;  // (pixels, K)
+  ColumnLoader<T, x_width> x;
   float* out;  // (slices, K, taps * C / groups)
   int64_t pixels, chunks_per_slice, slices;
   int64_t filters, columns;  // of a group
@@ -25,9 +26,9 @@ struct WeightGemm {
 };
 
 // Two blocks on an SM; without the 2 ptxas aims at more of them and spills (sm_80, F32Math).
-template <class Tile, class Math, int width>
+template <class Tile, class Math, int dy_width, int x_width>
 __global__ void __launch_bounds__(threads_of<Tile>, 2)
-    conv2d_backward_weight_kernel(WeightGemm<typename Math::T, width> p) {
+    conv2d_backward_weight_kernel(WeightGemm<typename Math::T, dy_width, x_width> p) {
   using Shape = GemmShape<Tile, Math, false, false>;
   auto& storage = shared<GemmStorage<Shape, float>>();
   const int64_t first_filter = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
@@ -100,15 +101,19 @@ Split hopper_split(const Conv2d::Params& p) {
   return split(ceil_div(pixels_of(p), hopper_chunk), conv2d_backward_weight_hopper_tiles(p));
 }
 
-// f.operator()<Math, width, Tile>(): no large tile, since fp32 outputs of 128 x 128 leave no room for a
-// second block on an SM.
+// f.operator()<Math, dy_width, x_width, Tile>(): no large tile, since fp32 outputs of 128 x 128 leave no room
+// for a second block on an SM. x is the narrow operand of an image; a narrow dy narrows both.
 template <class F>
 void by_shape(const Conv2d::Params& p, F&& f) {
   by_math_and_width(p, [&]<class Math, int width>() {
-    constexpr bool wide = width * sizeof(typename Math::T) == 16;
-    if constexpr (wide)
-      if (p.k / p.groups > 64) return f.template operator()<Math, width, MediumTile>();
-    f.template operator()<Math, width, SmallTile>();
+    constexpr int widest = 16 / sizeof(typename Math::T);
+    const int64_t k = p.k / p.groups;
+    if constexpr (width == widest) {
+      if (k > 64) return f.template operator()<Math, widest, widest, MediumTile>();
+    } else if (k % widest == 0) {
+      return f.template operator()<Math, widest, width, SmallTile>();
+    }
+    f.template operator()<Math, width, width, SmallTile>();
   });
 }
 
@@ -119,10 +124,10 @@ int64_t weights_of(const Conv2d::Params& p) {
 // The launch that fills out (slices, weights).
 void multiply(const Conv2d::Params& p, const void* x, const void* dy, float* out) {
   const int64_t c = p.c / p.groups, k = p.k / p.groups;
-  by_shape(p, [&]<class Math, int width, class Tile>() {
+  by_shape(p, [&]<class Math, int dy_width, int x_width, class Tile>() {
     using T = typename Math::T;
     const Split s = split<Math, Tile>(p);
-    WeightGemm<T, width> g;
+    WeightGemm<T, dy_width, x_width> g;
     g.dy = {static_cast<const T*>(dy), pixels_of(p), k, p.k};
     g.x = {static_cast<const T*>(x), window_of(p, p.h, p.w, p.c), FastDivide(c), FastDivide(p.out_w()),
            FastDivide(p.out_h() * p.out_w())};
@@ -138,14 +143,14 @@ void multiply(const Conv2d::Params& p, const void* x, const void* dy, float* out
                  static_cast<unsigned>(ceil_div(g.columns, Tile::n)),
                  static_cast<unsigned>(p.groups * s.slices)),
             dim3(threads_of<Tile>), sizeof(GemmStorage<GemmShape<Tile, Math, false, false>, float>)},
-           conv2d_backward_weight_kernel<Tile, Math, width>, g);
+           conv2d_backward_weight_kernel<Tile, Math, dy_width, x_width>, g);
   });
 }
 
 int64_t slices_of(const Conv2d::Params& p) {
   if (on_hopper(p)) return hopper_split(p).slices;
   int64_t slices = 1;
-  by_shape(p, [&]<class Math, int, class Tile>() { slices = split<Math, Tile>(p).slices; });
+  by_shape(p, [&]<class Math, int, int, class Tile>() { slices = split<Math, Tile>(p).slices; });
   return slices;
 }
 

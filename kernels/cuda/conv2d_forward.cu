@@ -7,7 +7,7 @@ namespace eb::kernels::EB_BACKEND {
 
 // A slice is a row of tiles.
 int64_t conv2d_moment_rows(const Conv2d::Params& p) {
-  if (hopper_suits(p, Conv2d::Direction::forward)) return 0;
+  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_moment_rows_hopper(p);
   int64_t rows = 0;
   by_math_and_width(p, [&]<class Math, int width>() {
     by_tile<Math, width>(p.n * p.out_h() * p.out_w(), p.k / p.groups, p.groups,
@@ -18,7 +18,7 @@ int64_t conv2d_moment_rows(const Conv2d::Params& p) {
 
 void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void*,
                     float* moments) {
-  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_forward_hopper(p, x, w, b, y);
+  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_forward_hopper(p, x, w, b, y, moments);
   const int64_t c = p.c / p.groups, k = p.k / p.groups, reduction = p.r * p.s * c;
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;

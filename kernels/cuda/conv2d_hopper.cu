@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/conv2d_dispatch.cuh"
 #include "kernels/cuda/hopper_gemm.cuh"
+#include "kernels/cuda/moments.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 
@@ -15,6 +16,7 @@ struct HopperConv {
   TensorMap map, weights;
   bf16* out;          // (rows, columns)
   const float* bias;  // of the columns, or null
+  float* moments;     // (tiles of rows, 2, columns), or null
   int64_t rows, columns;
   FastDivide by_grid_w, by_grid_hw;
   int lower_h, lower_w;  // the window's corner at the first position of an image
@@ -86,6 +88,16 @@ __device__ void store(const HopperConv& p, HopperSums<Tile>& sums, HopperStorage
   }
 }
 
+// Of the outputs that `store` left in shared memory.
+template <class Tile>
+__device__ void store_moments_of(const HopperConv& p, HopperStorage<Tile>& s) {
+  const int64_t first_row = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  named_barrier(1, Tile::consumers);  // both groups' rows are there
+  if (threadIdx.x < 2 * Tile::n)
+    store_moments<Tile::m, Tile::n>(s, p.rows - first_row, p.columns - first_column, p.columns,
+                                    p.moments + int64_t{blockIdx.x} * 2 * p.columns + first_column);
+}
+
 template <class Tile, bool transposed>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     conv2d_hopper_kernel(const __grid_constant__ HopperConv p) {
@@ -101,6 +113,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   consume<Tile, false, transposed>(sums, s,
                                    p.taps_h * p.taps_w * static_cast<int>(ceil_div(p.channels, Tile::k)));
   store<Tile>(p, sums, s);
+  if constexpr (!transposed)
+    if (p.moments) store_moments_of<Tile>(p, s);
 #endif
 }
 
@@ -109,6 +123,14 @@ int64_t tiles(int64_t rows, int64_t columns, int64_t m, int64_t n) {
 }
 int64_t small_tiles(int64_t rows, int64_t columns) {
   return tiles(rows, columns, 128, columns > 64 ? 128 : 64);
+}
+
+// f.operator()<Tile>() for a (rows, columns) result.
+template <class F>
+void by_hopper_tile(int64_t rows, int64_t columns, F&& f) {
+  if (columns <= 64) return f.template operator()<HopperTile<128, 64>>();
+  if (tiles(rows, columns, 256, 128) >= least_blocks) return f.template operator()<HopperTile<256, 128>>();
+  f.template operator()<HopperTile<128, 128>>();
 }
 
 // The rest of g and the launch: w (K, taps, C) of these extents.
@@ -128,7 +150,7 @@ void launch_tile(const char* name, HopperConv& g, PixelTensor map, BoxTensor wei
 // map: x or dy; the grid is y's or dx's. w (K, R S, C).
 template <bool transposed>
 void run(const char* name, const Conv2d::Params& p, PixelTensor map, const void* w, const float* bias,
-         void* out) {
+         void* out, float* moments) {
   const int64_t grid_h = transposed ? p.h : p.out_h(), grid_w = transposed ? p.w : p.out_w();
   const auto corner = [](int64_t taps, int64_t pad) {
     return static_cast<int>(transposed ? pad - (taps - 1) : -pad);
@@ -143,6 +165,7 @@ void run(const char* name, const Conv2d::Params& p, PixelTensor map, const void*
   map.channels = 64;
   g.out = static_cast<bf16*>(out);
   g.bias = bias;
+  g.moments = moments;
   g.rows = p.n * grid_h * grid_w;
   g.columns = transposed ? p.c : p.k;
   g.by_grid_w = FastDivide(grid_w);
@@ -151,10 +174,8 @@ void run(const char* name, const Conv2d::Params& p, PixelTensor map, const void*
   g.taps_w = static_cast<int>(p.s);
   g.channels = static_cast<int>(map.c);
   const BoxTensor weights{w, {p.c, p.r * p.s, p.k}, {64, 1, 0}};
-  if (g.columns <= 64) return launch_tile<HopperTile<128, 64>, transposed>(name, g, map, weights);
-  if (tiles(g.rows, g.columns, 256, 128) >= least_blocks)
-    return launch_tile<HopperTile<256, 128>, transposed>(name, g, map, weights);
-  launch_tile<HopperTile<128, 128>, transposed>(name, g, map, weights);
+  by_hopper_tile(g.rows, g.columns,
+                 [&]<class Tile>() { launch_tile<Tile, transposed>(name, g, map, weights); });
 }
 
 // What the copy unit can address: 16-byte strides, corners of 8 bits.
@@ -187,13 +208,21 @@ bool hopper_suits(const Conv2d::Params& p, Conv2d::Direction direction) {
   return pays(p.k, 128, conv2d_backward_weight_hopper_tiles(p) * ceil_div(pixels, 8 * hopper_chunk));
 }
 
-void conv2d_forward_hopper(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y) {
-  run<false>("conv2d_forward_hopper", p, {.data = x, .n = p.n, .h = p.h, .w = p.w, .c = p.c}, w, b, y);
+int64_t conv2d_moment_rows_hopper(const Conv2d::Params& p) {
+  int64_t rows = 0;
+  by_hopper_tile(p.n * p.out_h() * p.out_w(), p.k, [&]<class Tile>() { rows = Tile::m; });
+  return rows;
+}
+
+void conv2d_forward_hopper(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y,
+                           float* moments) {
+  run<false>("conv2d_forward_hopper", p, {.data = x, .n = p.n, .h = p.h, .w = p.w, .c = p.c}, w, b, y,
+             moments);
 }
 
 void conv2d_backward_data_hopper(const Conv2d::Params& p, const void* dy, const void* w, void* dx) {
   run<true>("conv2d_backward_data_hopper", p,
-            {.data = dy, .n = p.n, .h = p.out_h(), .w = p.out_w(), .c = p.k}, w, nullptr, dx);
+            {.data = dy, .n = p.n, .h = p.out_h(), .w = p.out_w(), .c = p.k}, w, nullptr, dx, nullptr);
 }
 
 }  // namespace eb::kernels::EB_BACKEND

@@ -12,7 +12,9 @@ inline double least_useful = 0.75;
 
 // Whether the path exists for these parameters on this device and is expected to be the faster one.
 bool hopper_suits(const Conv2d::Params&, Conv2d::Direction);
-void conv2d_forward_hopper(const Conv2d::Params&, const void* x, const void* w, const float* b, void* y);
+int64_t conv2d_moment_rows_hopper(const Conv2d::Params&);
+void conv2d_forward_hopper(const Conv2d::Params&, const void* x, const void* w, const float* b, void* y,
+                           float* moments);
 void conv2d_backward_data_hopper(const Conv2d::Params&, const void* dy, const void* w, void* dx);
 
 inline constexpr int hopper_chunk = 64;  // steps of the reduction in a stage

@@ -5,6 +5,40 @@
 
 namespace eb::kernels::EB_BACKEND {
 
+// Rows of a tile at one column, as many as make all of it with the block's other threads. Source: element
+// `from` of the map for a row, zeros where it is not in range. Elements under four bytes go through
+// registers: eight loads are under way before the first is stored, or each would wait for the one before.
+template <class T>
+struct Source {
+  const T* from;
+  bool in_range;
+};
+template <class T, int width, class Tile, class SourceOf>
+__device__ void copy_rows(Tile& tile, int column, const SourceOf& source_of) {
+  constexpr int per_row = Tile::columns / width;
+  const int first = threadIdx.x / per_row, step = blockDim.x / per_row;
+  if constexpr (width * sizeof(T) >= 4) {
+    for (int row = first; row < Tile::rows; row += step) {
+      const Source<T> source = source_of(row);
+      copy_elements<width>(tile.at(row, column), source.from, source.in_range);
+    }
+  } else {
+    constexpr int at_once = 8;
+    for (int begin = first; begin < Tile::rows; begin += at_once * step) {
+      T v[at_once];
+#pragma unroll
+      for (int i = 0; i < at_once; ++i) {
+        const int row = begin + i * step;
+        const Source<T> source = source_of(row < Tile::rows ? row : begin);
+        v[i] = source.in_range ? *source.from : T{};
+      }
+#pragma unroll
+      for (int i = 0; i < at_once; ++i)
+        if (const int row = begin + i * step; row < Tile::rows) *tile.at(row, column) = v[i];
+    }
+  }
+}
+
 // The r x s window over a map, shared by all loaders.
 struct Window {
   int h, w;          // of the map that is read
@@ -57,15 +91,14 @@ struct PixelLoader {
     const uint32_t tap = by_group.divide(static_cast<uint32_t>(chunk * Tile::columns + column), c);
     const uint32_t r = window.by_s.divide(tap, s);
     const bool in_taps = static_cast<int>(tap) < window.taps;
-    for (int row = threadIdx.x / per_row; row < Tile::rows; row += blockDim.x / per_row) {
+    copy_rows<T, width>(tile, column, [&](int row) -> Source<T> {
       const Row& at = table[row];
       const int i = source(at.i, static_cast<int>(r), window.h);
       const int j = source(at.j, static_cast<int>(s), window.w);
       const bool in_range = in_taps && at.image >= 0 && i >= 0 && j >= 0;
       const int64_t pixel = in_range ? at.image + int64_t{i} * window.w + j : 0;
-      copy_elements<width>(tile.at(row, column), map + pixel * window.channels + (in_range ? c : 0),
-                           in_range);
-    }
+      return {map + pixel * window.channels + (in_range ? c : 0), in_range};
+    });
   }
 };
 
@@ -84,7 +117,7 @@ struct ColumnLoader {
     uint32_t c, s;
     const uint32_t tap = by_group.divide(static_cast<uint32_t>(first_column + column), c);
     const uint32_t r = window.by_s.divide(tap, s);
-    for (int row = threadIdx.x / per_row; row < Tile::rows; row += blockDim.x / per_row) {
+    copy_rows<T, width>(tile, column, [&](int row) -> Source<T> {
       uint32_t rest, q;
       const auto position = static_cast<uint32_t>(first_row + row);
       const uint32_t n = by_grid_hw.divide(position, rest);
@@ -94,9 +127,8 @@ struct ColumnLoader {
       const bool in_range = static_cast<int>(tap) < window.taps && position < end_row && i >= 0 &&
                             i < window.h && j >= 0 && j < window.w;
       const int64_t pixel = in_range ? (int64_t{n} * window.h + i) * window.w + j : 0;
-      copy_elements<width>(tile.at(row, column), map + pixel * window.channels + (in_range ? c : 0),
-                           in_range);
-    }
+      return {map + pixel * window.channels + (in_range ? c : 0), in_range};
+    });
   }
 };
 
@@ -110,11 +142,10 @@ struct MatrixLoader {
   __device__ void load(Tile& tile, int64_t first_row, int64_t first_column) const {
     constexpr int per_row = Tile::columns / width;
     const int column = threadIdx.x % per_row * width;
-    for (int row = threadIdx.x / per_row; row < Tile::rows; row += blockDim.x / per_row) {
+    copy_rows<T, width>(tile, column, [&](int row) -> Source<T> {
       const bool in_range = first_row + row < rows && first_column + column < columns;
-      const int64_t at = in_range ? (first_row + row) * stride + first_column + column : 0;
-      copy_elements<width>(tile.at(row, column), matrix + at, in_range);
-    }
+      return {matrix + (in_range ? (first_row + row) * stride + first_column + column : 0), in_range};
+    });
   }
 };
 
@@ -134,15 +165,15 @@ struct WeightLoader {
   __device__ void load(Tile& tile, int64_t first_row, int64_t first_column) const {
     constexpr int per_row = Tile::columns / width;
     const int column = threadIdx.x % per_row * width;
-    for (int row = threadIdx.x / per_row; row < Tile::rows; row += blockDim.x / per_row) {
+    copy_rows<T, width>(tile, column, [&](int row) -> Source<T> {
       uint32_t filter;
       uint32_t u;
       const uint32_t t = by_s.divide(by_filters.divide(static_cast<uint32_t>(first_row + row), filter), u);
       const int tap = first_tap + static_cast<int>(t) * step_r + static_cast<int>(u) * step_s;
       const bool in_range = first_row + row < rows && first_column + column < columns;
       const int64_t at = in_range ? (int64_t{filter} * taps + tap) * columns + first_column + column : 0;
-      copy_elements<width>(tile.at(row, column), w + at, in_range);
-    }
+      return {w + at, in_range};
+    });
   }
 };
 

@@ -84,9 +84,10 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
       });
 
   const int64_t group_column = blockIdx.z * p.out_columns + first_column;
-  const auto bias = [&](int column) {
-    return p.bias && first_column + column < p.out_columns ? p.bias[group_column + column] : 0.f;
-  };
+  const int64_t rows_left = p.pixels.rows - first_row, columns_left = p.out_columns - first_column;
+  // One 32-bit comparison a column, or the epilogue spills.
+  const int biased = !p.bias ? 0 : columns_left < Tile::n ? static_cast<int>(columns_left) : Tile::n;
+  const auto bias = [&](int column) { return column < biased ? p.bias[group_column + column] : 0.f; };
   const auto row_at = [&](int row) {
     const int64_t position = first_row + row;
     if constexpr (transposed)
@@ -94,16 +95,17 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
     else
       return position * p.out_stride + group_column;
   };
-  const int64_t rows_left = p.pixels.rows - first_row, columns_left = p.out_columns - first_column;
   constexpr int widest = 16 / sizeof(T);
   if (p.out_columns % widest == 0 && p.out_stride % widest == 0)
     store_tile<Shape, widest>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
   else
     store_tile<Shape, 1>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
-  if constexpr (!transposed)
+  if constexpr (!transposed) {
+    static_assert(Shape::threads == 2 * Tile::n);
     if (p.moments)
-      store_moments<Shape>(storage.gemm, rows_left, columns_left, p.out_stride,
-                           p.moments + blockIdx.x * 2 * p.out_stride + group_column);
+      store_moments<Tile::m, Tile::n>(storage.gemm, rows_left, columns_left, p.out_stride,
+                                      p.moments + blockIdx.x * 2 * p.out_stride + group_column);
+  }
 }
 
 template <class Tile, class Math, int width, bool transposed>

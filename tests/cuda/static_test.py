@@ -21,6 +21,9 @@ HOPPER = ("conv2d_hopper_kernel", "conv2d_hopper_weight_kernel")
 HOPPER_NEEDS = ("wgmma.mma_async.sync.aligned", "cp.async.bulk.tensor.4d.shared::cluster.global.im2col", "mbarrier.try_wait")
 # ptxas says so where it orders wgmma one after the other, or drops setmaxnreg.
 COMPLAINT = re.compile(r"\(C75\d\d\).*")
+# Elements a copy moves stand behind the arithmetic: 128 bits of an operand, and less of x beside 128 bits of dy (an image's layer).
+WIDE = re.compile(r"Math, ?\(?(?:int\))?(8|4)\b")
+IMAGE = re.compile(WIDE.pattern + r", ?\(?(?:int\))?[12]\b")
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for '(\w+)'")
 SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 USED = re.compile(r"Used (\d+) registers")
@@ -100,9 +103,12 @@ def check(build):
         body = ptx.get(name, "")
         if "mma.sync.aligned" not in body:
             errors.append(f"{readable[name]}: no tensor-core instruction in its PTX")
-        wide = re.search(r"Math, ?\(?(?:int\))?(8|4)\b", readable[name])
+        wide = WIDE.search(readable[name])
         if wide and not re.search(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16", body):
             errors.append(f"{readable[name]}: its tiles are not loaded by 128 bits")
+    for math in ("Bf16Math", "Tf32Math", "F32Math"):
+        if not any(IMAGE.search(text) and math in text for text in readable.values()):
+            errors.append(f"no conv2d_backward_weight_kernel loads dy by 128 bits and x by less in {math}")
     errors += check_hopper(build, names, found)
     return found, ptx, errors
 

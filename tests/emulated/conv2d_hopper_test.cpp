@@ -6,6 +6,7 @@
 #include "kernels/cuda/conv2d_dispatch.cuh"
 #include "kernels/cuda/tensor_map.h"
 #include "support/devices.h"
+#include "support/oracle_batch_norm.h"
 #include "support/oracle_conv.h"
 
 namespace eb::test {
@@ -60,13 +61,16 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
     p.dtype = DType::bf16;
     return p;
   }
-  Values forward(const Values& x, const Values& w, const Floats& b) const {
+  Values forward(const Values& x, const Values& w, const Floats& b, Floats* moments = nullptr) const {
+    if (moments) moments->assign((rows() + each() - 1) / each() * 2 * oracle.p.k, NAN);
+    const OnDevice moments_there(on().device, moments ? *moments : Floats{});
     const OnDevice x_there(on().device, x), w_there(on().device, w), b_there(on().device, b);
     Values y(DType::bf16, oracle.y_size());
     const OnDevice y_there(on().device, y);
     kernel.forward(oracle.p, x_there.get(), w_there.get(), b.empty() ? nullptr : b_there.as<float>(),
-                   y_there.get(), nullptr, nullptr);
+                   y_there.get(), nullptr, moments ? moments_there.as<float>() : nullptr);
     y_there.fetch(y.data());
+    if (moments) moments_there.fetch(*moments);
     return y;
   }
   Values backward_data(const Values& dy, const Values& w) const {
@@ -90,6 +94,9 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
     return {dw, db};
   }
 
+  int64_t rows() const { return oracle.y_size() / oracle.p.k; }
+  int64_t each() const { return kernel.moment_rows(oracle.p); }
+
   AsOnHopper as_on_hopper{std::get<0>(GetParam()).least_blocks};
   ConvOracle oracle{params()};
   const Conv2d& kernel = kernels::emulated::conv2d;
@@ -106,6 +113,20 @@ TEST_P(Conv2dHopper, forward_matches_the_oracle) {
   expect_sum(forward(x, w, b).get(), oracle.forward(xs, ws, to_doubles(b)), scale, rounding(DType::bf16),
              "y with bias");
   expect_sum(forward(x, w, {}).get(), oracle.forward(xs, ws, {}), scale, rounding(DType::bf16), "y");
+}
+
+// Each slice alone, so that a row counted twice or beyond the tensor is seen.
+TEST_P(Conv2dHopper, forward_leaves_the_moments_of_its_stored_output) {
+  const DeviceScope scope(on());
+  ASSERT_EQ(each(), oracle.p.k > 64 && std::get<0>(GetParam()).least_blocks == 1 ? 256 : 128);
+  for (const double mean : {0., 1e3}) {
+    SCOPED_TRACE(mean);
+    const Floats b = to_floats(normal(oracle.p.k, 4, mean, 1));
+    Floats moments;
+    const Values y = forward(x, w, b, &moments);
+    EXPECT_TRUE(y == forward(x, w, b)) << "asking for moments changes y";
+    expect_moments(moments, y.get(), oracle.p.k, each());
+  }
 }
 
 TEST_P(Conv2dHopper, backward_data_matches_the_oracle) {
@@ -128,7 +149,11 @@ TEST_P(Conv2dHopper, backward_weight_matches_the_oracle) {
 }
 
 TEST_P(Conv2dHopper, every_schedule_gives_the_same_bits) {
-  expect_same_bits_everywhere(on(), [&] { return forward(x, w, {}).get(); });
+  expect_same_bits_everywhere(on(), [&] {
+    Floats moments;
+    const Values y = forward(x, w, {}, &moments);
+    return std::pair(y.get(), moments);
+  });
   expect_same_bits_everywhere(on(), [&] { return backward_data(dy, w).get(); });
   expect_same_bits_everywhere(on(), [&] { return backward_weight(); });
 }
