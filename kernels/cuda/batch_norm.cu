@@ -11,26 +11,37 @@ namespace {
 
 using Params = BatchNorm::Params;
 
+constexpr int blocks = 4;  // resident on an SM at least: 64 registers, half of its threads
+
+// Rows that a thread loads before it uses the first: 64 bytes of what it reads at 16 bytes a row, or eight
+// rows of a single channel. To be measured.
+template <int N>
+constexpr int statistics_rows = N == 1 ? 8 : 4;
+template <int N, bool residual>
+constexpr int apply_rows = N == 1 ? 8 : 4 / (residual ? 2 : 1);
+
 // Moments of a thread's rows. Sums are shifted by its first row, and means are told relative to the tensor's
 // first row, so that a large mean swallows neither the variance nor the differences between threads.
 template <class T, int N>
-__device__ float thread_moments(const BnCut& cut, const BnThread<N>& t, const T* x, const int32_t* select,
-                                float (&mean)[N], float (&m2)[N]) {
+__device__ float thread_moments(const BnCut& cut, const BnThread<N>& t, const T* x, float (&mean)[N],
+                                float (&m2)[N]) {
   float origin[N], shift[N], sum[N] = {}, squares[N] = {}, count = 0;
   if (!t.active || t.row >= t.end_row) return 0;
-  bn_load(x, select, 0, cut.c_in, t.channel, origin);
-  bn_load(x, select, t.row, cut.c_in, t.channel, shift);
-#pragma unroll 4
-  for (int64_t row = t.row; row < t.end_row; row += t.step) {
-    float v[N];
-    bn_load(x, select, row, cut.c_in, t.channel, v);
-    for (int i = 0; i < N; ++i) {
-      const float d = v[i] - shift[i];
-      sum[i] += d;
-      squares[i] += d * d;
-    }
-    count += 1;
-  }
+  load_floats(x + t.channel_in, origin);
+  load_floats(x + t.row * cut.c_in + t.channel_in, shift);
+  t.template for_rows<statistics_rows<N>>([&]<int R>(int64_t first) {
+    Run<T, N> v[R];
+    bn_load(x, first, t.step, cut.c_in, t.channel_in, v);
+#pragma unroll
+    for (int r = 0; r < R; ++r)
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        const float d = v[r][i] - shift[i];
+        sum[i] += d;
+        squares[i] += d * d;
+      }
+    count += R;
+  });
   for (int i = 0; i < N; ++i) {
     const auto m = Moments<float>::of_sums(count, sum[i], squares[i]);
     mean[i] = (shift[i] - origin[i]) + m.mean;
@@ -46,10 +57,11 @@ struct ThreadMoments {
 
 // partial (slices, 2, c): mean and m2 of every slice.
 template <class T, int N>
-__global__ void statistics_kernel(BnCut cut, const T* x, const int32_t* select, float* partial) {
+__global__ void __launch_bounds__(bn_threads, blocks)
+    statistics_kernel(BnCut cut, const T* x, const int32_t* select, float* partial) {
   auto& s = shared<ThreadMoments<N>>();
   float mean[N] = {}, m2[N] = {};
-  s.count[threadIdx.x] = thread_moments(cut, BnThread<N>(cut), x, select, mean, m2);
+  s.count[threadIdx.x] = thread_moments(cut, BnThread<N>(cut, select), x, mean, m2);
   for (int i = 0; i < N; ++i) {
     s.mean[threadIdx.x * N + i] = mean[i];
     s.m2[threadIdx.x * N + i] = m2[i];
@@ -166,24 +178,31 @@ __global__ void infer_kernel(Params p, const int32_t* select, Vectors v, Affine 
 }
 
 template <class T, int N, bool relu, bool residual>
-__global__ void apply_kernel(BnCut cut, Affine a, const T* x, const int32_t* select, const T* add, T* y) {
-  const BnThread<N> t(cut);
+__global__ void __launch_bounds__(bn_threads, blocks)
+    apply_kernel(BnCut cut, Affine a, const T* x, const int32_t* select, const T* add, T* y) {
+  const BnThread<N> t(cut, select);
   if (!t.active) return;
   float mean[N], scale[N], beta[N];
   load_floats(a.mean + t.channel, mean);
   load_floats(a.scale + t.channel, scale);
   load_floats(a.beta + t.channel, beta);
-#pragma unroll 4
-  for (int64_t row = t.row; row < t.end_row; row += t.step) {
-    float v[N], r[N] = {};
-    bn_load(x, select, row, cut.c_in, t.channel, v);
-    if constexpr (residual) load_floats(add + row * cut.c + t.channel, r);
-    for (int i = 0; i < N; ++i) {
-      v[i] = (v[i] - mean[i]) * scale[i] + beta[i] + r[i];
-      if constexpr (relu) v[i] = v[i] < 0.f ? 0.f : v[i];
+  t.template for_rows<apply_rows<N, residual>>([&]<int R>(int64_t first) {
+    Run<T, N> v[R];
+    [[maybe_unused]] Run<T, N> other[residual ? R : 1];
+    bn_load(x, first, t.step, cut.c_in, t.channel_in, v);
+    if constexpr (residual) bn_load(add, first, t.step, cut.c, t.channel, other);
+#pragma unroll
+    for (int r = 0; r < R; ++r) {
+      float out[N];
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        out[i] = (v[r][i] - mean[i]) * scale[i] + beta[i];
+        if constexpr (residual) out[i] += other[r][i];
+        if constexpr (relu) out[i] = out[i] < 0.f ? 0.f : out[i];
+      }
+      store_floats(y + (first + r * t.step) * cut.c + t.channel, out);
     }
-    store_floats(y + row * cut.c + t.channel, v);
-  }
+  });
 }
 
 template <class T, int N>

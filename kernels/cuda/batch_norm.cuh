@@ -37,30 +37,38 @@ inline dim3 bn_grid(const BnCut& cut) {
   return dim3(static_cast<unsigned>(cut.tiles), static_cast<unsigned>(cut.slices));
 }
 
-// This thread's place.
+// This thread's place. A list of channels comes with N = 1 only, and is read here, once.
 template <int N>
 struct BnThread {
-  int64_t channel, row, end_row;  // first of N channels of y; rows row, row + down, ... below end_row
+  int64_t channel, channel_in, row, end_row;  // first of N channels of y, of x; rows row, row + down, ...
   int step;
   bool active;
-  __device__ explicit BnThread(const BnCut& cut) {
+  __device__ BnThread(const BnCut& cut, const int32_t* select) {
     channel = (int64_t{blockIdx.x} * cut.across + threadIdx.x % cut.across) * N;
     row = blockIdx.y * cut.rows_per_slice + threadIdx.x / cut.across;
     const int64_t end = (blockIdx.y + 1) * cut.rows_per_slice;
     end_row = end < cut.rows ? end : cut.rows;
     step = cut.down;
     active = channel < cut.c;
+    channel_in = channel;
+    if constexpr (N == 1)
+      if (select && active) channel_in = select[channel];
+  }
+  // f.operator()<rows>(first): its rows in order, R at a time and the last ones singly.
+  template <int R, class F>
+  __device__ void for_rows(F&& f) const {
+    int64_t at = row;
+    for (; at + (R - 1) * step < end_row; at += R * step) f.template operator()<R>(at);
+#pragma unroll 1
+    for (; at < end_row; at += step) f.template operator()<1>(at);
   }
 };
 
-// N channels of row `row` of x through the list, or straight.
-template <class T, int N>
-__device__ void bn_load(const T* x, const int32_t* select, int64_t row, int64_t c_in, int64_t channel,
-                        float (&v)[N]) {
-  if (select)
-    for (int i = 0; i < N; ++i) v[i] = static_cast<float>(x[row * c_in + select[channel + i]]);
-  else
-    load_floats(x + row * c_in + channel, v);
+// Rows `first`, first + step, ... of a tensor of c channels, from `channel` on.
+template <class T, int N, int R>
+__device__ void bn_load(const T* x, int64_t first, int step, int64_t c, int64_t channel, Run<T, N> (&v)[R]) {
+#pragma unroll
+  for (int i = 0; i < R; ++i) v[i].load(x + (first + i * step) * c + channel);
 }
 
 // Two sums of N channels, merged over the block's rows in order; partial (slices, 2, c).

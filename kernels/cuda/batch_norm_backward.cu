@@ -10,6 +10,10 @@ namespace {
 using Params = BatchNorm::Params;
 enum class Mask { none, from_y, from_x };
 
+// Rows that a thread loads before it uses the first. To be measured.
+template <int N>
+constexpr int rows_at_once = N == 1 ? 8 : 2;
+
 struct Coefficients {  // by channel of y
   float *mean, *scale, *beta, *offset, *slope;
 };
@@ -26,27 +30,34 @@ struct Tensors {
   T *dx, *dresidual;
 };
 
-template <Mask mask, int N>
-__device__ void apply_mask(const float (&centred)[N], const float (&scale)[N], const float (&beta)[N],
-                           const float (&y)[N], float (&g)[N]) {
-  for (int i = 0; i < N; ++i) {
-    if constexpr (mask == Mask::from_y) g[i] = y[i] > 0.f ? g[i] : 0.f;
-    if constexpr (mask == Mask::from_x) g[i] = centred[i] * scale[i] + beta[i] > 0.f ? g[i] : 0.f;
+// What the mask and x - mean need, of N channels.
+template <int N>
+struct Channels {
+  float mean[N], scale[N], beta[N];
+  __device__ Channels(const Coefficients& a, int64_t channel) {
+    load_floats(a.mean + channel, mean);
+    load_floats(a.scale + channel, scale);
+    load_floats(a.beta + channel, beta);
   }
-}
+};
 
-// One row's x - mean and masked gradient.
-template <Mask mask, class T, int N>
-__device__ void load_row(const BnCut& cut, const Tensors<T>& t, const int32_t* select, int64_t row,
-                         int64_t channel, const float (&mean)[N], const float (&scale)[N],
-                         const float (&beta)[N], float (&centred)[N], float (&g)[N]) {
-  float y[N] = {};
-  bn_load(t.x, select, row, cut.c_in, channel, centred);
-  load_floats(t.dy + row * cut.c + channel, g);
-  if constexpr (mask == Mask::from_y) load_floats(t.y + row * cut.c + channel, y);
-  for (int i = 0; i < N; ++i) centred[i] -= mean[i];
-  apply_mask<mask>(centred, scale, beta, y, g);
-}
+// R rows of what is read, all of it under way before any is used.
+template <class T, int N, int R, Mask mask>
+struct Rows {
+  Run<T, N> x[R], dy[R], y[mask == Mask::from_y ? R : 1];
+  __device__ Rows(const BnCut& cut, const BnThread<N>& at, const Tensors<T>& t, int64_t first) {
+    bn_load(t.x, first, at.step, cut.c_in, at.channel_in, x);
+    bn_load(t.dy, first, at.step, cut.c, at.channel, dy);
+    if constexpr (mask == Mask::from_y) bn_load(t.y, first, at.step, cut.c, at.channel, y);
+  }
+  // Row r's x - mean and masked gradient in channel i.
+  __device__ void get(const Channels<N>& a, int r, int i, float& centred, float& g) const {
+    centred = x[r][i] - a.mean[i];
+    g = dy[r][i];
+    if constexpr (mask == Mask::from_y) g = y[r][i] > 0.f ? g : 0.f;
+    if constexpr (mask == Mask::from_x) g = centred * a.scale[i] + a.beta[i] > 0.f ? g : 0.f;
+  }
+};
 
 __global__ void prepare_kernel(Params p, const int32_t* select, Gradients v, Coefficients a) {
   const int64_t j = int64_t{blockIdx.x} * bn_threads + threadIdx.x;
@@ -61,22 +72,22 @@ __global__ void prepare_kernel(Params p, const int32_t* select, Gradients v, Coe
 template <class T, int N, Mask mask>
 __global__ void sums_kernel(BnCut cut, Tensors<T> tensors, const int32_t* select, Coefficients a,
                             float* partial) {
-  const BnThread<N> t(cut);
+  const BnThread<N> t(cut, select);
   float sum[N] = {}, products[N] = {};
   if (t.active) {
-    float mean[N], scale[N], beta[N];
-    load_floats(a.mean + t.channel, mean);
-    load_floats(a.scale + t.channel, scale);
-    load_floats(a.beta + t.channel, beta);
-#pragma unroll 2
-    for (int64_t row = t.row; row < t.end_row; row += t.step) {
-      float centred[N], g[N];
-      load_row<mask>(cut, tensors, select, row, t.channel, mean, scale, beta, centred, g);
-      for (int i = 0; i < N; ++i) {
-        sum[i] += g[i];
-        products[i] += g[i] * centred[i];
-      }
-    }
+    const Channels<N> channels(a, t.channel);
+    t.template for_rows<rows_at_once<N>>([&]<int R>(int64_t first) {
+      const Rows<T, N, R, mask> rows(cut, t, tensors, first);
+#pragma unroll
+      for (int r = 0; r < R; ++r)
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+          float centred, g;
+          rows.get(channels, r, i, centred, g);
+          sum[i] += g;
+          products[i] += g * centred;
+        }
+    });
   }
   bn_store_sums<N>(cut, sum, products, partial);
 }
@@ -96,33 +107,39 @@ __global__ void merge_kernel(Params p, int64_t slices, const int32_t* select, co
   a.slope[j] = static_cast<float>(products / n * rstd * rstd);
 }
 
+// n elements of dx, 16 bytes a thread, then the last ones singly.
 template <class T>
 __global__ void zero_kernel(int64_t n, T* x) {
-  const int64_t i = int64_t{blockIdx.x} * bn_threads + threadIdx.x;
-  if (i < n) x[i] = T(0.f);
+  constexpr int N = widest<T>;
+  const int64_t i = int64_t{blockIdx.x} * bn_threads + threadIdx.x, rest = n / N * N + i;
+  if (i < n / N) store_floats<T, N>(x + i * N, {});
+  if (rest < n) x[rest] = T(0.f);
 }
 
 template <class T, int N, Mask mask, bool residual>
 __global__ void apply_kernel(BnCut cut, Tensors<T> tensors, const int32_t* select, Coefficients a) {
-  const BnThread<N> t(cut);
+  const BnThread<N> t(cut, select);
   if (!t.active) return;
-  float mean[N], scale[N], beta[N], offset[N], slope[N];
-  load_floats(a.mean + t.channel, mean);
-  load_floats(a.scale + t.channel, scale);
-  load_floats(a.beta + t.channel, beta);
+  const Channels<N> channels(a, t.channel);
+  float offset[N], slope[N];
   load_floats(a.offset + t.channel, offset);
   load_floats(a.slope + t.channel, slope);
-#pragma unroll 2
-  for (int64_t row = t.row; row < t.end_row; row += t.step) {
-    float centred[N], g[N], dx[N];
-    load_row<mask>(cut, tensors, select, row, t.channel, mean, scale, beta, centred, g);
-    if constexpr (residual) store_floats(tensors.dresidual + row * cut.c + t.channel, g);
-    for (int i = 0; i < N; ++i) dx[i] = scale[i] * ((g[i] - offset[i]) - centred[i] * slope[i]);
-    if (select)
-      for (int i = 0; i < N; ++i) tensors.dx[row * cut.c_in + select[t.channel + i]] = T(dx[i]);
-    else
-      store_floats(tensors.dx + row * cut.c_in + t.channel, dx);
-  }
+  t.template for_rows<rows_at_once<N>>([&]<int R>(int64_t first) {
+    const Rows<T, N, R, mask> rows(cut, t, tensors, first);
+#pragma unroll
+    for (int r = 0; r < R; ++r) {
+      const int64_t row = first + r * t.step;
+      float g[N], dx[N];
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        float centred;
+        rows.get(channels, r, i, centred, g[i]);
+        dx[i] = channels.scale[i] * ((g[i] - offset[i]) - centred * slope[i]);
+      }
+      if constexpr (residual) store_floats(tensors.dresidual + row * cut.c + t.channel, g);
+      store_floats(tensors.dx + row * cut.c_in + t.channel_in, dx);
+    }
+  });
 }
 
 template <class T, int N, Mask mask>
@@ -139,8 +156,9 @@ void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select,
   launch({"batch_norm_merge", blocks_for(p.c, bn_threads / warp_size), bn_threads}, merge_kernel, p,
          cut.slices, select, static_cast<const float*>(partial), v, a);
   if (select)
-    launch({"batch_norm_zero", blocks_for(p.rows * p.c_in, bn_threads), bn_threads}, zero_kernel<T>,
-           p.rows * p.c_in, tensors.dx);
+    launch({"batch_norm_zero", blocks_for(ceil_div(p.rows * p.c_in, widest<T>) + widest<T>, bn_threads),
+            bn_threads},
+           zero_kernel<T>, p.rows * p.c_in, tensors.dx);
   const auto run = [&]<bool residual>() {
     launch({"batch_norm_backward", bn_grid(cut), bn_threads}, apply_kernel<T, N, mask, residual>, cut,
            tensors, select, a);

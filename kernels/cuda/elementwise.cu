@@ -8,54 +8,93 @@ namespace eb::kernels::EB_BACKEND {
 namespace {
 
 constexpr int threads = 256;
+constexpr int per_thread = 2;  // runs that a thread loads before it uses the first; to be measured
 
+// An operation of so many operands; those that it lacks are 0.
 struct Relu {
+  static constexpr int operands = 1;
   __device__ float operator()(float x, float) const { return x < 0.f ? 0.f : x; }
 };
 struct ReluBackward {  // NaN passes, as in forward
+  static constexpr int operands = 2;
   __device__ float operator()(float y, float dy) const { return y <= 0.f ? 0.f : dy; }
 };
 struct Add {
+  static constexpr int operands = 2;
   __device__ float operator()(float a, float b) const { return a + b; }
 };
 struct Fill {
+  static constexpr int operands = 0;
   float value;
   __device__ float operator()(float, float) const { return value; }
 };
 struct Scale {
+  static constexpr int operands = 1;
   float factor;
   __device__ float operator()(float x, float) const { return x * factor; }
 };
+struct Copy {
+  static constexpr int operands = 1;
+  __device__ float operator()(float x, float) const { return x; }
+};
 
-// y = op(a, b); null operands read as 0.
-template <class T, class Op>
-__global__ void map_kernel(int64_t n, Op op, const T* a, const T* b, T* y) {
-  constexpr int N = widest<T>;
-  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i < n / N) {
-    float va[N] = {}, vb[N] = {}, out[N];
-    if (a) load_floats(a + i * N, va);
-    if (b) load_floats(b + i * N, vb);
+// 16 bytes of the wider type, so that both sides stay contiguous over a warp.
+template <class From, class To>
+constexpr int width = widest<From> < widest<To> ? widest<From> : widest<To>;
+
+// R runs of N elements, `threads` runs apart. y may be a or b.
+template <int R, int N, class From, class To, class Op>
+__device__ void map_runs(Op op, const From* a, const From* b, To* y) {
+  [[maybe_unused]] Run<From, N> va[R], vb[R];
 #pragma unroll
-    for (int j = 0; j < N; ++j) out[j] = op(va[j], vb[j]);
-    store_floats(y + i * N, out);
+  for (int r = 0; r < R; ++r) {
+    if constexpr (Op::operands > 0) va[r].load(a + r * threads * N);
+    if constexpr (Op::operands > 1) vb[r].load(b + r * threads * N);
   }
-  const int64_t rest = n / N * N + i;
-  if (i < n % N)
-    y[rest] = T(op(a ? static_cast<float>(a[rest]) : 0.f, b ? static_cast<float>(b[rest]) : 0.f));
+#pragma unroll
+  for (int r = 0; r < R; ++r) {
+    float out[N];
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+      float first = 0, second = 0;
+      if constexpr (Op::operands > 0) first = va[r][i];
+      if constexpr (Op::operands > 1) second = vb[r][i];
+      out[i] = op(first, second);
+    }
+    store_floats(y + r * threads * N, out);
+  }
+}
+
+// y = op(a, b)
+template <class From, class To, class Op>
+__global__ void map_kernel(int64_t n, Op op, const From* a, const From* b, To* y) {
+  constexpr int N = width<From, To>;
+  const int64_t runs = n / N, block = int64_t{blockIdx.x} * (threads * per_thread), i = block + threadIdx.x;
+  if (block + threads * per_thread <= runs) {
+    map_runs<per_thread, N>(op, a + i * N, b + i * N, y + i * N);
+  } else {
+#pragma unroll 1
+    for (int64_t j = i; j < runs; j += threads) map_runs<1, N>(op, a + j * N, b + j * N, y + j * N);
+    const int64_t rest = runs * N + threadIdx.x;  // fewer than N, in the last block
+    if (rest < n) map_runs<1, 1>(op, a + rest, b + rest, y + rest);
+  }
+}
+
+template <class From, class To, class Op>
+void map(const char* name, int64_t n, Op op, const void* a, const void* b, void* y) {
+  if (n == 0) return;
+  launch({name, blocks_for(ceil_div(n, width<From, To>), threads * per_thread), threads},
+         map_kernel<From, To, Op>, n, op, static_cast<const From*>(a), static_cast<const From*>(b),
+         static_cast<To*>(y));
 }
 
 template <class Op>
 void map(const char* name, const Elementwise::Params& p, Op op, const void* a, const void* b, void* y) {
-  if (p.n == 0) return;
-  by_dtype(p.dtype, [&]<class T>() {
-    launch({name, blocks_for(ceil_div(p.n, widest<T>) + widest<T>, threads), threads}, map_kernel<T, Op>, p.n,
-           op, static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(y));
-  });
+  by_dtype(p.dtype, [&]<class T>() { map<T, T>(name, p.n, op, a, b, y); });
 }
 
 void relu_forward(const Elementwise::Params& p, const void* x, void* y) {
-  map("relu_forward", p, Relu{}, x, nullptr, y);
+  map("relu_forward", p, Relu{}, x, x, y);
 }
 void relu_backward(const Elementwise::Params& p, const void* y, const void* dy, void* dx) {
   map("relu_backward", p, ReluBackward{}, y, dy, dx);
@@ -64,32 +103,14 @@ void add(const Elementwise::Params& p, const void* a, const void* b, void* y) {
   map("add", p, Add{}, a, b, y);
 }
 void fill(const Elementwise::Params& p, float value, void* y) {
-  map("fill", p, Fill{value}, nullptr, nullptr, y);
+  map("fill", p, Fill{value}, y, y, y);
 }
 void scale(const Elementwise::Params& p, float factor, void* y) {
-  map("scale", p, Scale{factor}, y, nullptr, y);
+  map("scale", p, Scale{factor}, y, y, y);
 }
-
-template <class From, class To>
-__global__ void cast_kernel(int64_t n, const From* x, To* y) {
-  constexpr int N = 4;
-  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i < n / N) {
-    float v[N];
-    load_floats(x + i * N, v);
-    store_floats(y + i * N, v);
-  }
-  const int64_t rest = n / N * N + i;
-  if (i < n % N) y[rest] = To(static_cast<float>(x[rest]));
-}
-
 void cast(int64_t n, DType from, const void* x, DType to, void* y) {
-  if (n == 0) return;
   by_dtype(from, [&]<class From>() {
-    by_dtype(to, [&]<class To>() {
-      launch({"cast", blocks_for(ceil_div(n, 4) + 4, threads), threads}, cast_kernel<From, To>, n,
-             static_cast<const From*>(x), static_cast<To*>(y));
-    });
+    by_dtype(to, [&]<class To>() { map<From, To>("cast", n, Copy{}, x, x, y); });
   });
 }
 

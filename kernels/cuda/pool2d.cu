@@ -1,6 +1,9 @@
-// Pooling over NHWC: a thread owns some neighbouring channels of one output pixel. Backward is a gather too:
-// a pixel of dx sums the windows that cover it in row-major order, so no atomics are needed.
+// Pooling over NHWC: a thread owns some neighbouring channels of one pixel of what it writes. Backward is a
+// gather too: a pixel of dx sums the windows that cover it in row-major order, so no atomics are needed.
+// Loads come in blocks, clamped into the tensor, so that no branch stands between them.
 #include "kernels/pool2d.h"
+
+#include <algorithm>
 
 #include "kernels/cuda/vector.cuh"
 
@@ -12,99 +15,173 @@ constexpr int threads = 256;
 
 using Params = Pool2d::Params;
 
-struct Place {
-  int64_t n, h, w, c;
+// How the pixels of an (n, h, w, c) tensor are cut among threads: blockIdx.y counts runs of images, so that
+// 32-bit numbers do within one; an image must have fewer than 2^31 vectors.
+struct Cut {
+  int64_t n, images, h, w, c;
+  uint32_t count;  // threads of a run of images
+  FastDivide vectors, columns, rows;
+  template <int N>
+  static Cut of(int64_t n, int64_t h, int64_t w, int64_t c) {
+    const int64_t per_image = h * w * (c / N), most = (int64_t{1} << 31) - 1;
+    const int64_t images = std::max<int64_t>(1, std::min(n, most / per_image));
+    return {n,
+            images,
+            h,
+            w,
+            c,
+            static_cast<uint32_t>(images * per_image),
+            FastDivide(c / N),
+            FastDivide(w),
+            FastDivide(h)};
+  }
+  dim3 grid() const { return dim3(blocks_for(count, threads), blocks_for(n, images)); }
 };
 
-// Element i * N of an (n, h, w, c) tensor.
-template <int N>
-__device__ Place place_of(int64_t i, int64_t h, int64_t w, int64_t c) {
-  const int64_t vectors = c / N, pixel = i / vectors;
-  return {pixel / (h * w), pixel / w % h, pixel % w, i % vectors * N};
+struct Place {
+  int64_t n;
+  int h, w;
+  int64_t channel, element;
+  bool active;
+  template <int N>
+  __device__ static Place of(const Cut& cut) {
+    const uint32_t i = blockIdx.x * threads + threadIdx.x;
+    uint32_t vector, column, row;
+    const uint32_t pixel = cut.vectors.divide(i, vector), line = cut.columns.divide(pixel, column);
+    Place at;
+    at.n = blockIdx.y * cut.images + cut.rows.divide(line, row);
+    at.h = static_cast<int>(row), at.w = static_cast<int>(column), at.channel = int64_t{vector} * N;
+    at.element = ((at.n * cut.h + row) * cut.w + column) * cut.c + at.channel;
+    at.active = i < cut.count && at.n < cut.n;
+    return at;
+  }
+};
+
+__device__ int clamped(int at, int64_t size) {
+  return at < 0 ? 0 : at < size ? at : static_cast<int>(size) - 1;
 }
 
-template <class T, int N>
-__global__ void max_forward_kernel(Params p, const T* x, T* y, uint8_t* index) {
-  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i >= p.n * p.out_h() * p.out_w() * (p.c / N)) return;
-  const Place at = place_of<N>(i, p.out_h(), p.out_w(), p.c);
-  float best[N];
-  uint8_t where[N];
-  for (int j = 0; j < N; ++j) best[j] = -INFINITY, where[j] = 255;
-  for (int64_t r = 0; r < p.r; ++r)
-    for (int64_t s = 0; s < p.s; ++s) {
-      const int64_t h = at.h * p.stride_h - p.pad_h + r, w = at.w * p.stride_w - p.pad_w + s;
-      if (h < 0 || h >= p.h || w < 0 || w >= p.w) continue;
-      float v[N];
-      load_floats(x + ((at.n * p.h + h) * p.w + w) * p.c + at.c, v);
-      for (int j = 0; j < N; ++j)
-        if (v[j] > best[j] || v[j] != v[j] || where[j] == 255) {  // as PyTorch: the last NaN wins
-          best[j] = v[j];
-          where[j] = static_cast<uint8_t>(r * p.s + s);
+// f(tap, values) for the taps of a window inside x, in row-major order: all of a window x window one are
+// loaded before the first is used, of any other (window 0) four of a row.
+template <int window, class T, int N, class F>
+__device__ void for_window(const Params& p, const Place& at, const T* x, F&& f) {
+  constexpr int R = window ? window : 1, S = window ? window : 4;
+  const int rows = window ? window : static_cast<int>(p.r), columns = window ? window : static_cast<int>(p.s);
+  const int top = at.h * static_cast<int>(p.stride_h) - static_cast<int>(p.pad_h),
+            left = at.w * static_cast<int>(p.stride_w) - static_cast<int>(p.pad_w);
+  for (int r0 = 0; r0 < rows; r0 += R)
+    for (int s0 = 0; s0 < columns; s0 += S) {
+      Run<T, N> v[R][S];
+#pragma unroll
+      for (int r = 0; r < R; ++r)
+#pragma unroll
+        for (int s = 0; s < S; ++s)
+          v[r][s].load(x +
+                       ((at.n * p.h + clamped(top + r0 + r, p.h)) * p.w + clamped(left + s0 + s, p.w)) * p.c +
+                       at.channel);
+#pragma unroll
+      for (int r = 0; r < R; ++r)
+#pragma unroll
+        for (int s = 0; s < S; ++s) {
+          const int h = top + r0 + r, w = left + s0 + s;
+          if (h >= 0 && h < p.h && w >= 0 && w < p.w && s0 + s < columns)
+            f((r0 + r) * columns + s0 + s, v[r][s]);
         }
     }
-  store_floats(y + i * N, best);
-  if (index) {
-    Vec<uint8_t, N> out;
-    for (int j = 0; j < N; ++j) out[j] = where[j];
-    *reinterpret_cast<Vec<uint8_t, N>*>(index + i * N) = out;
-  }
 }
 
-// The first window along one axis that reaches `at`, and one behind the last.
-__device__ int64_t first_window(int64_t at, int64_t pad, int64_t size, int64_t stride) {
-  const int64_t from = at + pad - size + 1;
-  return from <= 0 ? 0 : (from + stride - 1) / stride;
-}
-__device__ int64_t end_window(int64_t at, int64_t pad, int64_t stride, int64_t windows) {
-  const int64_t end = (at + pad) / stride + 1;
-  return end < windows ? end : windows;
+template <class T, int N, int window>
+__global__ void max_forward_kernel(Params p, Cut cut, const T* x, T* y, uint8_t* index) {
+  const auto at = Place::of<N>(cut);
+  if (!at.active) return;
+  float best[N];
+  uint32_t where[N];
+#pragma unroll
+  for (int j = 0; j < N; ++j) best[j] = -INFINITY, where[j] = 255;
+  for_window<window, T, N>(p, at, x, [&](int tap, const Run<T, N>& v) {
+#pragma unroll
+    for (int j = 0; j < N; ++j)
+      if (v[j] > best[j] || v[j] != v[j] || where[j] == 255) {  // as PyTorch: the last NaN wins
+        best[j] = v[j];
+        where[j] = static_cast<uint32_t>(tap);
+      }
+  });
+  store_floats(y + at.element, best);
+  if (index) store_bytes(index + at.element, where);
 }
 
-template <class T, int N, bool is_max>
-__global__ void backward_kernel(Params p, const uint8_t* index, const T* dy, T* dx) {
-  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i >= p.n * p.h * p.w * (p.c / N)) return;
-  const Place at = place_of<N>(i, p.h, p.w, p.c);
-  const float share = 1.f / static_cast<float>(p.r * p.s);
+template <class T, int N, int window>
+__global__ void avg_forward_kernel(Params p, Cut cut, const T* x, T* y) {
+  const auto at = Place::of<N>(cut);
+  if (!at.active) return;
   float sum[N] = {};
-  const int64_t end_h = end_window(at.h, p.pad_h, p.stride_h, p.out_h());
-  const int64_t end_w = end_window(at.w, p.pad_w, p.stride_w, p.out_w());
-  for (int64_t oh = first_window(at.h, p.pad_h, p.r, p.stride_h); oh < end_h; ++oh)
-    for (int64_t ow = first_window(at.w, p.pad_w, p.s, p.stride_w); ow < end_w; ++ow) {
-      const int64_t out = ((at.n * p.out_h() + oh) * p.out_w() + ow) * p.c + at.c;
-      float g[N];
-      load_floats(dy + out, g);
-      if constexpr (is_max) {
-        const int64_t r = at.h + p.pad_h - oh * p.stride_h, s = at.w + p.pad_w - ow * p.stride_w;
-        const Vec<uint8_t, N> winner = *reinterpret_cast<const Vec<uint8_t, N>*>(index + out);
-        for (int j = 0; j < N; ++j) sum[j] += winner[j] == r * p.s + s ? g[j] : 0.f;
-      } else {
-        for (int j = 0; j < N; ++j) sum[j] += g[j];
+  for_window<window, T, N>(p, at, x, [&](int, const Run<T, N>& v) {
+#pragma unroll
+    for (int j = 0; j < N; ++j) sum[j] += v[j];
+  });
+  const float share = 1.f / static_cast<float>(p.r * p.s);
+#pragma unroll
+  for (int j = 0; j < N; ++j) sum[j] *= share;
+  store_floats(y + at.element, sum);
+}
+
+// Division by the strides.
+struct Strides {
+  FastDivide h, w;
+};
+
+// The windows along one axis that reach `at`: first ... end - 1.
+struct Windows {
+  int first, end;
+  __device__ Windows(int at, int64_t pad, int64_t size, const FastDivide& stride, int64_t windows) {
+    const int padded = at + static_cast<int>(pad), from = padded - static_cast<int>(size) + 1;
+    first = from <= 0 ? 0 : static_cast<int>(stride.divide(static_cast<uint32_t>(from) + stride.divisor - 1));
+    end = static_cast<int>(stride.divide(static_cast<uint32_t>(padded))) + 1;
+    if (end > windows) end = static_cast<int>(windows);
+  }
+};
+
+// W x W windows of dy (and of index) are loaded before the first is used.
+template <class T, int N, bool is_max, int W>
+__global__ void backward_kernel(Params p, Cut cut, Strides strides, const uint8_t* index, const T* dy,
+                                T* dx) {
+  const auto at = Place::of<N>(cut);
+  if (!at.active) return;
+  const int64_t out_h = p.out_h(), out_w = p.out_w();
+  const Windows down(at.h, p.pad_h, p.r, strides.h, out_h), across(at.w, p.pad_w, p.s, strides.w, out_w);
+  float sum[N] = {};
+  for (int h0 = down.first; h0 < down.end; h0 += W)
+    for (int w0 = across.first; w0 < across.end; w0 += W) {
+      Run<T, N> g[W * W];
+      [[maybe_unused]] Run<uint8_t, N> winner[W * W];
+#pragma unroll
+      for (int i = 0; i < W * W; ++i) {
+        const int64_t from =
+            ((at.n * out_h + clamped(h0 + i / W, out_h)) * out_w + clamped(w0 + i % W, out_w)) * p.c +
+            at.channel;
+        g[i].load(dy + from);
+        if constexpr (is_max) winner[i].load(index + from);
+      }
+#pragma unroll
+      for (int i = 0; i < W * W; ++i) {
+        const int oh = h0 + i / W, ow = w0 + i % W;
+        if (oh >= down.end || ow >= across.end) continue;
+        [[maybe_unused]] const int64_t tap =
+            (at.h + p.pad_h - oh * p.stride_h) * p.s + at.w + p.pad_w - ow * p.stride_w;
+#pragma unroll
+        for (int j = 0; j < N; ++j)
+          if constexpr (is_max)
+            sum[j] += winner[i][j] == static_cast<uint32_t>(tap) ? g[i][j] : 0.f;
+          else
+            sum[j] += g[i][j];
       }
     }
-  if constexpr (!is_max)
+  if constexpr (!is_max) {
+    const float share = 1.f / static_cast<float>(p.r * p.s);
+#pragma unroll
     for (int j = 0; j < N; ++j) sum[j] *= share;
-  store_floats(dx + i * N, sum);
-}
-
-template <class T, int N>
-__global__ void avg_forward_kernel(Params p, const T* x, T* y) {
-  const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i >= p.n * p.out_h() * p.out_w() * (p.c / N)) return;
-  const Place at = place_of<N>(i, p.out_h(), p.out_w(), p.c);
-  float sum[N] = {};
-  for (int64_t r = 0; r < p.r; ++r)
-    for (int64_t s = 0; s < p.s; ++s) {
-      const int64_t h = at.h * p.stride_h - p.pad_h + r, w = at.w * p.stride_w - p.pad_w + s;
-      if (h < 0 || h >= p.h || w < 0 || w >= p.w) continue;
-      float v[N];
-      load_floats(x + ((at.n * p.h + h) * p.w + w) * p.c + at.c, v);
-      for (int j = 0; j < N; ++j) sum[j] += v[j];
-    }
-  const float share = 1.f / static_cast<float>(p.r * p.s);
-  for (int j = 0; j < N; ++j) sum[j] *= share;
-  store_floats(y + i * N, sum);
+  }
+  store_floats(dx + at.element, sum);
 }
 
 // f.operator()<T, N>() with the widest N that divides the channels.
@@ -115,23 +192,49 @@ void by_width(const Params& p, F&& f) {
   });
 }
 
+// f.operator()<window>() for the square windows of the networks, or 0.
+template <class F>
+void by_window(const Params& p, F&& f) {
+  const int64_t window = p.r == p.s ? p.r : 0;
+  window == 2   ? f.template operator()<2>()
+  : window == 3 ? f.template operator()<3>()
+                : f.template operator()<0>();
+}
+
+template <int N>
+Cut cut_y(const Params& p) {
+  return Cut::of<N>(p.n, p.out_h(), p.out_w(), p.c);
+}
+
 void max_forward(const Params& p, const void* x, void* y, uint8_t* index) {
   by_width(p, [&]<class T, int N>() {
-    launch({"max_pool_forward", blocks_for(p.n * p.out_h() * p.out_w() * (p.c / N), threads), threads},
-           max_forward_kernel<T, N>, p, static_cast<const T*>(x), static_cast<T*>(y), index);
+    const Cut cut = cut_y<N>(p);
+    by_window(p, [&]<int window>() {
+      launch({"max_pool_forward", cut.grid(), threads}, max_forward_kernel<T, N, window>, p, cut,
+             static_cast<const T*>(x), static_cast<T*>(y), index);
+    });
   });
 }
 void avg_forward(const Params& p, const void* x, void* y) {
   by_width(p, [&]<class T, int N>() {
-    launch({"avg_pool_forward", blocks_for(p.n * p.out_h() * p.out_w() * (p.c / N), threads), threads},
-           avg_forward_kernel<T, N>, p, static_cast<const T*>(x), static_cast<T*>(y));
+    const Cut cut = cut_y<N>(p);
+    by_window(p, [&]<int window>() {
+      launch({"avg_pool_forward", cut.grid(), threads}, avg_forward_kernel<T, N, window>, p, cut,
+             static_cast<const T*>(x), static_cast<T*>(y));
+    });
   });
 }
 template <bool is_max>
 void backward(const char* name, const Params& p, const uint8_t* index, const void* dy, void* dx) {
   by_width(p, [&]<class T, int N>() {
-    launch({name, blocks_for(p.n * p.h * p.w * (p.c / N), threads), threads}, backward_kernel<T, N, is_max>,
-           p, index, static_cast<const T*>(dy), static_cast<T*>(dx));
+    const Cut cut = Cut::of<N>(p.n, p.h, p.w, p.c);
+    const auto run = [&]<int W>() {
+      launch({name, cut.grid(), threads}, backward_kernel<T, N, is_max, W>, p, cut,
+             Strides{FastDivide(p.stride_h), FastDivide(p.stride_w)}, index, static_cast<const T*>(dy),
+             static_cast<T*>(dx));
+    };
+    const bool overlap = p.r > p.stride_h || p.s > p.stride_w;
+    overlap ? run.template operator()<2>() : run.template operator()<1>();
   });
 }
 void max_backward(const Params& p, const uint8_t* index, const void* dy, void* dx) {

@@ -96,5 +96,35 @@ __device__ inline uint32_t pack_bf16(float low, float high) {
   return r;
 }
 
+// n words by the widest accesses that n allows, 16 bytes at most, to which p must be aligned.
+template <int n>
+__device__ void load_words(uint32_t (&words)[n], const void* p) {
+  constexpr int width = n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1;
+  using Words = Vec<uint32_t, width>;
+#pragma unroll
+  for (int i = 0; i < n; i += width) {
+    const Words v = static_cast<const Words*>(p)[i / width];
+#pragma unroll
+    for (int j = 0; j < width; ++j) words[i + j] = v[j];
+  }
+}
+// The same to global memory; asm because the compiler splits a vector's store into its words.
+template <int n>
+__device__ void store_words(void* p, const uint32_t (&w)[n]) {
+  constexpr int width = n % 4 == 0 ? 4 : n % 2 == 0 ? 2 : 1;
+#pragma unroll
+  for (int i = 0; i < n; i += width) {
+    uint32_t* const to = static_cast<uint32_t*>(p) + i;
+    if constexpr (width == 4)
+      asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[i]), "r"(w[i + 1]),
+                   "r"(w[i + 2]), "r"(w[i + 3])
+                   : "memory");
+    else if constexpr (width == 2)
+      asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(to), "r"(w[i]), "r"(w[i + 1]) : "memory");
+    else
+      *to = w[i];
+  }
+}
+
 }  // namespace eb::kernels::cuda
 #endif

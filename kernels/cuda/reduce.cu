@@ -1,5 +1,5 @@
 // Sums in double: a fixed number of partials, each thread's elements, the block's threads and the partials
-// added in an order that depends on n alone.
+// added in an order that depends on n alone (on how x lies in memory only the width of the loads depends).
 #include "kernels/reduce.h"
 
 #include "kernels/cuda/block_sum.cuh"
@@ -10,6 +10,7 @@ namespace eb::kernels::EB_BACKEND {
 namespace {
 
 constexpr int threads = 256;
+constexpr int per_run = 4, most_runs = 4;                      // 64 bytes a thread under way; to be measured
 constexpr int64_t most_partials = 528, least_elements = 4096;  // four blocks for every SM of an H200
 
 int64_t partials_of(int64_t n) {
@@ -30,12 +31,37 @@ struct CountBad {  // NaN and infinity
   __device__ int operator()(float x) const { return (bits_of(x) & 0x7f800000u) == 0x7f800000u; }
 };
 
-template <class Op>
+// R runs of four, `stride` runs apart, added to sum in order; one access each where x is aligned to 16 bytes.
+template <int R, bool aligned, class Op>
+__device__ void add_runs(Op op, const float* x, int64_t stride, typename Op::Result& sum) {
+  Run<float, per_run> v[R];
+#pragma unroll
+  for (int r = 0; r < R; ++r) {
+    const float* from = x + r * stride * per_run;
+    if constexpr (aligned)
+      v[r].load(from);
+    else
+#pragma unroll
+      for (int i = 0; i < per_run; ++i) v[r].words[i] = bits_of(from[i]);
+  }
+#pragma unroll
+  for (int r = 0; r < R; ++r)
+#pragma unroll
+    for (int i = 0; i < per_run; ++i) sum += op(v[r][i]);
+}
+
+template <class Op, bool aligned>
 __global__ void partials_kernel(int64_t n, Op op, const float* x, typename Op::Result* partial) {
   using Result = typename Op::Result;
   Result sum = 0;
-  const int64_t stride = int64_t{gridDim.x} * threads;
-  for (int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x; i < n; i += stride) sum += op(x[i]);
+  const int64_t runs = n / per_run, stride = int64_t{gridDim.x} * threads,
+                first = int64_t{blockIdx.x} * threads + threadIdx.x;
+  int64_t i = first;
+  for (; i + (most_runs - 1) * stride < runs; i += most_runs * stride)
+    add_runs<most_runs, aligned>(op, x + i * per_run, stride, sum);
+#pragma unroll 1
+  for (; i < runs; i += stride) add_runs<1, aligned>(op, x + i * per_run, stride, sum);
+  if (runs * per_run + first < n) sum += op(x[runs * per_run + first]);
   sum = block_sum<threads>(sum);
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
@@ -54,7 +80,12 @@ void reduce_by(const char* name, int64_t n, const float* x, Out* out) {
   const int64_t partials = partials_of(n);
   auto* partial = static_cast<Result*>(scratch(static_cast<size_t>(partials) * sizeof(Result)));
   constexpr size_t bytes = sizeof(BlockSum<Result, threads>);
-  launch({name, static_cast<unsigned>(partials), threads, bytes}, partials_kernel<Op>, n, Op{}, x, partial);
+  const auto run = [&]<bool aligned>() {
+    launch({name, static_cast<unsigned>(partials), threads, bytes}, partials_kernel<Op, aligned>, n, Op{}, x,
+           partial);
+  };
+  const bool aligned = reinterpret_cast<uintptr_t>(x) % (per_run * sizeof(float)) == 0;
+  aligned ? run.template operator()<true>() : run.template operator()<false>();
   launch({name, 1, threads, bytes}, total_kernel<Result, Out, is_zero>, partials,
          static_cast<const Result*>(partial), out);
 }

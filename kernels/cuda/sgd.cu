@@ -49,8 +49,11 @@ __device__ void update(const Sgd::Params& p, const Sgd::Control& control, const 
 __global__ void step_kernel(Sgd::Params p, Table table, const Sgd::Control* given, Arrays a) {
   const Sgd::Control control = *given;
   if (control.finite == 0) return;
-  int s = 0;
-  while (s + 1 < table.count && table.first_block[s + 1] <= blockIdx.x) ++s;
+  int s = 0;  // the last segment that starts at or before this block
+  for (int end = table.count; end - s > 1;) {
+    const int middle = (s + end) / 2;
+    (table.first_block[middle] <= blockIdx.x ? s : end) = middle;
+  }
   const Sgd::Segment& segment = table.segments[s];
   const int64_t first = (blockIdx.x - table.first_block[s]) * per_block;
   const int64_t i = first + int64_t{threadIdx.x} * per_thread;

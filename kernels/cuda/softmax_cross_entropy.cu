@@ -11,6 +11,7 @@ namespace eb::kernels::EB_BACKEND {
 namespace {
 
 constexpr int threads = 256, samples_per_block = threads / warp_size;
+constexpr int at_once = 4;  // logits that a lane loads before it stores the first gradient
 
 using Params = SoftmaxCrossEntropy::Params;
 
@@ -55,9 +56,19 @@ __global__ void samples_kernel(Params p, const T* logits, const int32_t* labels,
   }
   if (!dlogits) return;
   const float inverse = static_cast<float>(1 / sum), scale = 1.f / static_cast<float>(p.n);
-  for (int64_t k = lane_id; k < p.classes; k += warp_size) {
-    const float target = k == label ? 1.f - p.label_smoothing + rest : rest;
-    dlogits[n * p.classes + k] = T((expf(static_cast<float>(z[k]) - top) * inverse - target) * scale);
+  for (int64_t first = lane_id; first < p.classes; first += at_once * warp_size) {
+    float v[at_once];
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const int64_t k = first + i * warp_size;
+      v[i] = k < p.classes ? static_cast<float>(z[k]) : 0.f;
+    }
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const int64_t k = first + i * warp_size;
+      const float target = k == label ? 1.f - p.label_smoothing + rest : rest;
+      if (k < p.classes) dlogits[n * p.classes + k] = T((expf(v[i] - top) * inverse - target) * scale);
+    }
   }
 }
 

@@ -1,11 +1,44 @@
-// Runs of N activations as floats: one load or store each, 16 bytes where the caller's N allows.
+// Runs of N activations: one load or store each, 16 bytes where the caller's N allows. A kernel that waits
+// for memory loads several runs before it uses one: no load may move above a store that it might alias.
 #pragma once
+#include <type_traits>
+
 #include "kernels/cuda/ptx.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 
 template <class T>
 inline constexpr int widest = 16 / sizeof(T);
+
+// N neighbours as they lie in memory (so bf16 takes half a register), read as floats, or bytes as numbers.
+template <class T, int N>
+struct Run {
+  static constexpr bool whole = N * sizeof(T) % sizeof(uint32_t) == 0;
+  using Word = std::conditional_t<whole, uint32_t, T>;
+  static constexpr int count = N * sizeof(T) / sizeof(Word);
+  Word words[count];
+
+  __device__ void load(const T* p) {
+    if constexpr (whole)
+      load_words(words, p);
+    else
+#pragma unroll
+      for (int i = 0; i < count; ++i) words[i] = p[i];
+  }
+  __device__ auto operator[](int i) const {
+    if constexpr (sizeof(T) == 1)
+      if constexpr (whole)
+        return words[i / 4] >> (i % 4 * 8) & 0xffu;
+      else
+        return uint32_t{words[i]};
+    else if constexpr (!whole)
+      return static_cast<float>(words[i]);
+    else if constexpr (sizeof(T) == 2)
+      return float_of(i % 2 ? words[i / 2] & 0xffff0000u : words[i / 2] << 16);
+    else
+      return float_of(words[i]);
+  }
+};
 
 template <class T, int N>
 __device__ void load_floats(const T* p, float (&v)[N]) {
@@ -16,16 +49,32 @@ __device__ void load_floats(const T* p, float (&v)[N]) {
 
 template <class T, int N>
 __device__ void store_floats(T* p, const float (&v)[N]) {
-  if constexpr (sizeof(T) == 2 && N % 2 == 0) {
-    Vec<uint32_t, N / 2> raw;
+  using Words = Run<T, N>;
+  if constexpr (Words::whole) {
+    uint32_t words[Words::count];
 #pragma unroll
-    for (int i = 0; i < N / 2; ++i) raw[i] = pack_bf16(v[2 * i], v[2 * i + 1]);
-    *reinterpret_cast<Vec<uint32_t, N / 2>*>(p) = raw;
+    for (int i = 0; i < Words::count; ++i)
+      if constexpr (sizeof(T) == 2)
+        words[i] = pack_bf16(v[2 * i], v[2 * i + 1]);
+      else
+        words[i] = bits_of(v[i]);
+    store_words(p, words);
   } else {
-    Vec<T, N> raw;
 #pragma unroll
-    for (int i = 0; i < N; ++i) raw[i] = T(v[i]);
-    *reinterpret_cast<Vec<T, N>*>(p) = raw;
+    for (int i = 0; i < N; ++i) p[i] = T(v[i]);
+  }
+}
+
+template <int N>
+__device__ void store_bytes(uint8_t* p, const uint32_t (&v)[N]) {
+  if constexpr (N % 4 == 0) {
+    uint32_t words[N / 4] = {};
+#pragma unroll
+    for (int i = 0; i < N; ++i) words[i / 4] |= v[i] << (i % 4 * 8);
+    store_words(p, words);
+  } else {
+#pragma unroll
+    for (int i = 0; i < N; ++i) p[i] = static_cast<uint8_t>(v[i]);
   }
 }
 

@@ -43,4 +43,20 @@ inline uint32_t pack_bf16(float low, float high) {
   return bf16::round(low) | uint32_t{bf16::round(high)} << 16;
 }
 
+template <int n>
+void check_words(const void* p, Where where) {
+  constexpr uintptr_t bytes = n % 4 == 0 ? 16 : n % 2 == 0 ? 8 : 4;
+  if (reinterpret_cast<uintptr_t>(p) % bytes != 0) block().fail("address not aligned", "words", where);
+}
+template <int n>
+void load_words(uint32_t (&words)[n], const void* p, Where where = Where::current()) {
+  check_words<n>(p, where);
+  std::memcpy(words, p, sizeof words);
+}
+template <int n>
+void store_words(void* p, const uint32_t (&words)[n], Where where = Where::current()) {
+  check_words<n>(p, where);
+  std::memcpy(p, words, sizeof words);
+}
+
 }  // namespace eb::kernels::emulated

@@ -3,6 +3,7 @@
 
 Reads the listings that kernels/cuda/keep_listing kept at build time and fails if a kernel was not compiled for a target, if a
 kernel spills or a hot one exceeds its register budget, does not use the tensor cores, or loads its tiles by less than 128 bits.
+Where a cuobjdump is to be had it reads the machine code too (sass.py).
 --report writes a Markdown table of registers, spills and tensor-core instructions. Exit 77 (skipped) in a build without CUDA.
 """
 import argparse
@@ -10,6 +11,8 @@ import pathlib
 import re
 import subprocess
 import sys
+
+import sass  # beside this file
 
 TARGETS = ("sm_80", "sm_90a", "sm_100")
 # Kernels that take the time of a step; the mangled name must contain the text. Registers: 65,536 a processor over the threads
@@ -134,6 +137,11 @@ def main():
     found, ptx, errors = check(arguments.build)
     if arguments.report:
         report(found, ptx, arguments.report)
+    if machine_code := sass.check(arguments.build):
+        print(f"machine code of {machine_code[0]} kernels read")
+        errors += machine_code[1]
+    else:
+        print("no cuobjdump (EB_CUOBJDUMP, PATH, triton): the machine code was not looked at")
     for error in errors:
         print(error)
     print(f"{len({n for n, _ in found})} kernels, {len(errors)} errors")

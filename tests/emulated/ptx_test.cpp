@@ -155,5 +155,32 @@ TEST(Ptx, to_tf32_keeps_ten_mantissa_bits_and_rounds_to_nearest) {
   EXPECT_EQ(round(INFINITY), INFINITY);
 }
 
+template <int n>
+void words_kernel(const void* in, void* out) {
+  if (threadIdx.x != 0) return;
+  uint32_t words[n];
+  load_words(words, in);
+  for (uint32_t& word : words) ++word;
+  store_words(out, words);
+}
+
+template <int n>
+void expect_words(uintptr_t alignment) {
+  alignas(32) uint32_t in[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, out[12] = {};
+  one_warp(words_kernel<n>, in, out);
+  for (uint32_t i = 0; i < 12; ++i) EXPECT_EQ(out[i], i < n ? i + 2 : 0);
+  if (alignment == 4) return;
+  EXPECT_THROW(one_warp(words_kernel<n>, in + 1, out), EmulationError);
+  EXPECT_THROW(one_warp(words_kernel<n>, in, out + alignment / 4 - 1), EmulationError);
+}
+
+TEST(Ptx, words_move_as_they_are_and_only_between_aligned_addresses) {
+  expect_words<1>(4);
+  expect_words<2>(8);
+  expect_words<3>(4);
+  expect_words<4>(16);
+  expect_words<8>(16);
+}
+
 }  // namespace
 }  // namespace eb::kernels::emulated

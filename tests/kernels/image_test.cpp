@@ -124,6 +124,35 @@ TEST(Image, SampleDecidesNotBatchNorThreads) {
   EXPECT_NE(run(other, crops.x, crops.ids), all);
 }
 
+// Rows of whole vectors and others, one to four channels, mirrored, moved and padded: the formula's bits.
+TEST(Image, EveryWidthAndChannelCount) {
+  for (DType dtype : {DType::f32, DType::bf16})
+    for (int64_t c = 1; c <= 4; ++c)
+      for (int64_t out_w : {7, 8}) {
+        Params p{.dtype = dtype, .n = 9, .h = 6, .w = 9, .c = c, .out_h = 5, .out_w = out_w, .pad = 2};
+        p.random_crop = p.random_flip = true;
+        for (int64_t i = 0; i < c; ++i) p.mean[i] = 0.1f * static_cast<float>(i), p.std[i] = p.mean[i] + 0.3f;
+        std::vector<uint8_t> x(p.n * p.h * p.w * c);
+        for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 89);
+        const std::vector<int64_t> ids{3, 1, 4, 15, 9, 2, 6, 5, 35};
+        Doubles want;
+        for (int64_t n = 0; n < p.n; ++n) {
+          const auto crop = kernels::philox(p.seed, kernels::Stream::crop, p.epoch, ids[n]);
+          const int64_t top = kernels::below(crop[0], p.h + 4 - p.out_h + 1) - int64_t{2},
+                        left = kernels::below(crop[1], p.w + 4 - out_w + 1) - int64_t{2};
+          const bool flip = kernels::philox(p.seed, kernels::Stream::flip, p.epoch, ids[n])[0] >> 31;
+          for (int64_t i = 0; i < p.out_h * out_w * c; ++i) {
+            const int64_t h = top + i / c / out_w, ow = i / c % out_w,
+                          w = left + (flip ? out_w - 1 - ow : ow);
+            const bool inside = h >= 0 && h < p.h && w >= 0 && w < p.w;
+            const float v = inside ? x[((n * p.h + h) * p.w + w) * c + i % c] : 0;
+            want.push_back((v / 255.f - p.mean[i % c]) / p.std[i % c]);
+          }
+        }
+        EXPECT_EQ(run(p, x, ids), Values(dtype, want).get()) << c << " channels, width " << out_w;
+      }
+}
+
 double chi_squared(const std::vector<int64_t>& counts, double expected) {
   double sum = 0;
   for (int64_t count : counts) sum += (count - expected) * (count - expected) / expected;

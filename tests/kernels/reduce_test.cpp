@@ -68,6 +68,24 @@ TEST_P(ReduceTest, OneBadNumberAnywhereIsSeen) {
   }
 }
 
+// Where the numbers lie may decide how they are loaded, never the order in which they are added.
+TEST_P(ReduceTest, SameBitsAtAnyAddress) {
+  for (int64_t offset : {0, 1, 2}) {
+    Floats shifted(offset, 1e30f);
+    shifted.insert(shifted.end(), x.begin(), x.end());
+    double got, want;
+    {
+      Staged on;
+      kernel.sum(n, on(shifted) + offset, on(got));
+    }
+    {
+      Staged on;
+      kernel.sum(n, on(x), on(want));
+    }
+    EXPECT_EQ(got, want) << offset;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, ReduceTest, testing::Values(0, 1, 7, 32768, 32769, 300001));
 
 TEST(Reduce, LargestFloatIsFinite) {

@@ -25,6 +25,7 @@ std::vector<BatchNormCase> batch_norm_cases() {
       {"wide_odd", 300, 511, true},
       {"exact_chunks", 1024, 64, true},
       {"one_row_more", 1025, 24},
+      {"many_rows_residual", 1100, 16, true, true},
       {"select_half", 600, 32, true, false, 2},
       {"select_third_odd", 515, 49, true, true, 3},
       {"select_one", 90, 17, false, true, 17},
