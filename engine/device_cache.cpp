@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/error.h"
+#include "kernels/device_error.h"
 #include "kernels/memory.h"
 
 namespace eb::engine {
@@ -37,7 +38,10 @@ PoolScope::~PoolScope() {
 }
 
 BlockPool::~BlockPool() {
-  cache_.give_back_all(*this);
+  try {
+    cache_.give_back_all(*this);
+  } catch (const kernels::DeviceError&) {  // after a failed kernel every call fails; the process is ending
+  }
 }
 
 std::shared_ptr<void> DeviceCache::allocate(size_t bytes) {

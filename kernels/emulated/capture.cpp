@@ -22,21 +22,24 @@ thread_local std::unique_ptr<Recording> open;
 struct PlannedFailure {
   std::string kernel;
   int after = -1;
-  bool lost = false;
+  bool lost = false, for_good = false;
 };
-// EB_EMULATED_FAIL=KERNEL:AFTER plans one from outside, for tests of whole programs.
+// EB_EMULATED_FAIL=KERNEL:AFTER plans one from outside, for tests of whole programs. As on a card, every call
+// after it fails too.
 PlannedFailure from_environment() {
   const char* value = std::getenv("EB_EMULATED_FAIL");
   const std::string text = value ? value : "";
   const size_t colon = text.find(':');
   if (colon == std::string::npos) return {};
-  return {text.substr(0, colon), std::atoi(text.c_str() + colon + 1)};
+  return {text.substr(0, colon), std::atoi(text.c_str() + colon + 1), false, true};
 }
 
 PlannedFailure planned = from_environment();
+bool broken = false;
 
 void fail_if_planned(const char* kernel) {
   if (planned.after < 0 || planned.kernel != kernel || planned.after-- > 0) return;
+  broken = planned.for_good;
   throw DeviceError(std::string("[") + kernel + "] failed on purpose", planned.lost);
 }
 
@@ -76,7 +79,12 @@ void keep_for_recording(std::shared_ptr<void> memory) {
   open->kept.push_back(std::move(memory));
 }
 
+void fail_if_broken(const char* what) {
+  if (broken) throw DeviceError(std::string("[") + what + "] an earlier kernel failed", false);
+}
+
 void refuse_while_recording(const char* what) {
+  fail_if_broken(what);
   if (recording()) throw EmulationError(std::string("[") + what + "] while a sequence is recorded");
 }
 
@@ -87,6 +95,7 @@ void fail_launch(const char* kernel, int after, bool lost) {
 void submit(const char* kernel, const Index3& grid, const Index3& threads, size_t shared_bytes,
             std::function<void()> thread_body) {
   const auto run = [=, body = std::move(thread_body)] {
+    fail_if_broken(kernel);
     fail_if_planned(kernel);
     run_grid(kernel, grid, threads, shared_bytes, body);
   };

@@ -14,6 +14,7 @@ void submit(const char* kernel, const Index3& grid, const Index3& threads, size_
 
 // Host code that a recording cannot hold is an EmulationError, as it is an error on a card.
 void refuse_while_recording(const char* what);
+void fail_if_broken(const char* what);  // DeviceError once a kernel has failed for good
 bool recording();
 void record(std::function<void()> operation);
 void keep_for_recording(std::shared_ptr<void> memory);  // lives as long as the recording

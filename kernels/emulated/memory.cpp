@@ -158,10 +158,12 @@ void to_host(void* host, const void* device, size_t bytes) {
 }
 
 void queue_copy(void* to, const void* from, size_t bytes) {
+  fail_if_broken("copy on the device");
   recording() ? record([=] { copy(to, from, bytes); }) : copy(to, from, bytes);
 }
 
 void queue_zero(void* device, size_t bytes) {
+  fail_if_broken("zero");
   recording() ? record([=] { zero(device, bytes); }) : zero(device, bytes);
 }
 
