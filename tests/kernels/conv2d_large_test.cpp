@@ -15,6 +15,7 @@ using kernels::DType;
 struct LargeCase {
   const char* name;
   Conv2d::Params p;
+  friend std::ostream& operator<<(std::ostream& out, const LargeCase& c) { return out << c.name; }
 };
 
 // 17,028 and 16,965 pixels: more than 132 tiles of 128, the last one partly filled.
