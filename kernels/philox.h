@@ -16,7 +16,8 @@ enum class Stream : uint32_t {
   synthetic,
   split,
   bad_sample,
-  random_ticket
+  random_ticket,
+  quantize
 };
 
 using Philox4 = std::array<uint32_t, 4>;

@@ -1,0 +1,177 @@
+// The block quantiser against an independent one that follows QPyTorch's floating-point steps (spec 5.3), on
+// its edge cases and on random blocks; its random numbers; the way back.
+#include "kernels/quantize.h"
+
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "support/devices.h"
+#include "support/values.h"
+
+namespace eb::test {
+namespace {
+
+using kernels::Quantize;
+using Params = Quantize::Params;
+using Rounding = Quantize::Rounding;
+
+const Quantize& kernel = kernels::quantize(test_device().device);
+
+struct Quantized {
+  std::vector<int8_t> codes;
+  std::vector<int16_t> exponents;
+  bool operator==(const Quantized&) const = default;
+};
+
+Quantized quantize(const Params& p, const Floats& x) {
+  Quantized q{std::vector<int8_t>(x.size(), 99), std::vector<int16_t>(p.blocks, 99)};
+  Values v(p.dtype, static_cast<int64_t>(x.size()));
+  for (size_t i = 0; i < x.size(); ++i) v.set(static_cast<int64_t>(i), x[i]);
+  {
+    Staged on;
+    kernel.quantize(p, on(std::as_const(v)), on(q.codes), on(q.exponents));
+  }
+  return q;
+}
+
+Floats dequantize(const Params& p, const Quantized& q) {
+  Floats y(q.codes.size());
+  {
+    Staged on;
+    kernel.dequantize(p, on(q.codes), on(q.exponents), on(y));
+  }
+  return y;
+}
+
+Floats round_trip(const Params& p, const Floats& x) {
+  return dequantize(p, quantize(p, x));
+}
+
+// QPyTorch's steps in floats: rebase by 6 * 2^E, add r below the kept bits, cut, rebase back, clip.
+float reference(float x, float largest, int bits, uint32_t r) {
+  if (largest == 0) return 0;
+  const float unit = std::ldexp(1.f, std::ilogb(largest)), base = 6 * unit;
+  float t = x + base;
+  uint32_t word;
+  std::memcpy(&word, &t, sizeof word);
+  word = (word + r) & ~((1u << kernels::rounding_bits(bits)) - 1);
+  std::memcpy(&t, &word, sizeof word);
+  const float y = t - base;
+  return std::abs(y) >= 2 * unit ? std::copysign((2 - std::ldexp(1.f, 2 - bits)) * unit, y) : y;
+}
+
+Floats reference(const Params& p, const Floats& x) {
+  Floats y;
+  for (int64_t b = 0; b < p.blocks; ++b) {
+    float largest = 0;
+    for (int64_t i = 0; i < p.block; ++i) largest = std::max(largest, std::abs(x[b * p.block + i]));
+    for (int64_t i = b * p.block; i < (b + 1) * p.block; ++i) {
+      const auto draw = kernels::rounding_draw(p, i / kernels::elements_per_draw(p.bits));
+      const int32_t r = p.rounding == Rounding::stochastic ? kernels::rounding_of(p.bits, draw, i)
+                                                           : 1 << (kernels::rounding_bits(p.bits) - 1);
+      y.push_back(reference(x[i], largest, p.bits, static_cast<uint32_t>(r)));
+    }
+  }
+  return y;
+}
+
+Params params(int64_t blocks, int64_t block, int bits, Rounding rounding) {
+  Params p{.blocks = blocks, .block = block, .bits = bits, .rounding = rounding};
+  p.seed = 7, p.step = 3, p.tensor = 5;
+  return p;
+}
+
+// Magnitudes over many powers of two, so that small numbers meet large exponents.
+Floats wild(int64_t n, uint64_t seed) {
+  Floats x = to_floats(normal(n, seed));
+  for (int64_t i = 0; i < n; ++i) x[i] = std::ldexp(x[i], static_cast<int>(i * 7 % 41) - 20);
+  return x;
+}
+
+TEST(Quantize, is_the_reference_on_random_blocks) {
+  const bool emulated = test_device().device == kernels::Device::emulated;
+  for (const Rounding rounding : {Rounding::nearest, Rounding::stochastic})
+    for (const int bits : {8, 7, 4, 2})
+      for (const auto& [blocks, block] : {std::pair<int64_t, int64_t>{emulated ? 40 : 250000, 16},
+                                          {37, 27},
+                                          {501, 1},
+                                          {1, emulated ? 5000 : 200000}}) {
+        const Params p = params(blocks, block, bits, rounding);
+        const Floats x = wild(blocks * block, static_cast<uint64_t>(bits + block));
+        EXPECT_EQ(round_trip(p, x), reference(p, x)) << bits << " bits, " << blocks << " x " << block;
+      }
+}
+
+TEST(Quantize, knows_the_edges) {
+  const Params p = params(1, 8, 8, Rounding::nearest);
+  // E = 0, delta = 1/64: ties upwards, clipped at 127, below half a step zero.
+  const Floats x{1.999f, -1.999f, 0.5f / 64, -0.5f / 64, 1.5f / 64, -1.5f / 64, 0.49f / 64, 1.f};
+  EXPECT_EQ(quantize(p, x).codes, (std::vector<int8_t>{127, -127, 1, 0, 2, -1, 0, 64}));
+  EXPECT_EQ(quantize(p, x).exponents[0], 0);
+  EXPECT_EQ(round_trip(p, x)[0], 127.f / 64);
+  const Floats zeros(8, 0.f);
+  EXPECT_EQ(quantize(p, zeros).exponents[0], kernels::zero_block);
+  EXPECT_EQ(round_trip(p, zeros), zeros);
+  const Floats powers{4, 2, 1, 0.5f, 0.25f, 0.125f, -4, -2};
+  EXPECT_EQ(round_trip(p, powers), powers);
+}
+
+TEST(Quantize, subnormal_numbers) {
+  const Params p = params(1, 8, 8, Rounding::nearest);
+  const float least = std::ldexp(1.f, -126), tiny = std::ldexp(1.f, -140);
+  EXPECT_EQ(quantize(p, Floats(8, tiny)).exponents[0], kernels::zero_block);
+  const Floats x{least, tiny, 1.5f * least, -least, least / 64, -least / 64, 0, least / 2};
+  EXPECT_EQ(round_trip(p, x),
+            (Floats{least, 0, 1.5f * least, -least, least / 64, -least / 64, 0, least / 2}));
+}
+
+TEST(Quantize, bad_numbers_spoil_their_block_alone) {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    Floats x(24, 1.f);
+    x[10] = bad;
+    const Floats y = round_trip(params(3, 8, 8, Rounding::nearest), x);
+    for (int i = 0; i < 24; ++i) EXPECT_EQ(std::isnan(y[i]), i / 8 == 1) << i;
+  }
+}
+
+// Mean error over n draws of one number is below 4.9 standard deviations (a false alarm in a million) of
+// delta / 2.
+TEST(Quantize, stochastic_rounding_is_unbiased) {
+  const int64_t n = test_device().device == kernels::Device::emulated ? 8192 : 262144;
+  for (const float share : {0.1f, 0.37f, 0.5f, 0.9f})
+    for (const float sign : {1.f, -1.f}) {
+      Params p = params(1, n, 8, Rounding::stochastic);
+      const float value = sign * (20 + share) / 64;
+      Floats x(n, value);
+      x[0] = 1;  // E = 0
+      const Quantized q = quantize(p, x);
+      double sum = 0;
+      for (int64_t i = 1; i < n; ++i) sum += q.codes[i];
+      EXPECT_NEAR(sum / static_cast<double>(n - 1), sign * (20 + share), 4.9 * 0.5 / std::sqrt(n)) << share;
+      p.step += 1;
+      EXPECT_NE(quantize(p, x).codes, q.codes) << "another step, other bits";
+      p.step -= 1, p.tensor += 1;
+      EXPECT_NE(quantize(p, x).codes, q.codes) << "another tensor, other bits";
+    }
+}
+
+// Eight codes share a draw, 15 bits each, none twice.
+TEST(Quantize, uses_each_part_of_a_draw_once) {
+  const kernels::Philox4 draw{0x00010002, 0x00030004, 0x00050006, 0x00070008};
+  std::set<int32_t> parts;
+  for (int64_t i = 0; i < 8; ++i) parts.insert(kernels::rounding_of(8, draw, i));
+  EXPECT_EQ(parts, (std::set<int32_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+TEST(Quantize, bf16_numbers_are_the_same_numbers) {
+  Floats x = wild(800, 3);
+  for (float& v : x) v = kernels::bf16(v);
+  Params p = params(10, 80, 8, Rounding::stochastic);
+  const Quantized as_floats = quantize(p, x);
+  p.dtype = kernels::DType::bf16;
+  EXPECT_EQ(quantize(p, x), as_floats);
+}
+
+}  // namespace
+}  // namespace eb::test
