@@ -7,7 +7,9 @@
 #include "engine/error.h"
 #include "engine/tensor.h"
 #include "kernels/emulated/strict_memory.h"
+#include "pruning/compact.h"
 #include "support/error_code.h"
+#include "support/pruning_models.h"
 
 namespace eb::test {
 namespace {
@@ -55,6 +57,19 @@ TEST(DeviceMemory, a_full_device_is_an_error_that_says_how_much) {
     EXPECT_NE(what.find("4.0 MiB wanted"), std::string::npos) << what;
   }
   EXPECT_NE(allocate(100 * kib, Device::emulated), nullptr) << "smaller blocks still fit";
+}
+
+// The change of phase: the dense network is still there when the small one is made.
+TEST(DeviceMemory, compaction_without_room_says_so_and_can_be_done_later) {
+  engine::Model dense(tiny_graph(), kernels::DType::f32, Device::emulated);
+  engine::initialize(dense, {}, 1);
+  const auto closed = pruning::close_ticket(pruning::draw_ticket(dense, {0.5}), dense, {});
+  const auto compacted = [&] { return pruning::compact(dense, closed, pruning::MomentumRule::carry); };
+  {
+    const Limit limit(4 * kib);
+    EXPECT_EQ(code_of(compacted), 6002);
+  }
+  EXPECT_LT(compacted().parameter_count(), dense.parameter_count());
 }
 
 TEST(DeviceMemoryDeathTest, the_host_cannot_touch_it_in_strict_mode) {
