@@ -50,13 +50,6 @@ std::string describe(const Params& p, Direction d) {
                      p.deterministic ? " deterministic" : "");
 }
 
-ConvChoice::Key ConvChoice::key(const Params& p, Direction d) {
-  return {p.dtype, p.n,     p.h,      p.w,        p.c,
-          p.k,     p.r,     p.s,      p.stride_h, p.stride_w,
-          p.pad_h, p.pad_w, p.groups, p.tf32,     p.deterministic,
-          d};
-}
-
 void ConvChoice::set_mode(Mode mode, Device device) {
   if (mode == Mode::library && !has_library(device))
     throw Error(5003, fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(device)),
@@ -64,7 +57,6 @@ void ConvChoice::set_mode(Mode mode, Device device) {
                                       : "build where nvcc and cuDNN are found, or use --conv ours");
   mode_ = mode;
   chosen_.clear();
-  met_.clear();
 }
 
 void ConvChoice::run(Device device, const Params& p, Direction d, const Call& call) {
@@ -77,13 +69,9 @@ void ConvChoice::run(Device device, const Params& p, Direction d, const Call& ca
 
 bool ConvChoice::use_library(Device device, const Conv2d& ours, const Conv2d& library, const Params& p,
                              Direction d, const Call& call) {
-  const Key k = key(p, d);
-  if (const auto met = met_.find(k); met != met_.end()) return met->second;
   const std::string name = describe(p, d);
-  const auto stored = chosen_.find(name);
-  const bool choice =
-      stored != chosen_.end() ? stored->second : library_is_faster(device, ours, library, call);
-  return met_[k] = chosen_[name] = choice;
+  if (const auto chosen = chosen_.find(name); chosen != chosen_.end()) return chosen->second;
+  return chosen_[name] = library_is_faster(device, ours, library, call);
 }
 
 // Medians of rounds that take turns, so that a clock that rises or falls favours neither.
@@ -127,7 +115,6 @@ void ConvChoice::load(const json& choices, Device device) {
         5003, "the checkpoint was trained with cuDNN, which this build does not have",
         "build where cuDNN is found, or use --conv ours (resuming also needs --allow-change cuda.conv)");
   chosen_ = std::move(loaded);
-  met_.clear();
 }
 
 }  // namespace eb::engine

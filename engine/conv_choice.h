@@ -7,7 +7,6 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <tuple>
 
 #include "kernels/conv2d.h"
 
@@ -47,9 +46,6 @@ class ConvChoice {
   void load(const nlohmann::json& choices, Device device);
 
  private:
-  using Key = std::tuple<kernels::DType, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                         int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool, Conv2d::Direction>;
-  static Key key(const Conv2d::Params& p, Conv2d::Direction d);
   bool library_is_faster(Device device, const Conv2d& ours, const Conv2d& library, const Call& call) const;
   bool use_library(Device device, const Conv2d& ours, const Conv2d& library, const Conv2d::Params& p,
                    Conv2d::Direction d, const Call& call);
@@ -57,7 +53,6 @@ class ConvChoice {
   Source source_;
   Mode mode_ = Mode::ours;
   std::map<std::string, bool> chosen_;  // by describe(); true: the library's
-  std::map<Key, bool> met_;             // the same of the shapes this process met
 };
 
 // The text a choice is stored under; different for different Params and directions.

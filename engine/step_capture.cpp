@@ -5,11 +5,17 @@
 namespace eb::engine {
 
 StepCapture::StepCapture(Device device) : device_(device) {
-  if (kernels::capture(device)) pool_ = std::make_shared<BlockPool>(device_cache(device));
+  reset();
+}
+
+// The pool goes with the last recording and block that came from it.
+void StepCapture::reset() {
+  recordings_.clear();
+  if (kernels::capture(device_)) pool_ = std::make_shared<BlockPool>(device_cache(device_));
 }
 
 // A replay writes where the recording allocated, so everything else must allocate elsewhere.
-std::shared_ptr<void> StepCapture::record(const std::function<void()>& body) {
+StepCapture::Recording StepCapture::record(const std::function<void()>& body) {
   const kernels::Capture& capture = *kernels::capture(device_);
   capture.begin();
   try {
@@ -26,8 +32,8 @@ void StepCapture::run(const Tensor& input, const std::function<void()>& body) {
   const PoolScope scope(pool_);
   const auto [at, first] = recordings_.try_emplace({input.raw(), input.dim(0)});
   if (first) return body();
-  if (!at->second.handle) at->second.handle = record(body);
-  kernels::capture(device_)->replay(at->second.handle.get());
+  if (!at->second) at->second = record(body);
+  kernels::capture(device_)->replay(at->second.get());
   ++replays_;
 }
 

@@ -13,21 +13,18 @@ namespace eb::engine {
 class StepCapture {
  public:
   explicit StepCapture(Device device);
-  StepCapture(StepCapture&&) = default;
-  StepCapture& operator=(StepCapture&&) = default;
 
   // Does `body`, or what it did before for an `input` at the same place. The first call warms up:
   // allocations, lazily loaded kernels. body must queue the same work for the same input, wait for nothing
   // and keep no tensor it makes.
   void run(const Tensor& input, const std::function<void()>& body);
+  void reset();  // the step is another one from now on
   bool enabled = true;
   int64_t replays() const { return replays_; }
 
  private:
-  struct Recording {
-    std::shared_ptr<void> handle;  // null after the warm-up
-  };
-  std::shared_ptr<void> record(const std::function<void()>& body);
+  using Recording = std::shared_ptr<void>;  // null after the warm-up
+  Recording record(const std::function<void()>& body);
 
   Device device_;
   std::shared_ptr<BlockPool> pool_;

@@ -19,9 +19,9 @@ Trainer::Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch
 }
 
 // A captured step reads its input where it found it the first time.
-const Trainer::Input& Trainer::place(const Batch& batch) {
+Trainer::Input Trainer::place(const Batch& batch) {
   const Device device = model_.device();
-  if (batch.images.device() == device) return given_ = {batch.images, batch.labels};
+  if (batch.images.device() == device) return {batch.images, batch.labels};
   Input& input = inputs_[batch.size()];
   if (!input.images.defined() || input.images.shape() != batch.images.shape())
     input = {Tensor::empty(batch.images.shape(), batch.images.dtype(), device),
@@ -41,7 +41,7 @@ void Trainer::queue_step(const Input& input) {
 }
 
 void Trainer::advance(const Batch& batch) {
-  const Input& input = place(batch);
+  const Input input = place(batch);
   kernels::step_control(model_.device()).begin(state_.data<StepState>(), lr());
   if (capturable())
     capture_.run(input.images, [&] { queue_step(input); });
@@ -83,18 +83,12 @@ StepResult Trainer::step(const Batch& batch) {
   return r;
 }
 
-void Trainer::renew_capture() {
-  const bool enabled = capture_.enabled;
-  capture_ = StepCapture(model_.device());
-  capture_.enabled = enabled;
-}
-
 void Trainer::replace_model(Model model) {
   const bool deterministic = model_.deterministic;
   model_ = std::move(model);
   model_.deterministic = deterministic;
   optimizer_ = Sgd(model_, config_.optimizer);
-  renew_capture();
+  capture_.reset();
 }
 
 float Trainer::lr_at(int64_t step) const {
@@ -104,7 +98,7 @@ float Trainer::lr_at(int64_t step) const {
 void Trainer::set_l1(float l1) {
   config_.optimizer.l1 = l1;
   optimizer_ = Sgd(model_, config_.optimizer);
-  renew_capture();
+  capture_.reset();
 }
 
 }  // namespace eb::engine

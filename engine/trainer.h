@@ -66,10 +66,9 @@ class Trainer {
   struct Input {
     Tensor images, labels;
   };
-  const Input& place(const Batch& batch);
+  Input place(const Batch& batch);
   void queue_step(const Input& input);
   bool capturable() const;
-  void renew_capture();
 
   Model model_;
   TrainConfig config_;
@@ -79,7 +78,6 @@ class Trainer {
   Tensor state_;                     // one kernels::StepState on the model's device
   int64_t totals_start_ = 0;         // steps_ when the sums began
   std::map<int64_t, Input> inputs_;  // by batch size: where batches from the host are put
-  Input given_;                      // the batch at hand, if it lies on the device already
   StepCapture capture_;
 };
 

@@ -13,10 +13,6 @@ static const int32_t* first_outside(const Tensor& labels, int64_t classes) {
   return bad == end ? nullptr : bad;
 }
 
-int64_t LossResult::top5() const {
-  return Tensor::view(counts.data<int32_t>() + 1, {1}, DType::i32, counts.device()).item<int32_t>();
-}
-
 LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing) {
   check(logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
         "softmax_cross_entropy", describe(logits) + " and " + describe(labels),

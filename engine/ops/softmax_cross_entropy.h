@@ -8,10 +8,7 @@ namespace eb::engine {
 struct LossResult {
   Tensor loss;    // (1) f32, on the tape
   Tensor counts;  // (2) i32: samples whose label is first, among the first five
-  // These wait for the device.
-  double value() const { return loss.item<float>(); }
-  int64_t top1() const { return counts.item<int32_t>(); }
-  int64_t top5() const;
+  double value() const { return loss.item<float>(); }  // waits for the device
 };
 
 // logits (N, classes), labels (N) i32, on one device. Labels are checked where the host can see them.
