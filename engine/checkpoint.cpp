@@ -17,6 +17,7 @@ namespace eb::engine {
 using nlohmann::json;
 
 static const std::string part_names[] = {"model.safetensors", "optim.safetensors", "state.json"};
+static const std::string hooks_part = "hooks.safetensors";  // only where there is something to keep
 
 static std::string hash_of(std::string_view bytes) {
   XXH128_canonical_t canonical;
@@ -54,6 +55,7 @@ void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool m
   write_part(path, "model.safetensors", to_safetensors({c.model, c.metadata}), files);
   write_part(path, "optim.safetensors", to_safetensors({c.optim, {}}), files);
   write_part(path, "state.json", state, files);
+  if (!c.hooks.empty()) write_part(path, hooks_part, to_safetensors({c.hooks, {}}), files);
   const auto graph = c.metadata.find("graph");
   const json manifest = {{"format", checkpoint_format},
                          {"step", step},
@@ -111,6 +113,7 @@ static Manifest manifest_from(const json& j, const fs::path& file) {
     if (!j["files"].contains(name)) throw Error(4020, quoted(file) + ": does not list " + name);
     m.files[name] = part_from(j["files"][name], file);
   }
+  if (j["files"].contains(hooks_part)) m.files[hooks_part] = part_from(j["files"][hooks_part], file);
   return m;
 }
 
@@ -170,6 +173,7 @@ Checkpoint load_checkpoint(const fs::path& directory) {
   c.model = std::move(model.tensors);
   c.metadata = std::move(model.metadata);
   c.optim = tensors("optim.safetensors").tensors;
+  if (manifest.files.count(hooks_part)) c.hooks = tensors(hooks_part).tensors;
   return c;
 }
 

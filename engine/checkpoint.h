@@ -2,6 +2,7 @@
 // byte of it is on the disk, and readers verify sizes and hashes before they believe anything. No pickle, no
 // links.
 //   ckpt/step-00031200/  model.safetensors  optim.safetensors  state.json  manifest.json
+//                        hooks.safetensors, if a hook of the session keeps tensors
 //   ckpt/latest.json best.json              {"path": "step-00031200", "step": 31200}, replaced by rename
 #pragma once
 #include <filesystem>
@@ -16,7 +17,7 @@ namespace eb::engine {
 
 struct Checkpoint {
   nlohmann::json state = nlohmann::json::object();  // an object; whoever trains decides what is in it
-  std::map<std::string, Tensor> model, optim;
+  std::map<std::string, Tensor> model, optim, hooks;
   std::map<std::string, std::string> metadata;  // of model.safetensors; "graph" and "config" are JSON texts
 };
 
@@ -36,6 +37,8 @@ SaveResult save_checkpoint(const std::filesystem::path& directory, int64_t step,
                            const CheckpointOptions& options = {});
 // One checkpoint at exactly `path`, which must not exist (8001); same protocol, no pointers.
 void export_checkpoint(const std::filesystem::path& path, int64_t step, const Checkpoint& checkpoint);
+// The same, in place of what may be there already.
+void replace_checkpoint(const std::filesystem::path& path, int64_t step, const Checkpoint& checkpoint);
 
 // Verifies everything first. Errors: 4020 no (readable) manifest, 4021 file missing or of another size, 4022
 // hash differs, 4023 content that hashes right but is no checkpoint, 4025 written by a newer format.
@@ -67,7 +70,9 @@ std::filesystem::path resolve_checkpoint(const std::filesystem::path& path, std:
 // it.
 void remove_stale_checkpoints(const std::filesystem::path& directory);
 
-// Bytes that the checkpoints of a run will need at the most, with a margin of 10 %.
-uint64_t checkpoint_disk_need(const Checkpoint& checkpoint, const CheckpointOptions& options);
+// Bytes that the checkpoints of a run will need at the most, with a margin of 10 %; each may grow by
+// `growth`.
+uint64_t checkpoint_disk_need(const Checkpoint& checkpoint, const CheckpointOptions& options,
+                              uint64_t growth = 0);
 
 }  // namespace eb::engine

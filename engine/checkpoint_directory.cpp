@@ -141,18 +141,25 @@ static void put_in_place(const fs::path& temporary, const fs::path& path) {
   remove_tree(doomed);
 }
 
-static void save_once(const fs::path& directory, int64_t step, const Checkpoint& checkpoint,
-                      const CheckpointOptions& options) {
-  const fs::path path = directory / step_name(step);
+static void write_in_place(const fs::path& path, int64_t step, const Checkpoint& checkpoint, bool milestone) {
   const fs::path temporary = temporary_beside(path);
   try {
-    write_parts(temporary, step, checkpoint, options.milestone);
+    write_parts(temporary, step, checkpoint, milestone);
     put_in_place(temporary, path);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
     throw;
   }
+}
+
+void replace_checkpoint(const fs::path& path, int64_t step, const Checkpoint& checkpoint) {
+  write_in_place(fs::absolute(path), step, checkpoint, false);
+}
+
+static void save_once(const fs::path& directory, int64_t step, const Checkpoint& checkpoint,
+                      const CheckpointOptions& options) {
+  write_in_place(directory / step_name(step), step, checkpoint, options.milestone);
   point(directory, "latest.json", step);
   if (options.best) point(directory, "best.json", step);
   remove_later_than(directory, step);
@@ -182,9 +189,9 @@ SaveResult save_checkpoint(const fs::path& directory, int64_t step, const Checkp
   return made_room && had_room(save) ? SaveResult::saved : SaveResult::disk_full;
 }
 
-uint64_t checkpoint_disk_need(const Checkpoint& c, const CheckpointOptions& options) {
-  uint64_t bytes = uint64_t{64} << 10;  // state, manifest, headers
-  for (const auto* tensors : {&c.model, &c.optim})
+uint64_t checkpoint_disk_need(const Checkpoint& c, const CheckpointOptions& options, uint64_t growth) {
+  uint64_t bytes = growth + (uint64_t{64} << 10);  // state, manifest, headers
+  for (const auto* tensors : {&c.model, &c.optim, &c.hooks})
     for (const auto& [name, t] : *tensors) bytes += t.bytes() + 256;
   for (const auto& [key, value] : c.metadata) bytes += value.size();
   const uint64_t copies =

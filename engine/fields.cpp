@@ -107,10 +107,13 @@ static std::vector<Field> train_fields() {
 
 static std::vector<Field> run_fields() {
   return {
-      Field{"precision.mode", Type::string, "f32",
-            "Arithmetic of the layers: f32, or bf16 with f32 master weights, sums and statistics."}
+      Field{
+          "precision.mode", Type::string, "f32",
+          "Arithmetic of the layers: f32, or bf16 with f32 master weights, sums and statistics. 8-bit "
+          "training "
+          "(precision.preset) stores tensors as int8 and computes what it does not multiply as int8 in this."}
           .one_of({"f32", "bf16"})
-          .not_yet({"tf32", "fp16", "f16", "q8"})
+          .not_yet({"tf32", "fp16", "f16"})
           .same_as({{"fp32", "f32"}}),
       Field{"cuda.conv", Type::string, "ours",
             "Convolutions on a card: our kernels, cuDNN's, or for each shape whichever is faster when it is "

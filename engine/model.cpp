@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/autograd.h"
+#include "engine/block_arena.h"
 #include "engine/ops/elementwise.h"
 #include "engine/plan.h"
 #include "kernels/elementwise.h"
@@ -110,6 +111,10 @@ void Model::build_plan() {
     plan_->leaves.push_back(leaf);
     attach(plan_->weights[p.node], p.kind, leaf);
   }
+  if (blocks_ && blocks_->precision.conv_inputs)
+    for (size_t i = 0; i < parameters_.size(); ++i)
+      if (parameters_[i].kind == Parameter::Kind::conv_weight)
+        plan_->weights[parameters_[i].node].conv.codes = blocks_->codes_of(*this, i);
   for (auto& [bn, stats] : running_) {
     plan_->weights[bn].running_mean = stats.mean;
     plan_->weights[bn].running_var = stats.var;
@@ -119,18 +124,28 @@ void Model::build_plan() {
       plan_->weights[i].select = list_tensor(n.select, device_);
 }
 
+void Model::set_precision(const Precision& precision) {
+  blocks_ = precision.quantized ? std::make_unique<BlockModel>(*this, precision) : nullptr;
+  build_plan();
+  values_changed();
+}
+
 void Model::set_fused(bool fused) {
   fused_ = fused;
   build_plan();
 }
 
-Tensor Model::forward(const Tensor& x, Mode mode) {
+void Model::check_input(const Tensor& x) const {
   const Node& in = graph_.nodes[0];
   if (x.shape().size() != 4 || x.dim(0) < 1 || x.dim(1) != in.h || x.dim(2) != in.w || x.dim(3) != in.c ||
       x.dtype() != compute_)
     throw std::logic_error("[model] got x " + to_string(x.shape()) + " " + kernels::name_of(x.dtype()) +
                            ", want (N, " + std::to_string(in.h) + ", " + std::to_string(in.w) + ", " +
                            std::to_string(in.c) + ") " + kernels::name_of(compute_));
+}
+
+Tensor Model::forward(const Tensor& x, Mode mode) {
+  check_input(x);
   if (mode == Mode::infer) {
     const NoGrad no_grad;
     return run(x, mode);
@@ -140,8 +155,15 @@ Tensor Model::forward(const Tensor& x, Mode mode) {
   return run(x, mode);
 }
 
-Tensor Model::run(const Tensor& x, Mode mode) {
-  const Tensor y = run_steps(graph_, plan_->steps, plan_->weights, x, {mode == Mode::train, deterministic});
+void Model::forward_statistics(const Tensor& x, float momentum) {
+  check_input(x);
+  const NoGrad no_grad;
+  run(x, Mode::train, momentum);
+}
+
+Tensor Model::run(const Tensor& x, Mode mode, std::optional<float> bn_momentum) {
+  const Tensor y = run_steps(graph_, plan_->steps, plan_->weights, x,
+                             {mode == Mode::train, deterministic, bn_momentum, blocks_.get(), step_});
   return cast(y.reshape({y.dim(0), y.size() / y.dim(0)}), DType::f32);
 }
 
@@ -168,8 +190,9 @@ void Model::zero_grad() {
   for (const Tensor& leaf : plan_->leaves) leaf.node()->written = false;
 }
 
-void Model::values_changed(bool refresh_working) {
-  if (refresh_working && working_.defined())
+void Model::values_changed(bool refresh_copies) {
+  if (refresh_copies && blocks_) blocks_->encode(*this);
+  if (refresh_copies && working_.defined())
     kernels::elementwise(device_).cast(values_.size(), DType::f32, values_.raw(), DType::bf16,
                                        working_.raw());
   for (NodeWeights& w : plan_->weights) w.conv.values_changed();

@@ -4,10 +4,12 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/graph.h"
+#include "engine/precision.h"
 #include "engine/tensor.h"
 
 namespace eb::engine {
@@ -29,7 +31,8 @@ struct RunningStats {
 
 enum class Mode : uint8_t { train, infer };
 
-class Plan;  // the fused steps and the leaves of the tape
+struct BlockModel;  // what 8 bit adds (engine/block_arena.h)
+class Plan;         // the fused steps and the leaves of the tape
 
 class Model {
  public:
@@ -43,6 +46,8 @@ class Model {
   // NoGrad) and updates running statistics; backward() then overwrites the whole gradient arena. Mode::infer
   // records nothing. The model must outlive the tape.
   Tensor forward(const Tensor& x, Mode mode);
+  // As in training, without tape; what it leaves is running += momentum * (of this batch - running).
+  void forward_statistics(const Tensor& x, float momentum);
 
   const Graph& graph() const { return graph_; }
   DType compute() const { return compute_; }
@@ -64,15 +69,22 @@ class Model {
   const RunningStats& running(int bn_node) const { return running_.at(bn_node); }
 
   void zero_grad();
-  // Call after changing values() by any means: refreshes the bf16 copy and marks packed weights stale.
-  // The optimizer, which writes the copy itself, passes false.
-  void values_changed(bool refresh_working = true);
+  // Call after changing values() by any means: refreshes the bf16 copy and the codes, and marks packed
+  // weights stale. The optimizer, which writes the copies itself, passes false.
+  void values_changed(bool refresh_copies = true);
+  // In which formats the next passes store tensors; codes of the values are made at once.
+  void set_precision(const Precision& precision);
+  const BlockModel* blocks() const { return blocks_.get(); }  // null in full precision
+  // Number of the training step, on the model's device (u32; null: 0): names the random numbers of rounding.
+  void set_step(const uint32_t* step) { step_ = step; }
+  const uint32_t* step() const { return step_; }
   // Off: one op per node, to compare with.
   void set_fused(bool fused);
 
  private:
   void build_plan();
-  Tensor run(const Tensor& x, Mode mode);
+  void check_input(const Tensor& x) const;
+  Tensor run(const Tensor& x, Mode mode, std::optional<float> bn_momentum = {});
   Graph graph_;
   DType compute_;
   Device device_;
@@ -80,6 +92,8 @@ class Model {
   Tensor values_, gradients_, momentum_, working_;
   std::map<int, RunningStats> running_;
   std::unique_ptr<Plan> plan_;
+  std::unique_ptr<BlockModel> blocks_;
+  const uint32_t* step_ = nullptr;
   bool fused_ = true;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/optimizer.h"
 
+#include "engine/block_arena.h"
+#include "kernels/elementwise.h"
 #include "kernels/reduce.h"
 
 namespace eb::engine {
@@ -46,17 +48,32 @@ void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int6
   kernels::step_control(device).judge({samples, config_.clip_norm.value_or(0.f)}, loss.loss.data<float>(),
                                       loss.counts.data<int32_t>(), finite.data<int32_t>(),
                                       squares.data<double>(), s);
+  if (model.blocks()) return update_blocks(model, &s->update);
   kernels::sgd(device).step({config_.momentum, config_.nesterov}, segments_.data(),
                             static_cast<int64_t>(segments_.size()), &s->update, gradients,
                             model.momentum().data<float>(), model.values().data<float>(),
                             model.working().data<bf16>());
 }
 
+// Q(g), update, Q(w), Q(v): spec 5.2.
+void Sgd::update_blocks(Model& m, const kernels::Sgd::Control* control) const {
+  const auto& sgd = kernels::sgd(m.device());
+  const auto n = static_cast<int64_t>(segments_.size());
+  auto *g = m.gradients().data<float>(), *w = m.values().data<float>();
+  sgd.prepare(segments_.data(), n, control, w, g);
+  m.blocks()->round_gradients(m, m.step());
+  sgd.step({config_.momentum, config_.nesterov, true}, segments_.data(), n, control, g,
+           m.momentum().data<float>(), w, nullptr);
+  m.blocks()->round_update(m, &control->finite, m.step());
+  if (m.working().defined())
+    kernels::elementwise(m.device()).cast(m.values().size(), DType::f32, w, DType::bf16, m.working().raw());
+}
+
 bool Sgd::step(Model& model, float lr) const {
   const Device device = model.device();
   const Tensor state = step_state(device);
   auto* s = state.data<kernels::StepState>();
-  kernels::step_control(device).begin(s, lr);
+  kernels::step_control(device).begin(s, lr, 0);
   update(model, state, {Tensor::zeros({1}, DType::f32, device), Tensor::zeros({2}, DType::i32, device)}, 0);
   model.values_changed(false);
   return state.item<kernels::StepState>().update.finite != 0;

@@ -30,6 +30,8 @@ class Sgd {
   bool step(Model& model, float lr) const;
 
  private:
+  void update_blocks(Model& model, const kernels::Sgd::Control* control) const;
+
   Config config_;
   std::vector<kernels::Sgd::Segment> segments_;
 };

@@ -1,6 +1,8 @@
 #include "engine/plan.h"
 
+#include "engine/block_arena.h"
 #include "engine/ops/batch_norm.h"
+#include "engine/ops/block_conv2d.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/pool2d.h"
@@ -47,31 +49,57 @@ struct Context {
   std::vector<Tensor> values;    // by node
   std::vector<int> readers;      // of each value, still to come
   std::vector<Moments> moments;  // of a value, for the batch norm that reads it
+  std::vector<Tensor> rounded;   // of a value, for the convolutions that read it in block floating point
 
   // The value goes with its last reader, which may then write into it.
   Tensor take(int node) { return --readers[node] > 0 ? values[node] : std::move(values[node]); }
+  Tensor take_dense(int node) { return dense(take(node)); }
+  Tensor take_rounded(int node);
+  Rounding rounding(int node, RoundedTensor what) const;
 };
+
+// Evaluation has random numbers of its own, and is not counted.
+Rounding Context::rounding(int node, RoundedTensor what) const {
+  const Precision& p = options.blocks->precision;
+  const uint32_t id = rounding_id(node, what);
+  if (!options.train) return {p.eval_rounding, ~p.seed, id, options.step};
+  return {p.rounding, p.seed, id, options.step, options.blocks->node_counts(node, what)};
+}
+
+Tensor Context::take_rounded(int node) {
+  Tensor& kept = rounded[node];
+  if (!kept.defined())
+    kept = quantize(dense(values[node]), options.blocks->precision.activation,
+                    rounding(node, RoundedTensor::input));
+  take(node);
+  return readers[node] > 0 ? kept : std::move(kept);
+}
 
 Tensor run_conv(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
-  return conv2d(c.take(s.input), c.weights[s.node].conv,
-                {{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic},
-                s.moments && c.options.train ? &c.moments[s.output] : nullptr);
+  const Conv2dOptions o{{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic};
+  Conv2dWeights& w = c.weights[s.node].conv;
+  if (!c.options.blocks)
+    return conv2d(c.take(s.input), w, o, s.moments && c.options.train ? &c.moments[s.output] : nullptr);
+  const Precision& p = c.options.blocks->precision;
+  return block_conv2d(p.conv_inputs ? c.take_rounded(s.input) : c.take_dense(s.input), w,
+                      {o, p.activation, p.error, c.rounding(s.node, RoundedTensor::output),
+                       c.rounding(s.node, RoundedTensor::error), p.integer});
 }
 
 Tensor run_batch_norm(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
   NodeWeights& w = c.weights[s.node];
-  BatchNormOptions o{n.eps, n.momentum, s.relu, c.options.train};
+  BatchNormOptions o{n.eps, c.options.bn_momentum.value_or(n.momentum), s.relu, c.options.train};
   if (s.select >= 0) o.select = c.weights[s.select].select;
   o.moments = std::move(c.moments[s.input]);
   return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean.data<float>(),
-                    w.running_var.data<float>(), s.other >= 0 ? c.take(s.other) : Tensor(), o);
+                    w.running_var.data<float>(), s.other >= 0 ? c.take_dense(s.other) : Tensor(), o);
 }
 
 Tensor run_linear(const Step& s, Context& c) {
   const Conv2dWeights& w = c.weights[s.node].conv;
-  return linear(c.take(s.input), w.w, w.b, c.options.deterministic);
+  return linear(c.take_dense(s.input), w.w, w.b, c.options.deterministic);
 }
 
 Pool2dOptions pool_options(const Node& n) {
@@ -79,28 +107,28 @@ Pool2dOptions pool_options(const Node& n) {
 }
 
 Tensor run_max_pool(const Step& s, Context& c) {
-  return max_pool2d(c.take(s.input), pool_options(c.graph.nodes[s.node]));
+  return max_pool2d(c.take_dense(s.input), pool_options(c.graph.nodes[s.node]));
 }
 
 Tensor run_avg_pool(const Step& s, Context& c) {
-  return avg_pool2d(c.take(s.input), pool_options(c.graph.nodes[s.node]));
+  return avg_pool2d(c.take_dense(s.input), pool_options(c.graph.nodes[s.node]));
 }
 
 Tensor run_global_avg_pool(const Step& s, Context& c) {
-  return global_avg_pool2d(c.take(s.input));
+  return global_avg_pool2d(c.take_dense(s.input));
 }
 
 Tensor run_relu(const Step& s, Context& c) {
-  return relu(c.take(s.input));
+  return relu(c.take_dense(s.input));
 }
 
 Tensor run_add(const Step& s, Context& c) {
-  return add(c.take(s.input), c.take(s.other));
+  return add(c.take_dense(s.input), c.take_dense(s.other));
 }
 
 Tensor run_select(const Step& s, Context& c) {
   const Tensor& keep = c.weights[s.node].select;
-  return keep.defined() ? select(c.take(s.input), keep) : c.take(s.input);
+  return keep.defined() ? select(c.take_dense(s.input), keep) : c.take(s.input);
 }
 
 using Run = Tensor (*)(const Step&, Context&);
@@ -131,7 +159,13 @@ std::vector<Step> make_steps(const Graph& g, bool fuse) {
 Tensor run_steps(const Graph& g, const std::vector<Step>& steps, std::vector<NodeWeights>& weights,
                  const Tensor& x, const RunOptions& options) {
   const size_t n = g.nodes.size();
-  Context c{g, weights, options, std::vector<Tensor>(n), std::vector<int>(n), std::vector<Moments>(n)};
+  Context c{g,
+            weights,
+            options,
+            std::vector<Tensor>(n),
+            std::vector<int>(n),
+            std::vector<Moments>(n),
+            std::vector<Tensor>(n)};
   for (const Step& s : steps) {
     ++c.readers[s.input];
     if (s.other >= 0) ++c.readers[s.other];
@@ -139,7 +173,7 @@ Tensor run_steps(const Graph& g, const std::vector<Step>& steps, std::vector<Nod
   ++c.readers[g.output];
   c.values[0] = x;
   for (const Step& s : steps) c.values[s.output] = runs[static_cast<size_t>(g.nodes[s.node].op)](s, c);
-  return c.take(g.output);
+  return c.take_dense(g.output);
 }
 
 }  // namespace eb::engine

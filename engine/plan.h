@@ -2,10 +2,12 @@
 // relu), everything else runs as its plain op. Fusion never restricts the user's graph: it happens only where
 // a value has exactly one reader.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "engine/graph.h"
 #include "engine/ops/conv2d.h"
+#include "engine/ops/quantize.h"
 
 namespace eb::engine {
 
@@ -30,8 +32,13 @@ struct NodeWeights {
   Tensor select;  // (K) i32: kept channels of a select node, undefined for all
 };
 
+struct BlockModel;
+
 struct RunOptions {
   bool train = false, deterministic = false;
+  std::optional<float> bn_momentum = {};  // instead of each batch norm's own
+  const BlockModel* blocks = nullptr;     // of a model in 8 bit
+  const uint32_t* step = nullptr;         // on the device: number of the training step, for random rounding
 };
 
 // x (N, H, W, C) -> value of graph.output. Values are dropped after their last reader.

@@ -32,7 +32,9 @@ SessionEnd Session::run() {
     metrics_.truncate_to(0);
     for (SessionHook* hook : hooks_) hook->before_run(*this);
     // A disk that cannot hold the checkpoints fails now, not at hour 7.
-    require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention()));
+    uint64_t growth = 0;
+    for (const SessionHook* hook : hooks_) growth += hook->tensor_bytes(*this);
+    require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth));
     save_checkpoint();
   }
   while (!goal_reached()) {
@@ -171,7 +173,9 @@ void Session::track_best(const Evaluation& e) {
              {"test_top1", last_test_.top1_accuracy()}};
 }
 
+// The precision of a phase is that of its first step on: the model itself does not change.
 void Session::begin_phase(const std::string& name) {
+  trainer_.set_precision(config_.precision.in(name));
   const GraphCost cost = graph_cost(trainer_.model().graph());
   phases_.push_back({name, cost.params, cost.flops, trainer_.steps()});
 }

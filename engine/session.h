@@ -23,13 +23,19 @@ class Session;
 class SessionHook {
  public:
   virtual ~SessionHook() = default;
-  virtual void before_run(Session&) {}  // a new run, before its first step; not called on resume
+  virtual const char* name() const = 0;  // of its state in checkpoints
+  // A new run, before its first step. Not called on resume, unless the checkpoint knows nothing of this hook.
+  virtual void before_run(Session&) {}
   virtual void after_step(Session&) {}
   // After training and evaluating an epoch, before its metrics are written; may add to them.
   virtual void after_epoch(Session&, nlohmann::json& /*metrics*/) {}
   virtual bool wants_stop() const { return false; }  // the run's goal is reached before its duration
   virtual nlohmann::json save() const { return nlohmann::json::object(); }
   virtual void load(Session&, const nlohmann::json&) {}
+  // Tensors of its own for the checkpoint, under names no other hook uses; load_tensors follows load().
+  virtual void save_tensors(std::map<std::string, Tensor>&) const {}
+  virtual void load_tensors(const Session&, const std::map<std::string, Tensor>&) {}
+  virtual uint64_t tensor_bytes(const Session&) const { return 0; }  // of all it will ever save at once
   virtual void summarize(const Session&, nlohmann::json& /*summary*/) const {}
   virtual std::string status() const { return ""; }  // a few words for the progress line
 };
@@ -84,6 +90,8 @@ class Session {
   const TrainConfig& config() const { return config_; }
   int64_t epoch() const { return epoch_; }  // completed epochs
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  const SessionData& data() const { return data_; }
+  bool goal_reached() const;  // no epoch comes after this one
   const std::vector<Phase>& phases() const { return phases_; }
   void begin_phase(const std::string& name);
   void set_first_phase(const std::string& name) { first_phase_ = name; }
@@ -107,7 +115,6 @@ class Session {
   void track_best(const Evaluation& e);
   void checkpoint_if_due(bool epoch_end);
   bool stop_requested() const;
-  bool goal_reached() const;
   void save_checkpoint();
   [[noreturn]] void diverged();
   Checkpoint snapshot() const;

@@ -42,9 +42,9 @@ static Evaluation evaluation_from_json(const json& j) {
 }
 
 json Session::state() const {
-  json phases = json::array(), hooks = json::array();
+  json phases = json::array(), hooks = json::object();
   for (const Phase& p : phases_) phases.push_back(to_json(p));
-  for (const SessionHook* hook : hooks_) hooks.push_back(hook->save());
+  for (const SessionHook* hook : hooks_) hooks[hook->name()] = hook->save();
   return {
       {"step", trainer_.steps()},
       {"schedule_start", trainer_.schedule_start()},
@@ -68,6 +68,7 @@ Checkpoint Session::snapshot() const {
   c.state = state();
   c.model = state_dict(trainer_.model());
   c.optim = momentum_dict(trainer_.model());
+  for (const SessionHook* hook : hooks_) hook->save_tensors(c.hooks);
   c.metadata = {{"format", "1"},
                 {"graph", to_json(trainer_.model().graph()).dump()},
                 {"config", resolved_config_.dump()}};
@@ -84,6 +85,12 @@ void Session::resume(const Checkpoint& c) {
   }
 }
 
+// Null if the checkpoint knows nothing of this hook. Older checkpoints list the one hook there was.
+static const json* state_of(const json& hooks, const std::string& name) {
+  if (hooks.is_array()) return name == "early_bird" && !hooks.empty() ? &hooks.at(0) : nullptr;
+  return hooks.contains(name) ? &hooks.at(name) : nullptr;
+}
+
 void Session::restore(const Checkpoint& c) {
   const json& s = c.state;
   if (s.at("data_fingerprint") != data_.fingerprint)
@@ -95,6 +102,7 @@ void Session::restore(const Checkpoint& c) {
   load_state_dict(model, c.model);
   load_momentum_dict(model, c.optim);
   trainer_.replace_model(std::move(model));
+  trainer_.set_precision(config_.precision.in(s.at("phase")));
   trainer_.restore(s.at("step"), s.at("schedule_start"));
   epoch_ = s.at("epoch");
   batch_ = s.at("batch");
@@ -109,7 +117,15 @@ void Session::restore(const Checkpoint& c) {
   last_holdout_ = evaluation_from_json(s.at("last_holdout"));
   best_ = s.at("best");
   metrics_.truncate_to(s.at("metrics_offset"));
-  for (size_t i = 0; i < hooks_.size(); ++i) hooks_[i]->load(*this, s.at("hooks").at(i));
+  for (SessionHook* hook : hooks_) {
+    const json* saved = state_of(s.at("hooks"), hook->name());
+    if (!saved) {  // it came with a changed config
+      hook->before_run(*this);
+      continue;
+    }
+    hook->load(*this, *saved);
+    hook->load_tensors(*this, c.hooks);
+  }
   last_checkpoint_step_ = trainer_.steps();
   resumed_ = true;
 }

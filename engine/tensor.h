@@ -20,6 +20,7 @@ int64_t element_count(const Shape& shape);
 std::string to_string(const Shape& shape);  // "(2, 32, 32, 3)"
 
 struct TapeNode;
+struct Blocks;
 class Tensor;
 Tensor list_tensor(const std::vector<int32_t>& list, Device device);  // (n) i32
 
@@ -57,6 +58,10 @@ class Tensor {
   Tensor reshape(Shape shape) const;  // same storage and tape node; sizes must agree
   Tensor detach() const;              // same storage, no tape
 
+  // Of a tensor in block floating point, whose elements are codes (dtype i8); null for any other.
+  const Blocks* blocks() const { return blocks_.get(); }
+  void set_blocks(std::shared_ptr<const Blocks> blocks) { blocks_ = std::move(blocks); }
+
   const std::shared_ptr<TapeNode>& node() const { return node_; }
   void set_node(std::shared_ptr<TapeNode> node) { node_ = std::move(node); }
 
@@ -66,7 +71,16 @@ class Tensor {
   DType dtype_ = DType::f32;
   Device device_ = Device::cpu;
   std::shared_ptr<void> owner_;
+  std::shared_ptr<const Blocks> blocks_;
   std::shared_ptr<TapeNode> node_;
+};
+
+// Exponents of a tensor in block floating point (kernels/block_float.h).
+struct Blocks {
+  Tensor exponents;  // i16, one for every `block` elements
+  int64_t block;
+  int bits;
+  DType dense;  // what its numbers are computed with
 };
 
 template <class T>

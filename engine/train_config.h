@@ -5,6 +5,7 @@
 
 #include "engine/duration.h"
 #include "engine/optimizer.h"
+#include "engine/precision.h"
 #include "engine/schedule.h"
 #include "engine/tensor.h"
 
@@ -20,6 +21,7 @@ struct TrainConfig {
   Sgd::Config optimizer;
   Schedule schedule;
   DType compute = DType::f32;
+  PhasePrecision precision;
   bool deterministic = false;
   Duration checkpoint_every;
   double checkpoint_every_minutes = 0;  // 0: never by the clock

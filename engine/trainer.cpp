@@ -1,5 +1,6 @@
 #include "engine/trainer.h"
 
+#include "engine/allocator.h"
 #include "engine/autograd.h"
 #include "engine/ops/softmax_cross_entropy.h"
 
@@ -16,6 +17,11 @@ Trainer::Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch
       state_(step_state(model_.device())),
       capture_(model_.device()) {
   model_.deterministic = config.deterministic;
+  attach_step();
+}
+
+void Trainer::attach_step() {
+  model_.set_step(&state_.data<StepState>()->step);
 }
 
 // A captured step reads its input where it found it the first time.
@@ -32,7 +38,9 @@ Trainer::Input Trainer::place(const Batch& batch) {
 }
 
 void Trainer::queue_step(const Input& input) {
+  const size_t before = allocator_stats(model_.device()).in_use;
   const Tensor logits = model_.forward(input.images, Mode::train);
+  activation_bytes_ = allocator_stats(model_.device()).in_use - before;
   const LossResult loss = softmax_cross_entropy(logits, input.labels, config_.label_smoothing);
   backward(loss.loss);
   for (StepHook* hook : hooks_) hook->after_backward(model_);
@@ -42,7 +50,7 @@ void Trainer::queue_step(const Input& input) {
 
 void Trainer::advance(const Batch& batch) {
   const Input input = place(batch);
-  kernels::step_control(model_.device()).begin(state_.data<StepState>(), lr());
+  kernels::step_control(model_.device()).begin(state_.data<StepState>(), lr(), static_cast<uint32_t>(steps_));
   if (capturable())
     capture_.run(input.images, [&] { queue_step(input); });
   else
@@ -88,11 +96,17 @@ void Trainer::replace_model(Model model) {
   model_ = std::move(model);
   model_.deterministic = deterministic;
   optimizer_ = Sgd(model_, config_.optimizer);
+  attach_step();
   capture_.reset();
 }
 
 float Trainer::lr_at(int64_t step) const {
   return config_.lr * config_.schedule.factor(step - schedule_start_, steps_per_epoch_, total_steps_);
+}
+
+void Trainer::set_precision(const Precision& precision) {
+  model_.set_precision(precision);
+  capture_.reset();
 }
 
 void Trainer::set_l1(float l1) {

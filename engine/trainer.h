@@ -51,6 +51,9 @@ class Trainer {
   const StepCapture& capture() const { return capture_; }
   void set_capture(bool enabled) { capture_.enabled = enabled; }
 
+  // Bytes that the last step that was not replayed kept from its forward pass for the backward pass.
+  size_t activation_bytes() const { return activation_bytes_; }
+
   int64_t steps() const { return steps_; }
   int64_t end() const { return schedule_start_ + total_steps_; }
   float lr() const { return lr_at(steps_); }  // of the next step
@@ -61,11 +64,13 @@ class Trainer {
   int64_t schedule_start() const { return schedule_start_; }
   void restore(int64_t steps, int64_t schedule_start) { steps_ = steps, schedule_start_ = schedule_start; }
   void set_l1(float l1);
+  void set_precision(const Precision& precision);
 
  private:
   struct Input {
     Tensor images, labels;
   };
+  void attach_step();
   Input place(const Batch& batch);
   void queue_step(const Input& input);
   bool capturable() const;
@@ -79,6 +84,7 @@ class Trainer {
   int64_t totals_start_ = 0;         // steps_ when the sums began
   std::map<int64_t, Input> inputs_;  // by batch size: where batches from the host are put
   StepCapture capture_;
+  size_t activation_bytes_ = 0;
 };
 
 }  // namespace eb::engine

@@ -25,17 +25,25 @@ constexpr int rounding_bits(int bits) {
 
 // The code of a float, given by its bits, in a block of exponent E: floor(x' / delta + r / 2^rounding_bits),
 // where x' is x to the nearest multiple of 2^(E - 21), ties to even, and delta = 2^(E + 2 - bits). r is
-// random below 2^rounding_bits for stochastic rounding, half of that for the nearest (ties upwards).
-constexpr int32_t block_code(uint32_t x, int exponent, int bits, int32_t r) {
+// random below 2^rounding_bits for stochastic rounding, half of that for the nearest (ties upwards). It may
+// be one too large in magnitude.
+constexpr int32_t unclamped_code(uint32_t x, int exponent, int bits, int32_t r) {
   const int field = static_cast<int>(x >> 23 & 0xff);
   const uint32_t mantissa = (x & 0x7fffff) | (field ? 0x800000u : 0u);
   const int shift = exponent + 2 - ((field ? field : 1) - 127);  // 2 or more: exponent is the largest
   if (shift > 24) return 0;                                      // x' is zero
   const uint32_t half = 1u << (shift - 1);
   const auto magnitude = static_cast<int32_t>((mantissa + half - 1 + (mantissa >> shift & 1)) >> shift);
-  const int32_t code = ((x >> 31 ? -magnitude : magnitude) + r) >> rounding_bits(bits);
+  return ((x >> 31 ? -magnitude : magnitude) + r) >> rounding_bits(bits);
+}
+
+constexpr int32_t clamp_code(int32_t code, int bits) {
   const int32_t most = (1 << (bits - 1)) - 1;
   return code > most ? most : code < -most ? -most : code;
+}
+
+constexpr int32_t block_code(uint32_t x, int exponent, int bits, int32_t r) {
+  return clamp_code(unclamped_code(x, exponent, bits, r), bits);
 }
 
 // 2^k as the bits of a float, -149 <= k <= 127.

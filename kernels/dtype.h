@@ -7,7 +7,7 @@
 
 namespace eb::kernels {
 
-enum class DType : uint8_t { f32, bf16, u8, i32, f64, i64 };
+enum class DType : uint8_t { f32, bf16, u8, i8, i16, i32, f64, i64 };
 enum class Device : uint8_t { cpu, cuda, emulated };  // emulated: the CUDA kernels on the CPU, for tests
 
 constexpr size_t size_of(DType t) {
@@ -17,7 +17,10 @@ constexpr size_t size_of(DType t) {
     case DType::bf16:
       return 2;
     case DType::u8:
+    case DType::i8:
       return 1;
+    case DType::i16:
+      return 2;
     case DType::i32:
       return 4;
     case DType::f64:
@@ -33,7 +36,7 @@ constexpr const char* name_of(Device d) {
 }
 
 constexpr const char* name_of(DType t) {
-  constexpr const char* names[] = {"f32", "bf16", "u8", "i32", "f64", "i64"};
+  constexpr const char* names[] = {"f32", "bf16", "u8", "i8", "i16", "i32", "f64", "i64"};
   return names[static_cast<int>(t)];
 }
 

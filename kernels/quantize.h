@@ -14,14 +14,23 @@ struct Quantize {
     int64_t blocks, block;     // x (blocks, block)
     int bits = 8;              // 2 to 8
     Rounding rounding = Rounding::nearest;
-    // Stochastic: element i of tensor `tensor` at step `step` draws its own bits, whatever the device or
-    // thread.
+    // Stochastic: element i of tensor `tensor` (below 2^20) draws its own bits at every step, whatever the
+    // device or thread.
     uint64_t seed = 0;
-    uint32_t step = 0, tensor = 0;
+    uint32_t tensor = 0;
+  };
+  // What rounding did to numbers: clamped to the largest code; not zero, but coded as zero. A bad block
+  // counts nothing.
+  struct Counts {
+    uint64_t saturated = 0, flushed = 0;
   };
   // codes (blocks, block), exponents (blocks). A block with NaN or infinity becomes bad_block with codes of
-  // zero.
-  void (*quantize)(const Params&, const void* x, int8_t* codes, int16_t* exponents);
+  // zero. On the device, each null if there is none:
+  //   step (1)          number of the training step for stochastic rounding; null: 0
+  //   largest (blocks)  bits of the largest |x| of each block, where whoever wrote x has found them already
+  //   counts (1)        added to
+  void (*quantize)(const Params&, const void* x, const uint32_t* step, const uint32_t* largest, int8_t* codes,
+                   int16_t* exponents, Counts* counts);
   // y (blocks, block); NaN throughout a bad block, so that a check for finite numbers sees it.
   void (*dequantize)(const Params&, const int8_t* codes, const int16_t* exponents, void* y);
 };
@@ -31,14 +40,19 @@ struct Quantize {
 constexpr int64_t elements_per_draw(int bits) {
   return bits == 8 ? 8 : 4;
 }
-constexpr Philox4 rounding_draw(const Quantize::Params& p, int64_t draw) {
-  return philox(p.seed, Stream::quantize, p.step, static_cast<uint64_t>(draw) | uint64_t{p.tensor} << 44);
+constexpr Philox4 rounding_draw(uint64_t seed, uint32_t step, uint32_t tensor, int64_t draw) {
+  return philox(seed, Stream::quantize, step, static_cast<uint64_t>(draw) | uint64_t{tensor} << 44);
 }
-// The r of block_code for element i, out of draw i / elements_per_draw.
-constexpr int32_t rounding_of(int bits, const Philox4& draw, int64_t i) {
+// The r of block_code for element i, out of draw i / elements_per_draw: from this word of it.
+constexpr int64_t rounding_word(int bits, int64_t i) {
+  return bits == 8 ? i % 8 / 2 : i % 4;
+}
+constexpr int32_t rounding_of(int bits, uint32_t word, int64_t i) {
   const uint32_t mask = (1u << rounding_bits(bits)) - 1;
-  const uint32_t word = bits == 8 ? draw[i % 8 / 2] >> (i % 2 * 16) : draw[i % 4];
-  return static_cast<int32_t>(word & mask);
+  return static_cast<int32_t>((bits == 8 ? word >> (i % 2 * 16) : word) & mask);
+}
+constexpr int32_t rounding_of(int bits, const Philox4& draw, int64_t i) {
+  return rounding_of(bits, draw[rounding_word(bits, i)], i);
 }
 
 namespace cpu {

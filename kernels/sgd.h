@@ -12,6 +12,7 @@ struct Sgd {
   struct Params {
     float momentum = 0.9f;
     bool nesterov = false;
+    bool prepared = false;  // grad has been through prepare: scale and l1 are in it
   };
   struct Control {
     float lr = 0.f, grad_scale = 1.f;
@@ -21,6 +22,11 @@ struct Sgd {
     int64_t offset, count;
     float weight_decay, l1;
   };
+  // In place, for updates that do something to the gradient before weight decay (spec 5.2): grad = scale *
+  // grad
+  // + l1 * sign(master).
+  void (*prepare)(const Segment* segments, int64_t n_segments, const Control* control, const float* master,
+                  float* grad);
   // segments lie on the host, control (1) and the arenas on the device. working is a bf16 copy of the arena
   // or null.
   void (*step)(const Params&, const Segment* segments, int64_t n_segments, const Control* control,

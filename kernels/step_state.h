@@ -7,6 +7,7 @@ namespace eb::kernels {
 
 struct StepState {
   Sgd::Control update;    // of the step at hand; update.finite stays 0 once a step was bad
+  uint32_t step = 0;      // number of the step at hand in the run: names its random numbers
   float loss = 0;         // of the last step: mean over its samples
   int64_t steps = 0;      // since the sums began
   int64_t bad_step = -1;  // the first one whose loss or gradient was not finite, counted like steps; -1: none
@@ -19,8 +20,8 @@ struct StepControl {
     int64_t samples = 0;
     double clip_norm = 0;  // of the whole gradient's 2-norm; 0: none
   };
-  // The learning rate of the next step. Passed by value, so a captured step replays with any rate.
-  void (*begin)(StepState* state, float lr);
+  // Learning rate and number of the next step. Passed by value, so a captured step replays with any.
+  void (*begin)(StepState* state, float lr, uint32_t step);
   // state's sums += loss (1), counts (2: top1, top5): the samples of an evaluation.
   void (*count)(int64_t samples, const float* loss, const int32_t* counts, StepState* state);
   // The same for a training step: loss (1), counts (2), finite (1: of the gradients), squares (1: sum of the

@@ -18,6 +18,7 @@ class EarlyBirdHook : public engine::SessionHook {
 
   EarlyBirdHook(EarlyBirdConfig config, engine::InitConfig init, uint64_t seed, Until until);
 
+  const char* name() const override { return "early_bird"; }
   void before_run(engine::Session& session) override;
   void after_step(engine::Session& session) override;
   void after_epoch(engine::Session& session, nlohmann::json& metrics) override;

@@ -9,6 +9,7 @@
 #include "engine/evaluate.h"
 #include "engine/file.h"
 #include "engine/safetensors.h"
+#include "quant/fields.h"
 #include "tools/commands.h"
 #include "tools/experiment.h"
 
@@ -20,7 +21,7 @@ struct EvalFlags {
   std::string checkpoint, kind, root, split = "test", logits, dtype, conv, device = "cpu";
   int64_t batch = 0;
   int threads = 0;
-  bool json = false;
+  bool json = false, full_precision = false;
 };
 
 static void write_logits(const std::string& path, const std::vector<float>& values, int64_t classes) {
@@ -40,10 +41,17 @@ static void choose_convolutions(const EvalFlags& f, const LoadedModel& loaded, D
   conv_choice().load(stored_conv_choices(loaded.checkpoint), device);
 }
 
+// Of the run that the checkpoint belongs to; a model that was exported belongs to none.
+static std::string phase_of(const Checkpoint& c) {
+  return c.state.value("phase", "");
+}
+
 static int evaluate_checkpoint(const EvalFlags& f) {
   const Device device = set_up_device(f.device, f.threads);
   LoadedModel loaded = load_model(f.checkpoint, f.dtype, device);
   choose_convolutions(f, loaded, device);
+  if (!f.full_precision)
+    loaded.model.set_precision(quant::phase_precision(loaded.config).in(phase_of(loaded.checkpoint)));
   if (!f.kind.empty()) loaded.config.set("data.kind", f.kind);
   if (!f.root.empty()) loaded.config.set("data.root", f.root);
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
@@ -86,6 +94,7 @@ void add_eval_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--conv", f.conv, "ours, cudnn or auto, instead of the config's cuda.conv")
       ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
   sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
+  sub->add_flag("--full-precision", f.full_precision, "Without the 8-bit formats of an 8-bit run");
   sub->add_flag("--json", f.json, "One JSON object");
   sub->callback([&run] { run = [] { return evaluate_checkpoint(f); }; });
 }

@@ -8,6 +8,8 @@
 #include "engine/duration.h"
 #include "engine/fields.h"
 #include "pruning/fields.h"
+#include "quant/fields.h"
+#include "quant/swa_fields.h"
 
 namespace eb::tools {
 
@@ -30,6 +32,14 @@ static void deadline_rule(Config& c) {
     throw c.error(2010, "early_bird.deadline",
                   "later than the end of training, train.duration " + to_string(total),
                   "set it to null for half of the training");
+}
+
+// Without a ticket there is no retraining.
+static void retrain_rule(Config& c) {
+  const auto phases = c.get<std::vector<std::string>>("precision.phases");
+  if (phases == std::vector<std::string>{"retrain"} && !c.get<bool>("early_bird.enabled"))
+    throw c.error(2010, "precision.phases", "retraining in 8 bit, but early_bird.enabled is false",
+                  "use [\"search\"], which is the whole of a dense run");
 }
 
 static void classes_rule(Config& c) {
@@ -66,8 +76,9 @@ static void image_rule(Config& c) {
 const Table& experiment_fields() {
   static const Table table = [] {
     Table t =
-        engine::concatenate({&engine::engine_fields(), &data::data_fields(), &pruning::early_bird_fields()});
-    t.rules.insert(t.rules.end(), {deadline_rule, classes_rule, image_rule});
+        engine::concatenate({&engine::engine_fields(), &data::data_fields(), &pruning::early_bird_fields(),
+                             &quant::precision_fields(), &quant::swa_fields()});
+    t.rules.insert(t.rules.end(), {deadline_rule, retrain_rule, classes_rule, image_rule});
     return t;
   }();
   return table;

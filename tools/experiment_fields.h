@@ -1,4 +1,5 @@
-// Every key of an experiment: what the engine, the data and the pruning read, and the rules between them.
+// Every key of an experiment: what the engine, the data, the pruning and the averaging read, and the rules
+// between them.
 #pragma once
 #include "engine/config.h"
 

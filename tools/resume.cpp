@@ -20,9 +20,16 @@ RunDir open_run(const std::string& out, const Config& config) {
 // Keys that change how a run is watched or how long it is, not what the next step computes.
 static bool may_differ(const std::string& key) {
   static const std::vector<std::string> free = {"name",         "train.duration", "train.eval_batch_size",
-                                                "data.workers", "data.root",      "data.cache_mib"};
+                                                "data.workers", "data.root",      "data.cache_mib",
+                                                "swa.evaluate"};
   return key.starts_with("checkpoint.") || key.starts_with("log.") ||
          std::find(free.begin(), free.end(), key) != free.end();
+}
+
+// By its key or a section it lies in.
+static bool is_allowed(const std::string& key, const std::vector<std::string>& allowed) {
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](const std::string& a) { return key == a || key.starts_with(a + "."); });
 }
 
 static void compare_configs(const Config& before, const Config& now, const std::vector<std::string>& allowed,
@@ -31,8 +38,7 @@ static void compare_configs(const Config& before, const Config& now, const std::
   for (const std::string& key : now.table().keys()) {
     if (before.at(key) == now.at(key)) continue;
     const std::string change = fmt::format("{}: {} -> {}", key, before.at(key).dump(), now.at(key).dump());
-    const bool asked = std::find(allowed.begin(), allowed.end(), key) != allowed.end();
-    if (asked || may_differ(key))
+    if (is_allowed(key, allowed) || may_differ(key))
       observer.on_message("resuming with " + change);
     else
       refused.push_back(change);
@@ -41,7 +47,7 @@ static void compare_configs(const Config& before, const Config& now, const std::
   throw Error(
       4052,
       "this run was started with another config:\n    " + fmt::format("{}", fmt::join(refused, "\n    ")),
-      "--allow-change KEY takes the new value; a new --out starts anew");
+      "--allow-change KEY (or a section) takes the new value; a new --out starts anew");
 }
 
 static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::string& resume,

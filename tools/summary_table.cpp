@@ -45,11 +45,34 @@ static std::string dense_only(const json& d) {
                      cell(d, "training_flops", "{:.4g}", 1e-15), seconds_cell(d, "seconds"));
 }
 
+static std::string averaged(const json& swa) {
+  if (swa["models"] == 0) return "  weight averaging (SWA): no epoch was averaged\n";
+  return fmt::format("  mean of the weights of {} epochs from {} on (SWA): top-1 {}, top-5 {}, loss {}\n",
+                     swa["models"].dump(), swa["start_epoch"].dump(), cell(swa, "top1", "{:.2f} %", 100),
+                     cell(swa, "top5", "{:.2f} %", 100), cell(swa, "loss", "{:.4f}"));
+}
+
+// Search and retraining side by side, where a part of the run was in 8 bit.
+static std::string arithmetic_lines(const json& s) {
+  const json &search = s["phases"][0], &retrain = s["phases"].back();
+  const auto precision = [](const json& p) { return p.value("precision", std::string()); };
+  if (precision(search) != "8-bit" && precision(retrain) != "8-bit") return "";
+  const auto share = [](const json& p) {
+    const double ops = p["int8_ops_per_training_image"], flops = p["flops_per_training_image"];
+    return fmt::format("{:.0f} %", 100 * ops / (ops + flops));
+  };
+  return line("arithmetic", precision(search), precision(retrain)) +
+         line("int8 share of operations", share(search), share(retrain)) +
+         line("MiB of activations a step", cell(search["bytes"], "activations", "{:.1f}", 0x1p-20),
+              cell(retrain["bytes"], "activations", "{:.1f}", 0x1p-20));
+}
+
 std::string summary_table(const json& s) {
   const json& d = s["dense"];
   std::string out = fmt::format("\n{}, seed {}\n", s.value("name", std::string("run")), s["seed"].dump());
   if (s.contains("eb")) out += "  Early-Bird tickets:" + emergence(s["eb"]) + "\n";
-  if (!s.contains("ticket") || s["ticket"].is_null()) return out + dense_only(d);
+  if (!s.contains("ticket") || s["ticket"].is_null())
+    return out + dense_only(d) + (s.contains("swa") ? averaged(s["swa"]) : "");
   const json& t = s["ticket"];
   out += line("", "dense", fmt::format("ticket p={}", t["ratio"].dump()));
   out += line("top-1", cell(d, "test_top1", "{:.2f} %", 100), cell(t, "test_top1", "{:.2f} %", 100),
@@ -63,9 +86,11 @@ std::string summary_table(const json& s) {
   out += line("training seconds", seconds_cell(d, "seconds"), seconds_cell(t, "seconds"),
               d.value("seconds_note", std::string()));
   out += line("images/s in training", cell(d, "images_per_s", "{:.0f}"), cell(t, "images_per_s", "{:.0f}"));
+  out += arithmetic_lines(s);
   out += line("energy, joules", cell(d, "joules", "{:.0f}"), cell(t, "joules", "{:.0f}"));
   out += fmt::format("  speed-up of a step: {} counted in FLOPs, {} measured\n",
                      cell(s["speedup"], "counted", "{:.2f}x"), cell(s["speedup"], "measured", "{:.2f}x"));
+  if (s.contains("swa")) out += averaged(s["swa"]);
   return out;
 }
 

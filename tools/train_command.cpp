@@ -10,6 +10,9 @@
 #include "engine/session.h"
 #include "engine/stop_signal.h"
 #include "pruning/early_bird_hook.h"
+#include "quant/block_metrics.h"
+#include "quant/fields.h"
+#include "quant/weight_average.h"
 #include "tools/commands.h"
 #include "tools/experiment.h"
 #include "tools/progress.h"
@@ -68,6 +71,7 @@ static int train(const TrainFlags& f) {
   set_up_card(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
+  train.precision = quant::phase_precision(config);
   if (f.max_steps >= 0) train.max_steps = f.max_steps;
 
   const Graph graph = graph_of(config);
@@ -85,13 +89,17 @@ static int train(const TrainFlags& f) {
   initialize(model, init_of(config), train.seed);
   pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
                                     until(f.until));
+  quant::WeightAverage swa(quant::weight_average_config(config), config.json());
   Session session(std::move(model), train,
                   {loaders.train.get(), loaders.holdout.get(), loaders.test.get(), loaders.fingerprint}, run,
                   config.json(), printer);
+  quant::BlockMetrics block_metrics;  // first: it reads counts that go with the model
+  session.add_hook(&block_metrics);
   if (early_bird.enabled()) {
     session.add_hook(&early_bird);
     session.set_first_phase("search");
   }
+  if (swa.enabled()) session.add_hook(&swa);
   resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
   return finish(f, run, session.run());
 }
@@ -105,7 +113,8 @@ void add_train_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--name", f.name, "Name of the run (default: the config's)");
   sub->add_option("--resume", f.resume,
                   "auto, never, must or a checkpoint (default: auto if --out names a run, else never)");
-  sub->add_option("--allow-change", f.allow_change, "Config key that may differ from the resumed run's");
+  sub->add_option("--allow-change", f.allow_change,
+                  "Config key or section that may differ from the resumed run's");
   sub->add_option("--until", f.until, "Stop after this phase")
       ->check(CLI::IsMember({"search", "draw", "compact"}));
   sub->add_option("--max-steps", f.max_steps,

@@ -1,6 +1,7 @@
 #include "engine/ops/batch_norm.h"
 
 #include "engine/ops/check.h"
+#include "engine/ops/quantize.h"
 #include "kernels/batch_norm.h"
 
 namespace eb::engine {
@@ -16,8 +17,9 @@ static Shape with_channels(const Tensor& x, int64_t c) {
   return {x.dim(0), x.dim(1), x.dim(2), c};
 }
 
-static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
+static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta, float* running_mean,
                     float* running_var, const Tensor& residual, const BatchNormOptions& o) {
+  const Tensor x = dense(given);
   const BatchNorm& k = kernels::batch_norm(x.device());
   const BatchNorm::Params p = params_of(x, o);
   const Tensor select = o.select;
@@ -28,9 +30,10 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
                   y.raw(), mean.data<float>(), rstd.data<float>(), running_mean, running_var,
                   {o.moments.values.data<float>(), o.moments.rows_per_slice});
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
-  const auto gradients = [p, select, x = x.detach(), gamma = gamma, beta = beta, mean, rstd, saved_y,
-                          want_residual = needs_grad(residual)](const Tensor& dy) {
+  const auto gradients = [p, select, saved_x = given.detach(), gamma = gamma, beta = beta, mean, rstd,
+                          saved_y, want_residual = needs_grad(residual)](const Tensor& dy) {
     const BatchNorm& k = kernels::batch_norm(dy.device());
+    const Tensor x = dense(saved_x);
     Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
@@ -39,7 +42,21 @@ static Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, fl
                dgamma.data<float>(), dbeta.data<float>());
     return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
   };
-  return record(y, {x, gamma, beta, residual}, gradients);
+  return record(y, {given, gamma, beta, residual}, gradients);
+}
+
+static DType dense_dtype(const Tensor& x) {
+  return x.blocks() ? x.blocks()->dense : x.dtype();
+}
+
+static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, const float* running_mean,
+                    const float* running_var, const Tensor& residual, const BatchNormOptions& o) {
+  const BatchNorm::Params p = params_of(x, o);
+  Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
+  kernels::batch_norm(x.device())
+      .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
+                     running_mean, running_var, residual.raw(), y.raw());
+  return y;
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
@@ -51,15 +68,12 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, floa
   check(ascends_below(o.select, x.dim(3)), "batch_norm", "other channels to keep",
         "ascending channels of x " + describe(x));
   const BatchNorm::Params p = params_of(x, o);
-  check(!residual.defined() || (residual.shape() == with_channels(x, p.c) && residual.dtype() == x.dtype()),
+  check(!residual.defined() ||
+            (residual.shape() == with_channels(x, p.c) && residual.dtype() == dense_dtype(x)),
         "batch_norm", "residual " + describe(residual),
         "the shape of y, " + to_string(with_channels(x, p.c)));
   if (o.train) return train(x, gamma, beta, running_mean, running_var, residual, o);
-  Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
-  kernels::batch_norm(x.device())
-      .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
-                     running_mean, running_var, residual.raw(), y.raw());
-  return y;
+  return infer(dense(x), gamma, beta, running_mean, running_var, residual, o);
 }
 
 }  // namespace eb::engine

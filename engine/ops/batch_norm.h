@@ -14,8 +14,9 @@ struct BatchNormOptions {
   Moments moments;    // of x, where the convolution before left them; training alone reads them
 };
 
-// x (N, H, W, C), gamma, beta (C) leaves, residual (N, H, W, K) or undefined, y (N, H, W, K) with K = C or
-// the length of select. running_mean, running_var (C), on the device of x, are updated when options.train.
+// x (N, H, W, C), in block floating point too (so it is kept for backward), gamma, beta (C) leaves, residual
+// (N, H, W, K) or undefined, y (N, H, W, K) with K = C or the length of select. running_mean, running_var
+// (C), on the device of x, are updated when options.train.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
                   float* running_var, const Tensor& residual, const BatchNormOptions& options);
 

@@ -2,23 +2,24 @@
 
 #include "engine/conv_choice.h"
 #include "engine/ops/check.h"
+#include "engine/ops/conv2d_calls.h"
 
 namespace eb::engine {
 
 using kernels::Conv2d;
 using Direction = Conv2d::Direction;
 
-static Conv2d::Params params_of(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o) {
+Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o) {
+  const DType dtype = x.blocks() ? x.blocks()->dense : x.dtype();
   const Tensor &w = weights.w, &b = weights.b;
   const std::string got = "x " + describe(x) + ", w " + describe(w);
   check(x.shape().size() == 4 && x.size() > 0, "conv2d", got, "x (N, H, W, C)");
-  check(w.shape().size() == 4 && w.dtype() == x.dtype(), "conv2d", got,
-        "w (K, R, S, C / groups) of x's dtype");
+  check(w.shape().size() == 4 && w.dtype() == dtype, "conv2d", got, "w (K, R, S, C / groups) of x's dtype");
   check(w.dim(3) * o.groups == x.dim(3) && w.dim(0) % o.groups == 0, "conv2d", got,
         "w (K, R, S, C / groups) with " + std::to_string(o.groups) + " groups");
   check(!b.defined() || (b.size() == w.dim(0) && b.dtype() == DType::f32), "conv2d", "b " + describe(b),
         "f32 (" + std::to_string(w.dim(0)) + ")");
-  Conv2d::Params p{x.dtype(), x.dim(0), x.dim(1), x.dim(2), x.dim(3), w.dim(0), w.dim(1), w.dim(2)};
+  Conv2d::Params p{dtype, x.dim(0), x.dim(1), x.dim(2), x.dim(3), w.dim(0), w.dim(1), w.dim(2)};
   p.stride_h = o.stride[0], p.stride_w = o.stride[1];
   p.pad_h = o.pad[0], p.pad_w = o.pad[1];
   p.groups = o.groups;
@@ -54,7 +55,7 @@ static Moments empty_moments(const Conv2d& k, const Conv2d::Params& p, Device de
   return {Tensor::empty({(rows + each - 1) / each, 2, p.k}, DType::f32, device), each};
 }
 
-static Tensor forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights, Moments* moments) {
+Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights, Moments* moments) {
   Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, x.dtype(), x.device());
   conv_choice().run(x.device(), p, Direction::forward, [&](const Conv2d& k) {
     const Tensor w =
@@ -67,7 +68,7 @@ static Tensor forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& w
   return y;
 }
 
-static void backward_weight(const Conv2d::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
+void conv2d_backward_weight(const Conv2d::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
                             const Tensor& db) {
   conv_choice().run(dy.device(), p, Direction::backward_weight, [&](const Conv2d& k) {
     k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>(),
@@ -75,7 +76,7 @@ static void backward_weight(const Conv2d::Params& p, const Tensor& x, const Tens
   });
 }
 
-static Tensor backward_data(const Conv2d::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
+Tensor conv2d_backward_data(const Conv2d::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
   Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
   conv_choice().run(dy.device(), p, Direction::backward_data, [&](const Conv2d& k) {
     k.backward_data(p, dy.raw(), pack(k, p, Direction::backward_data, w).raw(), dx.raw(),
@@ -85,15 +86,15 @@ static Tensor backward_data(const Conv2d::Params& p, const Tensor& w, const Tens
 }
 
 Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options, Moments* moments) {
-  const Conv2d::Params p = params_of(x, weights, options);
+  const Conv2d::Params p = conv2d_params(x, weights, options);
   const auto gradients = [p, w = weights.w, b = weights.b, x = x.detach(),
                           want_dx = needs_grad(x)](const Tensor& dy) {
     Tensor dw = grad_buffer(w), db = b.defined() ? grad_buffer(b) : Tensor();
-    backward_weight(p, x, dy, dw, db);
-    Tensor dx = want_dx ? backward_data(p, w, dy, x.shape()) : Tensor();
+    conv2d_backward_weight(p, x, dy, dw, db);
+    Tensor dx = want_dx ? conv2d_backward_data(p, w, dy, x.shape()) : Tensor();
     return std::vector<Tensor>{dx, dw, db};
   };
-  return record(forward(p, x, weights, moments), {x, weights.w, weights.b}, gradients);
+  return record(conv2d_forward(p, x, weights, moments), {x, weights.w, weights.b}, gradients);
 }
 
 }  // namespace eb::engine

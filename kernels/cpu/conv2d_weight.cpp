@@ -24,13 +24,6 @@ struct Operands {
   int64_t x_step, dy_step;    // from position to position
 };
 
-// Outputs o in [out) whose input o * stride + tap - pad lies in [0, size).
-Range reached(Range out, int64_t stride, int64_t tap, int64_t pad, int64_t size) {
-  const int64_t first = std::max<int64_t>(0, ceil_div(pad - tap, stride));
-  const int64_t last = size + pad - tap > 0 ? (size - 1 + pad - tap) / stride : -1;
-  return {std::max(out.begin, pad > tap ? first : 0), std::min(out.end, last + 1)};
-}
-
 // All tiles of tap (r, s) over a block: sums (k, taps, c_padded) += dy^T x.
 class Block {
  public:

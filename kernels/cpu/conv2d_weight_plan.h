@@ -35,6 +35,13 @@ struct WeightPlan {
 };
 WeightPlan weight_plan(const Conv2d::Params&);
 
+// Outputs o in [out) whose input o * stride + tap - pad lies in [0, size).
+inline Range reached(Range out, int64_t stride, int64_t tap, int64_t pad, int64_t size) {
+  const int64_t first = std::max<int64_t>(0, ceil_div(pad - tap, stride));
+  const int64_t last = size + pad - tap > 0 ? (size - 1 + pad - tap) / stride : -1;
+  return {std::max(out.begin, pad > tap ? first : 0), std::min(out.end, last + 1)};
+}
+
 // Images n, output rows p, and the rows h of x that they read.
 struct WeightBlock {
   Range n, p, h;

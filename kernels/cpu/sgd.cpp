@@ -31,8 +31,8 @@ std::vector<Piece> cut(const Sgd::Segment* segments, int64_t n_segments) {
 
 template <bool nesterov, bool has_working>
 void update(const Sgd::Params& p, const Sgd::Control& control, const Piece& piece, const Arena& a) {
-  const float lr = control.lr, mu = p.momentum, scale = control.grad_scale, decay = piece.weight_decay,
-              l1 = piece.l1;
+  const float lr = control.lr, mu = p.momentum, scale = p.prepared ? 1.f : control.grad_scale,
+              decay = piece.weight_decay, l1 = p.prepared ? 0.f : piece.l1;
 #pragma omp simd
   for (int64_t i = piece.begin; i < piece.end; ++i) {
     const float w = a.master[i];
@@ -59,8 +59,22 @@ void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments
       p.nesterov, working != nullptr);
 }
 
+void prepare(const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
+             const float* master, float* grad) {
+  const float scale = control->grad_scale;
+  const auto pieces = cut(segments, n_segments);
+  parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t n) {
+    const float l1 = pieces[n].l1;
+#pragma omp simd
+    for (int64_t i = pieces[n].begin; i < pieces[n].end; ++i) {
+      const float w = master[i];
+      grad[i] = scale * grad[i] + l1 * (w > 0.f ? 1.f : w < 0.f ? -1.f : 0.f);
+    }
+  });
+}
+
 }  // namespace
 
-const Sgd sgd = {.step = step};
+const Sgd sgd = {.prepare = prepare, .step = step};
 
 }  // namespace eb::kernels::cpu

@@ -5,8 +5,9 @@
 namespace eb::kernels::cpu {
 namespace {
 
-void begin(StepState* state, float lr) {
+void begin(StepState* state, float lr, uint32_t step) {
   state->update.lr = lr;
+  state->step = step;
 }
 
 void count(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {

@@ -1,4 +1,5 @@
 #pragma once
+#include "kernels/conv2d_int8.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/dtype.h"
 
@@ -7,5 +8,6 @@ namespace eb::kernels::EB_BACKEND {
 // sums (columns) of x (rows, columns) in a fixed order; partial: column_sum_workspace bytes.
 size_t column_sum_workspace(int64_t rows, int64_t columns);
 void column_sum(DType dtype, int64_t rows, int64_t columns, const void* x, float* sums, void* partial);
+void column_sum(const Conv2dInt8::Operand& x, int64_t rows, int64_t columns, float* sums, void* partial);
 
 }  // namespace eb::kernels::EB_BACKEND

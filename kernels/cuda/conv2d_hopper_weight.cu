@@ -33,7 +33,7 @@ __device__ WeightPart part_of(const HopperWeight& p) {
 
 // One thread.
 template <class Tile>
-__device__ void produce(const HopperWeight& p, HopperStorage<Tile>& s) {
+__device__ void produce(const HopperWeight& p, HopperRing<Tile>& s) {
   const WeightPart part = part_of<Tile>(p);
   constexpr unsigned bytes = sizeof(bf16) * (Tile::a_elements + Tile::b_elements);
   uint32_t q;
@@ -77,7 +77,7 @@ template <class Tile>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     conv2d_hopper_weight_kernel(const __grid_constant__ HopperWeight p) {
 #ifdef EB_SM90A
-  auto& s = shared<HopperStorage<Tile>>();
+  auto& s = shared<HopperRing<Tile>>();
   init_ring(s);
   if (threadIdx.x >= Tile::consumers) {
     if (threadIdx.x == Tile::consumers) produce<Tile>(p, s);
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   }
   HopperSums<Tile> sums;
   sums.visit([](int, int, float& first, float& second) { first = second = 0.f; });
-  consume<Tile, true, true>(sums, s, part_of<Tile>(p).chunks);
+  consume<true, true>(sums, s, part_of<Tile>(p).chunks);
   store<Tile>(p, sums);
 #endif
 }
@@ -96,7 +96,7 @@ void launch_tile(const HopperWeight& g, int64_t slices) {
   launch({"conv2d_backward_weight_hopper",
           dim3(static_cast<unsigned>(ceil_div(g.filters, Tile::m)), static_cast<unsigned>(columns),
                static_cast<unsigned>(slices)),
-          dim3(Tile::threads), sizeof(HopperStorage<Tile>)},
+          dim3(Tile::threads), sizeof(HopperRing<Tile>)},
          conv2d_hopper_weight_kernel<Tile>, g);
 }
 

@@ -1,6 +1,8 @@
 // Loaders of the implicit-GEMM convolutions: each fills one stage of an operand's tile straight from the NHWC
-// tensor, zeros where the convolution reads padding. The im2col matrix is never stored.
+// tensor, zeros where the convolution reads padding. The im2col matrix is never stored. Elements of type
+// Coded are expanded to bf16 on the way.
 #pragma once
+#include "kernels/cuda/coded.cuh"
 #include "kernels/cuda/gemm.cuh"
 
 namespace eb::kernels::EB_BACKEND {
@@ -10,14 +12,28 @@ namespace eb::kernels::EB_BACKEND {
 // registers: eight loads are under way before the first is stored, or each would wait for the one before.
 template <class T>
 struct Source {
-  const T* from;
+  PointerTo<T> from;
   bool in_range;
 };
 template <class T, int width, class Tile, class SourceOf>
 __device__ void copy_rows(Tile& tile, int column, const SourceOf& source_of) {
   constexpr int per_row = Tile::columns / width;
   const int first = threadIdx.x / per_row, step = blockDim.x / per_row;
-  if constexpr (width * sizeof(T) >= 4) {
+  if constexpr (std::is_same_v<T, Coded>) {
+    constexpr int at_once = width == 8 ? 4 : 8;
+    for (int begin = first; begin < Tile::rows; begin += at_once * step) {
+      Codes<width> v[at_once];
+#pragma unroll
+      for (int i = 0; i < at_once; ++i) {
+        const int row = begin + i * step;
+        const Source<T> source = source_of(row < Tile::rows ? row : begin);
+        v[i].load(source.from, source.in_range);
+      }
+#pragma unroll
+      for (int i = 0; i < at_once; ++i)
+        if (const int row = begin + i * step; row < Tile::rows) v[i].store(tile.at(row, column));
+    }
+  } else if constexpr (width * sizeof(T) >= 4) {
     for (int row = first; row < Tile::rows; row += step) {
       const Source<T> source = source_of(row);
       copy_elements<width>(tile.at(row, column), source.from, source.in_range);
@@ -53,7 +69,7 @@ struct Window {
 // stride, the map dy; there the stride is 1 and taps count backwards.
 template <class T, int width, bool transposed>
 struct PixelLoader {
-  const T* map;  // (N, h, w, channels), at the group's first channel
+  PointerTo<T> map;  // (N, h, w, channels), at the group's first channel
   Window window;
   FastDivide by_group;  // channels of a group
   FastDivide by_grid_w, by_grid_hw;
@@ -106,7 +122,7 @@ struct PixelLoader {
 // backward-weight. A thread keeps its columns, so only rows are decoded.
 template <class T, int width>
 struct ColumnLoader {
-  const T* map;  // x at the group's first channel
+  PointerTo<T> map;  // x at the group's first channel
   Window window;
   FastDivide by_group, by_grid_w, by_grid_hw;
 
@@ -135,7 +151,7 @@ struct ColumnLoader {
 // A rectangle of a row-major matrix, zeros outside it.
 template <class T, int width>
 struct MatrixLoader {
-  const T* matrix;
+  PointerTo<T> matrix;
   int64_t rows, columns, stride;
 
   template <class Tile>
@@ -153,7 +169,7 @@ struct MatrixLoader {
 // transposed copy is kept. With a stride, tap (t, u) is every stride-th of the window from (first, first).
 template <class T, int width>
 struct WeightLoader {
-  const T* w;             // (K, taps, C / groups), at the group's first filter
+  PointerTo<T> w;         // (K, taps, C / groups), at the group's first filter
   int64_t rows;           // taps read * K / groups
   int64_t columns;        // C / groups
   int taps;               // of the window

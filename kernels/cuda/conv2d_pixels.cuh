@@ -4,6 +4,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/conv2d_dispatch.cuh"
 #include "kernels/cuda/conv2d_loaders.cuh"
+#include "kernels/cuda/largest.cuh"
 #include "kernels/cuda/moments.cuh"
 
 namespace eb::kernels::EB_BACKEND {
@@ -23,15 +24,17 @@ struct Scatter {
   }
 };
 
-template <class T, int width, bool transposed>
+// Operands of T, results of Out.
+template <class T, class Out, int width, bool transposed>
 struct PixelGemm {
   using Weights = std::conditional_t<transposed, WeightLoader<T, width>, MatrixLoader<T, width>>;
   PixelLoader<T, width, transposed> pixels;
   Weights weights;
-  T* out;                    // (pixels, out_stride)
-  Scatter scatter;           // transposed: which pixels the rows are
-  const float* bias;         // of the group, or null
-  float* moments = nullptr;  // (tiles of rows, 2, out_stride), or null
+  Out* out;                     // (pixels, out_stride)
+  Scatter scatter;              // transposed: which pixels the rows are
+  const float* bias;            // of the group, or null
+  float* moments = nullptr;     // (tiles of rows, 2, out_stride), or null
+  uint32_t* largest = nullptr;  // (samples), or null; only where T is Coded
   int64_t out_columns, out_stride;
   int chunks;
   // Distance between groups, in elements.
@@ -41,25 +44,27 @@ struct PixelGemm {
 template <class Tile, class Math, bool transposed>
 using PixelShape = GemmShape<Tile, Math, true, !transposed>;
 
-template <class Tile, class Math, bool transposed>
+template <class Tile, class Math, bool transposed, class Out>
 struct PixelStorage {
   using Shape = PixelShape<Tile, Math, transposed>;
-  GemmStorage<Shape, typename Math::T> gemm;
+  GemmStorage<Shape, Out> gemm;
   typename PixelLoader<typename Math::T, 1, transposed>::Row rows[Tile::m];
 };
 
 // Blocks a processor must hold, 0 for no bound. Left alone, the medium forward tile takes six registers too
-// many for its fourth block in f32; the others are better off without a bound.
-template <class Tile, class Math, bool transposed>
+// many for its fourth block in f32, and the small tile of codes spills for a seventh (sm_80); the others are
+// better off without a bound.
+template <class Tile, class Math, bool transposed, class T>
 inline constexpr int resident_blocks =
-    std::is_same_v<Tile, MediumTile>&& std::is_same_v<Math, F32Math> && !transposed ? 4 : 0;
+    std::is_same_v<Tile, MediumTile>&& std::is_same_v<Math, F32Math> && !transposed ? 4
+    : std::is_same_v<Tile, SmallTile> && std::is_same_v<T, Coded>                   ? 5
+                                                                                    : 0;
 
-template <class Tile, class Math, int width, bool transposed>
-__global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math, transposed>))
-    conv2d_pixels_kernel(PixelGemm<typename Math::T, width, transposed> p) {
+template <class Tile, class Math, int width, bool transposed, class T, class Out>
+__global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math, transposed, T>))
+    conv2d_pixels_kernel(PixelGemm<T, Out, width, transposed> p) {
   using Shape = PixelShape<Tile, Math, transposed>;
-  using T = typename Math::T;
-  auto& storage = shared<PixelStorage<Tile, Math, transposed>>();
+  auto& storage = shared<PixelStorage<Tile, Math, transposed, Out>>();
   using Row = typename PixelLoader<T, width, transposed>::Row;
   Row* rows = reinterpret_cast<Row*>(storage.rows);
 
@@ -87,7 +92,9 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
   const int64_t rows_left = p.pixels.rows - first_row, columns_left = p.out_columns - first_column;
   // One 32-bit comparison a column, or the epilogue spills.
   const int biased = !p.bias ? 0 : columns_left < Tile::n ? static_cast<int>(columns_left) : Tile::n;
-  const auto bias = [&](int column) { return column < biased ? p.bias[group_column + column] : 0.f; };
+  const auto add_bias = [&](int, int column, float sum) {
+    return sum + (column < biased ? p.bias[group_column + column] : 0.f);
+  };
   const auto row_at = [&](int row) {
     const int64_t position = first_row + row;
     if constexpr (transposed)
@@ -95,12 +102,15 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
     else
       return position * p.out_stride + group_column;
   };
-  constexpr int widest = 16 / sizeof(T);
-  if (p.out_columns % widest == 0 && p.out_stride % widest == 0)
-    store_tile<Shape, widest>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
+  if (p.out_columns % widest<Out> == 0 && p.out_stride % widest<Out> == 0)
+    store_tile<Shape, widest<Out>>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, add_bias);
   else
-    store_tile<Shape, 1>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, bias);
-  if constexpr (!transposed) {
+    store_tile<Shape, 1>(sums, storage.gemm, p.out, rows_left, columns_left, row_at, add_bias);
+  if constexpr (!transposed && std::is_same_v<T, Coded>) {
+    if (p.largest)
+      merge_largest<Tile::m, Tile::n, threads_of<Tile>>(storage.gemm, first_row, rows_left,
+                                                        p.pixels.by_grid_hw, p.largest);
+  } else if constexpr (!transposed) {
     static_assert(Shape::threads == 2 * Tile::n);
     if (p.moments)
       store_moments<Tile::m, Tile::n>(storage.gemm, rows_left, columns_left, p.out_stride,
@@ -108,15 +118,14 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
   }
 }
 
-template <class Tile, class Math, int width, bool transposed>
-void launch_pixels(const char* name, const PixelGemm<typename Math::T, width, transposed>& p,
-                   int64_t groups) {
-  using Storage = PixelStorage<Tile, Math, transposed>;
+template <class Tile, class Math, int width, bool transposed, class T, class Out>
+void launch_pixels(const char* name, const PixelGemm<T, Out, width, transposed>& p, int64_t groups) {
+  using Storage = PixelStorage<Tile, Math, transposed, Out>;
   launch({name,
           dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m)),
                static_cast<unsigned>(ceil_div(p.out_columns, Tile::n)), static_cast<unsigned>(groups)),
           dim3(threads_of<Tile>), sizeof(Storage)},
-         conv2d_pixels_kernel<Tile, Math, width, transposed>, p);
+         conv2d_pixels_kernel<Tile, Math, width, transposed, T, Out>, p);
 }
 
 }  // namespace eb::kernels::EB_BACKEND

@@ -22,7 +22,7 @@ struct GemmShape {
 template <class Shape>
 struct Accumulators {
   static constexpr int rows = Shape::warp_m / 16, columns = Shape::warp_n / 8;
-  float d[rows][columns][4] = {};
+  typename Shape::Math::Sum d[rows][columns][4] = {};
 
   // f(row, column, value pair of two neighbouring columns) over this thread's outputs of the block's tile.
   template <class F>
@@ -119,13 +119,13 @@ __device__ void store_pair(T* to, float first, float second) {
   }
 }
 
-// out (rows, columns) <- the block's tile, `width` elements a store. Row i begins at out + row_at(i); bias(j)
-// is added to column j.
-template <class Shape, int width, class Out, class Bias, class RowAt>
+// out (rows, columns) <- the block's tile, `width` elements a store. Row i begins at out + row_at(i);
+// finish(i, j, sum) is the value of row i and column j.
+template <class Shape, int width, class Out, class Finish, class RowAt>
 __device__ void store_tile(const Accumulators<Shape>& sums, GemmStorage<Shape, Out>& storage, Out* out,
-                           int64_t rows, int64_t columns, const RowAt& row_at, const Bias& bias) {
-  sums.visit([&](int row, int column, float first, float second) {
-    store_pair(storage.out(row, column), first + bias(column), second + bias(column + 1));
+                           int64_t rows, int64_t columns, const RowAt& row_at, const Finish& finish) {
+  sums.visit([&](int row, int column, auto first, auto second) {
+    store_pair(storage.out(row, column), finish(row, column, first), finish(row, column + 1, second));
   });
   sync_threads();
   constexpr int per_row = Shape::n / width;

@@ -24,16 +24,25 @@ inline constexpr int threads_of = Tile::warps_m* Tile::warps_n* warp_size;
 // k_chunk what one stage holds (64 bytes of a row).
 struct Bf16Math {
   using T = bf16;
+  using Sum = float;
   static constexpr int k_step = 16, k_chunk = 32, parts = 1;
 };
 struct Tf32Math {  // 11 significant bits
   using T = float;
+  using Sum = float;
   static constexpr int k_step = 8, k_chunk = 16, parts = 1;
 };
 // x = high + low in tf32, three products of four: about 21 significant bits, a third of the rate.
 struct F32Math {
   using T = float;
+  using Sum = float;
   static constexpr int k_step = 8, k_chunk = 16, parts = 2;
+};
+// Codes of block floating point: exact sums. Operands are K-major only, no matrix load transposes bytes.
+struct Int8Math {
+  using T = int8_t;
+  using Sum = int32_t;
+  static constexpr int k_step = 32, k_chunk = 64, parts = 1;
 };
 
 // Rows of `columns` elements in 16-byte pieces. The pieces of a row change places with the row so that eight
@@ -112,7 +121,8 @@ __device__ void load_b(Fragment<Math, 4>& b, const Tile& tile, int n, int k, int
 
 // d (16, 8) += a (16, k_step) times the first or second half of b.
 template <class Math>
-__device__ void multiply(float (&d)[4], const Fragment<Math, 4>& a, const Fragment<Math, 4>& b, int second) {
+__device__ void multiply(typename Math::Sum (&d)[4], const Fragment<Math, 4>& a, const Fragment<Math, 4>& b,
+                         int second) {
   const auto half = [&](int part, uint32_t(&out)[2]) {
     out[0] = b.r[part][2 * second];
     out[1] = b.r[part][2 * second + 1];
@@ -125,7 +135,9 @@ __device__ void multiply(float (&d)[4], const Fragment<Math, 4>& a, const Fragme
     multiply_tf32(d, a.r[1], high);
     multiply_tf32(d, a.r[0], low);
   }
-  if constexpr (sizeof(typename Math::T) == 2)
+  if constexpr (sizeof(typename Math::T) == 1)
+    multiply_s8(d, a.r[0], high);
+  else if constexpr (sizeof(typename Math::T) == 2)
     multiply_bf16(d, a.r[0], high);
   else
     multiply_tf32(d, a.r[0], high);

@@ -15,7 +15,7 @@ struct Mbarrier {
 
 inline constexpr int warpgroup_size = 128;
 
-// How wgmma finds an operand in shared memory, for tiles of 128-byte rows (64 bf16) as a bulk tensor copy
+// How wgmma finds an operand in shared memory, for tiles of 128-byte rows as a bulk tensor copy
 // with 128-byte swizzle lays them: eight rows are an atom of 1,024 bytes. K-major: rows are m or n, atoms
 // follow each other. MN-major: rows are steps of k, atoms follow each other along k, and the next 64 of m or
 // n are `leading` bytes away. `address` is that of shared memory; the tile is a multiple of 1,024 bytes from
@@ -24,9 +24,9 @@ constexpr uint64_t operand_descriptor(uint32_t address, uint32_t leading) {
   constexpr uint64_t swizzle_128 = 1, atom = 1024;
   return (address & 0x3ffff) >> 4 | uint64_t{leading >> 4} << 16 | (atom >> 4) << 32 | swizzle_128 << 62;
 }
-// To the next 16 steps of k: 32 bytes along a row, or 16 rows.
+// To the next instruction's steps of k: 32 bytes along a row, or 16 rows.
 template <bool mn_major>
-inline constexpr uint64_t next_k16 = (mn_major ? 2048 : 32) >> 4;
+inline constexpr uint64_t next_k = (mn_major ? 2048 : 32) >> 4;
 
 }  // namespace eb::kernels::EB_BACKEND
 
@@ -111,6 +111,12 @@ __device__ void wgmma_finish(float (&d)[size]) {
 #pragma unroll
   for (int i = 0; i < size; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
+template <int size>
+__device__ void wgmma_finish(int32_t (&d)[size]) {
+  wgmma_wait<0>();
+#pragma unroll
+  for (int i = 0; i < size; ++i) asm volatile("" : "+r"(d[i])::"memory");
+}
 
 #define EB_D8(i)                                                                              \
   "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), \
@@ -137,6 +143,32 @@ __device__ void wgmma(float (&d)[64], uint64_t a, uint64_t b) {
       "%62, %63}, %64, %65, 1, 1, 1, %66, %67;"
       : EB_D8(0), EB_D8(8), EB_D8(16), EB_D8(24), EB_D8(32), EB_D8(40), EB_D8(48), EB_D8(56)
       : "l"(a), "l"(b), "n"(int{a_mn_major}), "n"(int{b_mn_major}));
+}
+#undef EB_D8
+
+#define EB_D8(i)                                                                              \
+  "+r"(d[i]), "+r"(d[i + 1]), "+r"(d[i + 2]), "+r"(d[i + 3]), "+r"(d[i + 4]), "+r"(d[i + 5]), \
+      "+r"(d[i + 6]), "+r"(d[i + 7])
+
+// The same of codes: d (64, n) += a (64, 32) b (32, n), int8 in, int32 accumulators. Both are K-major: bytes
+// have no other order.
+__device__ inline void wgmma_s8(int32_t (&d)[32], uint64_t a, uint64_t b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n64k32.s32.s8.s8 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, "
+      "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, 1;"
+      : EB_D8(0), EB_D8(8), EB_D8(16), EB_D8(24)
+      : "l"(a), "l"(b));
+}
+__device__ inline void wgmma_s8(int32_t (&d)[64], uint64_t a, uint64_t b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n128k32.s32.s8.s8 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, "
+      "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "
+      "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, "
+      "%62, %63}, %64, %65, 1;"
+      : EB_D8(0), EB_D8(8), EB_D8(16), EB_D8(24), EB_D8(32), EB_D8(40), EB_D8(48), EB_D8(56)
+      : "l"(a), "l"(b));
 }
 #undef EB_D8
 

@@ -2,6 +2,7 @@
 // updates 1,024 weights of it, four a thread. 22 bytes a weight move through memory.
 #include "kernels/sgd.h"
 
+#include "kernels/cuda/segment_table.cuh"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::EB_BACKEND {
@@ -27,7 +28,8 @@ struct Arrays {
 __device__ void update_one(const Sgd::Params& p, const Sgd::Control& control, const Sgd::Segment& s, float g,
                            float& v, float& w) {
   const float sign = static_cast<float>(w > 0.f) - static_cast<float>(w < 0.f);
-  g = control.grad_scale * g + s.l1 * sign + s.weight_decay * w;
+  if (!p.prepared) g = control.grad_scale * g + s.l1 * sign;
+  g += s.weight_decay * w;
   v = p.momentum * v + g;
   w -= control.lr * (p.nesterov ? g + p.momentum * v : v);
 }
@@ -46,14 +48,22 @@ __device__ void update(const Sgd::Params& p, const Sgd::Control& control, const 
   if (a.working) store_floats(a.working + at, w);
 }
 
+__global__ void prepare_kernel(Table table, const Sgd::Control* control, const float* master, float* grad) {
+  const int s = segment_of_block(table);
+  const Sgd::Segment& segment = table.segments[s];
+  const float scale = control->grad_scale;
+  const int64_t first = (blockIdx.x - table.first_block[s]) * per_block;
+  for (int64_t i = first + threadIdx.x; i < first + per_block && i < segment.count; i += threads) {
+    const float w = master[segment.offset + i];
+    const float sign = static_cast<float>(w > 0.f) - static_cast<float>(w < 0.f);
+    grad[segment.offset + i] = scale * grad[segment.offset + i] + segment.l1 * sign;
+  }
+}
+
 __global__ void step_kernel(Sgd::Params p, Table table, const Sgd::Control* given, Arrays a) {
   const Sgd::Control control = *given;
   if (control.finite == 0) return;
-  int s = 0;  // the last segment that starts at or before this block
-  for (int end = table.count; end - s > 1;) {
-    const int middle = (s + end) / 2;
-    (table.first_block[middle] <= blockIdx.x ? s : end) = middle;
-  }
+  const int s = segment_of_block(table);
   const Sgd::Segment& segment = table.segments[s];
   const int64_t first = (blockIdx.x - table.first_block[s]) * per_block;
   const int64_t i = first + int64_t{threadIdx.x} * per_thread;
@@ -66,8 +76,8 @@ __global__ void step_kernel(Sgd::Params p, Table table, const Sgd::Control* give
   }
 }
 
-void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
-          const float* grad, float* momentum, float* master, bf16* working) {
+// launch_over(table, blocks) for tables that hold all segments.
+void for_each_table(const Sgd::Segment* segments, int64_t n_segments, auto&& launch_over) {
   for (int64_t done = 0; done < n_segments;) {
     Table table{};
     int64_t blocks = 0;
@@ -77,15 +87,27 @@ void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments
       table.first_block[table.count++] = blocks;
       blocks += ceil_div(segments[done].count, per_block);
     }
-    if (blocks > 0)
-      launch({"sgd", static_cast<unsigned>(blocks), threads}, step_kernel, p, table, control,
-             Arrays{grad, momentum, master, working});
+    if (blocks > 0) launch_over(table, static_cast<unsigned>(blocks));
   }
+}
+
+void prepare(const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
+             const float* master, float* grad) {
+  for_each_table(segments, n_segments, [&](const Table& table, unsigned blocks) {
+    launch({"sgd_prepare", blocks, threads}, prepare_kernel, table, control, master, grad);
+  });
+}
+
+void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
+          const float* grad, float* momentum, float* master, bf16* working) {
+  for_each_table(segments, n_segments, [&](const Table& table, unsigned blocks) {
+    launch({"sgd", blocks, threads}, step_kernel, p, table, control, Arrays{grad, momentum, master, working});
+  });
 }
 
 }  // namespace
 
 extern const Sgd sgd;
-const Sgd sgd{step};
+const Sgd sgd{prepare, step};
 
 }  // namespace eb::kernels::EB_BACKEND

@@ -7,8 +7,9 @@ namespace eb::kernels::EB_BACKEND {
 
 namespace {
 
-__global__ void begin_kernel(StepState* state, float lr) {
+__global__ void begin_kernel(StepState* state, float lr, uint32_t step) {
   state->update.lr = lr;
+  state->step = step;
 }
 
 __global__ void count_kernel(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {
@@ -20,8 +21,8 @@ __global__ void judge_kernel(StepControl::Params p, const float* loss, const int
   judge_step(p, *loss, counts[0], counts[1], *finite != 0, squares ? sqrt(*squares) : 0., *state);
 }
 
-void begin(StepState* state, float lr) {
-  launch({"begin_step", 1, 1}, begin_kernel, state, lr);
+void begin(StepState* state, float lr, uint32_t step) {
+  launch({"begin_step", 1, 1}, begin_kernel, state, lr, step);
 }
 
 void count(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {

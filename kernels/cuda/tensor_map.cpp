@@ -11,8 +11,6 @@ namespace eb::kernels::cuda {
 
 namespace {
 
-constexpr int bytes_of_element = 2;
-
 template <class F>
 F driver_function(const char* name) {
   void* found = nullptr;
@@ -21,6 +19,10 @@ F driver_function(const char* name) {
   check(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result), name);
   if (result != cudaDriverEntryPointSuccess) check(cudaErrorInsufficientDriver, name);
   return reinterpret_cast<F>(found);
+}
+
+CUtensorMapDataType type_of(int element_bytes) {
+  return element_bytes == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
 }
 
 TensorMap opaque(const CUtensorMap& map) {
@@ -44,11 +46,11 @@ TensorMap tensor_map(const BoxTensor& t) {
     extent[i] = static_cast<cuuint64_t>(t.extent[i]);
     box[i] = static_cast<cuuint32_t>(t.box[i]);
   }
-  stride[0] = extent[0] * bytes_of_element;
+  stride[0] = extent[0] * static_cast<cuuint64_t>(t.element_bytes);
   stride[1] = extent[1] * stride[0];
   CUtensorMap map;
-  check_encoded(encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(t.data), extent, stride,
-                       box, step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+  check_encoded(encode(&map, type_of(t.element_bytes), 3, const_cast<void*>(t.data), extent, stride, box,
+                       step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
                 "cuTensorMapEncodeTiled");
   return opaque(map);
@@ -59,14 +61,14 @@ TensorMap tensor_map(const PixelTensor& t) {
   static const auto encode = driver_function<decltype(&cuTensorMapEncodeIm2col)>("cuTensorMapEncodeIm2col");
   const cuuint64_t extent[] = {static_cast<cuuint64_t>(t.c), static_cast<cuuint64_t>(t.w),
                                static_cast<cuuint64_t>(t.h), static_cast<cuuint64_t>(t.n)};
-  const cuuint64_t pixel = extent[0] * bytes_of_element;
+  const cuuint64_t pixel = extent[0] * static_cast<cuuint64_t>(t.element_bytes);
   const cuuint64_t stride[] = {pixel, pixel * extent[1], pixel * extent[1] * extent[2]};
   const int lower[] = {t.lower[1], t.lower[0]}, upper[] = {t.upper[1], t.upper[0]};
   const cuuint32_t step[] = {1, 1, 1, 1};
   CUtensorMap map;
-  check_encoded(encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, const_cast<void*>(t.data), extent, stride,
-                       lower, upper, static_cast<cuuint32_t>(t.channels), static_cast<cuuint32_t>(t.pixels),
-                       step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+  check_encoded(encode(&map, type_of(t.element_bytes), 4, const_cast<void*>(t.data), extent, stride, lower,
+                       upper, static_cast<cuuint32_t>(t.channels), static_cast<cuuint32_t>(t.pixels), step,
+                       CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
                 "cuTensorMapEncodeIm2col");
   return opaque(map);

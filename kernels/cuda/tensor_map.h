@@ -1,5 +1,6 @@
-// Descriptions of bf16 tensors for the copy unit of sm_90 (TMA), made on the host and passed to a kernel by
-// value. On CUDA a map is the driver's opaque 128 bytes, on the emulated device the description itself.
+// Descriptions of bf16 and int8 tensors for the copy unit of sm_90 (TMA), made on the host and passed to a
+// kernel by value. On CUDA a map is the driver's opaque 128 bytes, on the emulated device the description
+// itself.
 #pragma once
 #include <cstdint>
 
@@ -7,12 +8,13 @@
 
 namespace eb::kernels::EB_BACKEND {
 
-// A dense tensor read in boxes; the innermost extent comes first. A box holds at most 64 elements (128
-// bytes) of that extent; what lies outside the tensor is read as zero.
+// A dense tensor read in boxes; the innermost extent comes first. A box holds at most 128 bytes of that
+// extent; what lies outside the tensor is read as zero.
 struct BoxTensor {
   const void* data;
   int64_t extent[3];
   int box[3];
+  int element_bytes = 2;  // or 1
 };
 
 // Activations (N, H, W, C) read as runs of `pixels` positions by `channels` channels. Positions go along W,
@@ -23,6 +25,7 @@ struct PixelTensor {
   int64_t n, h, w, c;
   int lower[2], upper[2];
   int channels, pixels;
+  int element_bytes = 2;
 };
 
 #ifdef EB_EMULATED

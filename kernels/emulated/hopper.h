@@ -41,7 +41,7 @@ void as_warp(const char* name, F&& f, Where where) {
   block().collective(
       name, full_warp_mask, none, [&](char**) { f(block().warp_multiply()); }, where);
 }
-void wgmma(const Wgmma& what, float* d, Where where);
+void wgmma(const Wgmma& what, uint32_t* d, Where where);
 }  // namespace detail
 
 inline void wgmma_fence(Where where = Where::current()) {
@@ -57,13 +57,17 @@ void wgmma_wait(Where where = Where::current()) {
   detail::as_warp(
       "wgmma wait", [=](WarpMultiply& m) { m.wait(pending, where); }, where);
 }
-template <int size>
-void wgmma_finish(float (&)[size], Where where = Where::current()) {
+template <class T, int size>
+void wgmma_finish(T (&)[size], Where where = Where::current()) {
   wgmma_wait<0>(where);
 }
 template <bool a_mn_major, bool b_mn_major, int size>
 void wgmma(float (&d)[size], uint64_t a, uint64_t b, Where where = Where::current()) {
-  detail::wgmma({a, b, 2 * size, a_mn_major, b_mn_major}, d, where);
+  detail::wgmma({a, b, 2 * size, a_mn_major, b_mn_major, false}, reinterpret_cast<uint32_t*>(d), where);
+}
+template <int size>
+void wgmma_s8(int32_t (&d)[size], uint64_t a, uint64_t b, Where where = Where::current()) {
+  detail::wgmma({a, b, 2 * size, false, false, true}, reinterpret_cast<uint32_t*>(d), where);
 }
 
 }  // namespace eb::kernels::emulated

@@ -11,7 +11,22 @@ namespace eb::kernels::emulated {
 namespace {
 
 constexpr uint32_t poison = 0xffffffffu;
-constexpr int rows = 16, depth = 16;  // of a warp's share of one instruction
+constexpr int rows = 16;  // of a warp's share of one instruction
+
+struct Bf16 {
+  using Element = uint16_t;
+  using Sum = float;
+  using Wide = double;
+  static constexpr int depth = 16;
+  static Wide value(Element bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+};
+struct Int8 {
+  using Element = int8_t;
+  using Sum = int32_t;
+  using Wide = int64_t;
+  static constexpr int depth = 32;
+  static Wide value(Element code) { return code; }
+};
 
 // The fields of a shared-memory descriptor (PTX ISA 8.8, 9.7.16.5.1.2.2) and the layouts they describe with
 // 128-byte swizzle: bits 4 to 6 of an address are those of its place in the row, exclusive or the row's
@@ -19,6 +34,7 @@ constexpr int rows = 16, depth = 16;  // of a warp's share of one instruction
 struct Operand {
   uint64_t descriptor;
   bool mn_major;
+  uint32_t bytes = 2;  // of an element
 
   uint32_t field(int bit) const { return static_cast<uint32_t>(descriptor >> bit & 0x3fff) << 4; }
   bool supported() const { return descriptor >> 62 == 1 && (descriptor >> 49 & 7) == 0; }
@@ -27,7 +43,7 @@ struct Operand {
     const auto u = [](int v) { return static_cast<uint32_t>(v); };
     const uint32_t at =
         field(0) + (mn_major ? u(mn % 64 * 2) + u(mn / 64) * leading + u(k % 8 * 128) + u(k / 8) * stride
-                             : u(k * 2) + u(mn % 8 * 128) + u(mn / 8) * stride);
+                             : u(k) * bytes + u(mn % 8 * 128) + u(mn / 8) * stride);
     return at ^ (at >> 3 & 0x70);
   }
 };
@@ -45,8 +61,8 @@ std::shared_ptr<WarpMultiply::Accumulators> WarpMultiply::accumulators(const Reg
   auto a = std::make_shared<Accumulators>(Accumulators{d, size, {}});
   a->values.resize(size_t{32} * size);
   for (int l = 0; l < 32; ++l) {
-    std::memcpy(&a->values[size_t{1} * l * size], d[l], sizeof(float) * size);
-    std::memset(d[l], 0xff, sizeof(float) * size);
+    std::memcpy(&a->values[size_t{1} * l * size], d[l], sizeof(uint32_t) * size);
+    std::memset(d[l], 0xff, sizeof(uint32_t) * size);
   }
   return a;
 }
@@ -68,32 +84,41 @@ bool WarpMultiply::run_one() {
 }
 
 void WarpMultiply::run(const Instruction& i) {
-  const Operand a{i.what.a, i.what.a_mn_major}, b{i.what.b, i.what.b_mn_major};
+  i.what.int8 ? multiply<Int8>(i) : multiply<Bf16>(i);
+}
+
+template <class Math>
+void WarpMultiply::multiply(const Instruction& i) {
+  using Wide = typename Math::Wide;
+  constexpr int depth = Math::depth;
+  constexpr uint32_t bytes = sizeof(typename Math::Element);
+  const Operand a{i.what.a, i.what.a_mn_major, bytes}, b{i.what.b, i.what.b_mn_major, bytes};
   const auto element = [&](const Operand& o, int mn, int k) {
     const uint32_t at = o.address(mn, k);
-    if (at + 2 > block_.shared_bytes()) block_.fail("reads outside shared memory", "wgmma", i.where);
-    uint16_t bits;
+    if (at + bytes > block_.shared_bytes()) block_.fail("reads outside shared memory", "wgmma", i.where);
+    typename Math::Element bits;
     std::memcpy(&bits, block_.shared_base() + at, sizeof bits);
-    return static_cast<double>(std::bit_cast<float>(uint32_t{bits} << 16));
+    return Math::value(bits);
   };
   const int n = i.what.n;
-  double left[rows][depth];
-  std::vector<double> right(size_t{depth} * n), sum(n);
+  Wide left[rows][depth];
+  std::vector<Wide> right(size_t{depth} * n), sum(n);
   for (int k = 0; k < depth; ++k) {
     for (int m = 0; m < rows; ++m) left[m][k] = element(a, rows * quarter_ + m, k);
     for (int j = 0; j < n; ++j) right[k * n + j] = element(b, j, k);
   }
-  float* values = i.to->values.data();
+  uint32_t* values = i.to->values.data();
   // Column j of row m is register r of lane l.
-  const auto place = [&](int m, int j) -> float& {
+  const auto place = [&](int m, int j) -> uint32_t& {
     const int l = m % 8 * 4 + j % 8 / 2, r = j / 8 * 4 + m / 8 * 2 + j % 2;
     return values[l * i.to->size + r];
   };
+  using Sum = typename Math::Sum;
   for (int m = 0; m < rows; ++m) {
-    for (int j = 0; j < n; ++j) sum[j] = place(m, j);
+    for (int j = 0; j < n; ++j) sum[j] = std::bit_cast<Sum>(place(m, j));
     for (int k = 0; k < depth; ++k)
       for (int j = 0; j < n; ++j) sum[j] += left[m][k] * right[k * n + j];
-    for (int j = 0; j < n; ++j) place(m, j) = static_cast<float>(sum[j]);
+    for (int j = 0; j < n; ++j) place(m, j) = std::bit_cast<uint32_t>(static_cast<Sum>(sum[j]));
   }
 }
 
@@ -121,7 +146,7 @@ void WarpMultiply::write_back(const Accumulators& a, Where where) {
       std::memcpy(&bits, a.d[l] + r, sizeof bits);
       if (bits != poison)
         block_.fail("registers were written while a wgmma was under way in them", "wgmma wait", where);
-      a.d[l][r] = a.values[size_t{1} * l * a.size + r];
+      std::memcpy(a.d[l] + r, &a.values[size_t{1} * l * a.size + r], sizeof bits);
     }
   fenced_ = false;
 }

@@ -13,18 +13,19 @@ namespace eb::kernels::emulated {
 class Block;
 using Where = std::source_location;
 
-// d (64, n) += a (64, 16) b (16, n); a and b are shared-memory descriptors.
+// d (64, n) += a (64, k) b (k, n): 16 steps of bf16 to floats, 32 of int8 to int32. a and b are
+// shared-memory descriptors.
 struct Wgmma {
   uint64_t a, b;
   int n;
-  bool a_mn_major, b_mn_major;
+  bool a_mn_major, b_mn_major, int8;
   bool operator==(const Wgmma&) const = default;
 };
 
 class WarpMultiply {
  public:
   WarpMultiply(Block& block, int warp) : block_(block), quarter_(warp % 4) {}
-  using Registers = std::array<float*, 32>;  // of each lane
+  using Registers = std::array<uint32_t*, 32>;  // of each lane
 
   void fence() { fenced_ = true; }
   void issue(const Wgmma& what, const Registers& d, Where where);
@@ -38,8 +39,8 @@ class WarpMultiply {
  private:
   struct Accumulators {
     Registers d;
-    int size;                   // registers a lane
-    std::vector<float> values;  // (lane, register)
+    int size;                      // registers a lane
+    std::vector<uint32_t> values;  // (lane, register)
   };
   struct Instruction {
     Wgmma what;
@@ -49,6 +50,8 @@ class WarpMultiply {
   };
   std::shared_ptr<Accumulators> accumulators(const Registers& d, int size, Where where);
   void run(const Instruction& i);
+  template <class Math>
+  void multiply(const Instruction& i);
   void write_back(const Accumulators& a, Where where);
 
   Block& block_;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "kernels/conv2d_int8.h"
 #include "support/conv_cases.h"
 
 namespace eb::test {
@@ -58,10 +59,53 @@ void pack(benchmark::State& state, const ConvCase& shape, Direction d) {
   for (auto _ : state) kernel.pack(shape.p, d, w.get(), packed.get());
 }
 
+// 8-bit operands, a block for each sample or filter (backward-data: all weights), packing included; y is f32.
+void run_int8(benchmark::State& state, const ConvCase& shape, Direction d, kernels::Conv2dInt8::Path path) {
+  const kernels::Conv2dInt8& kernel = kernels::conv2d_int8(kernels::Device::cpu);
+  const Conv2d::Params& p = shape.p;
+  const int64_t x = p.h * p.w * p.c, y = p.out_h() * p.out_w() * p.k, w = p.k * p.r * p.s * p.c;
+  const Buffer codes[] = {buffer(p.n * x), buffer(p.n * y), buffer(w)},
+               out = buffer(4 * p.n * std::max(x, y)), dw = buffer(4 * w),
+               workspace = buffer(kernel.workspace_bytes(p, d, path));
+  std::vector<int16_t> exponents;
+  for (int64_t i = 0; i < std::max(p.n, p.k); ++i) exponents.push_back(static_cast<int16_t>(i % 4));
+  const auto operand = [&](int of, int64_t block) {
+    return kernels::Conv2dInt8::Operand{static_cast<const int8_t*>(codes[of].get()), exponents.data(), block};
+  };
+  std::vector<uint32_t> largest(p.n);
+  for (auto _ : state) {
+    if (d == Direction::forward)
+      kernel.forward(p, path, operand(0, x), operand(2, w / p.k), nullptr, out.get(), largest.data(),
+                     workspace.get());
+    if (d == Direction::backward_data)
+      kernel.backward_data(p, path, operand(1, y), operand(2, w), out.get(), workspace.get());
+    if (d == Direction::backward_weight)
+      kernel.backward_weight(p, path, operand(0, x), operand(1, y), static_cast<float*>(dw.get()), nullptr,
+                             workspace.get());
+  }
+  state.counters["ops"] = benchmark::Counter(shape.flops(), benchmark::Counter::kIsIterationInvariantRate,
+                                             benchmark::Counter::kIs1000);
+}
+
+constexpr std::pair<const char*, Direction> directions[] = {{"/forward", Direction::forward},
+                                                            {"/backward_data", Direction::backward_data},
+                                                            {"/backward_weight", Direction::backward_weight}};
+
+void register_int8(const ConvCase& shape) {
+  using Path = kernels::Conv2dInt8::Path;
+  for (const Path path : {Path::exact, Path::integer})
+    for (const auto& [name, d] : directions) {
+      const std::string full =
+          "conv2d/" + shape.name + (path == Path::exact ? "/int8_exact" : "/int8") + name;
+      benchmark::RegisterBenchmark(full.c_str(),
+                                   [=, d = d](benchmark::State& s) { run_int8(s, shape, d, path); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond)
+          ->MinTime(0.2);
+    }
+}
+
 void register_case(ConvCase shape) {
-  const std::pair<const char*, Direction> directions[] = {{"/forward", Direction::forward},
-                                                          {"/backward_data", Direction::backward_data},
-                                                          {"/backward_weight", Direction::backward_weight}};
   for (const DType dtype : {DType::f32, DType::bf16}) {
     shape.p.dtype = dtype;
     for (const auto& [name, d] : directions) {
@@ -82,6 +126,10 @@ const bool registered = [] {
   for (const auto& cases : {conv_cases(), vgg16_convs(cifar_batch), preresnet101_convs(cifar_batch),
                             resnet18_convs(imagenet_batch)})
     for (const ConvCase& shape : cases) register_case(shape);
+  for (const auto& cases :
+       {vgg16_convs(cifar_batch), vgg16_quarter_convs(cifar_batch), preresnet101_convs(cifar_batch)})
+    for (const ConvCase& shape : cases) register_int8(shape);
+  for (const ConvCase& shape : vgg16_quarter_convs(cifar_batch)) register_case(shape);
   return true;
 }();
 

@@ -17,15 +17,18 @@ import sass  # beside this file
 TARGETS = ("sm_80", "sm_90a", "sm_100")
 # Kernels that take the time of a step; the mangled name must contain the text. Registers: 65,536 a processor over the threads
 # that must be resident for two blocks (one of the large tile).
-HOT = {"conv2d_pixels_kernel": 255, "conv2d_backward_weight_kernel": 255}
+HOT = {"conv2d_pixels_kernel": 255, "conv2d_backward_weight_kernel": 255, "conv2d_int8_kernel": 255}
+MULTIPLY = {"conv2d_int8_kernel": "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32"}  # the others: any mma.sync
 # Kernels for sm_90a alone, empty elsewhere. Registers: nine warps a block, so one of four register files of 16,384 holds three
 # warps of one block (the tile of 256 rows) or five of two. Each needs these instructions in its PTX.
-HOPPER = ("conv2d_hopper_kernel", "conv2d_hopper_weight_kernel")
+HOPPER = {"conv2d_hopper_kernel": "k16.f32.bf16.bf16", "conv2d_hopper_weight_kernel": "k16.f32.bf16.bf16",
+          "conv2d_int8_hopper_kernel": "k32.s32.s8.s8"}
 HOPPER_NEEDS = ("wgmma.mma_async.sync.aligned", "cp.async.bulk.tensor.4d.shared::cluster.global.im2col", "mbarrier.try_wait")
 # ptxas says so where it orders wgmma one after the other, or drops setmaxnreg.
 COMPLAINT = re.compile(r"\(C75\d\d\).*")
 # Elements a copy moves stand behind the arithmetic: 128 bits of an operand, and less of x beside 128 bits of dy (an image's layer).
 WIDE = re.compile(r"Math, ?\(?(?:int\))?(8|4)\b")
+WIDE_INT8 = re.compile(r"conv2d_int8_kernel<.*, ?\(?(?:int\))?16\b")
 IMAGE = re.compile(WIDE.pattern + r", ?\(?(?:int\))?[12]\b")
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for '(\w+)'")
 SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -60,13 +63,13 @@ def bodies(build, target):
 def check_hopper(build, names, found):
     ptx = bodies(build, "90a")
     errors = []
-    for text in HOPPER:
+    for text, multiply in HOPPER.items():
         chosen = [name for name in names if text in name]
         if not chosen:
             errors.append(f"no kernel is called {text}")
         for name in chosen:
             budget = 168 if "HopperTileILi256" in name else 96
-            errors += [f"{name}: no {need} in its PTX" for need in HOPPER_NEEDS if need not in ptx.get(name, "")]
+            errors += [f"{name}: no {need} in its PTX" for need in (*HOPPER_NEEDS, multiply) if need not in ptx.get(name, "")]
             if found.get((name, "sm_90a"), {}).get("registers", 256) > budget:
                 errors.append(f"{name}: more than {budget} registers")
     for path in build.glob("kernels/cuda/**/*.ptxas"):
@@ -104,10 +107,14 @@ def check(build):
             errors.append(f"no kernel is called {text}")
     for name in hot:
         body = ptx.get(name, "")
-        if "mma.sync.aligned" not in body:
-            errors.append(f"{readable[name]}: no tensor-core instruction in its PTX")
-        wide = WIDE.search(readable[name])
-        if wide and not re.search(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16", body):
+        multiply = next((m for text, m in MULTIPLY.items() if text in name), "mma.sync.aligned")
+        if multiply not in body:
+            errors.append(f"{readable[name]}: no {multiply} in its PTX")
+        wide = WIDE.search(readable[name]) or WIDE_INT8.search(readable[name])
+        if wide and "Coded" in readable[name]:  # eight codes become 16 bytes on their way through registers
+            errors += [f"{readable[name]}: no {need} in its PTX" for need in (r"ld\.global\S*\.v2", r"st\.shared\.v4")
+                       if not re.search(need, body)]
+        elif wide and not re.search(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16", body):
             errors.append(f"{readable[name]}: its tiles are not loaded by 128 bits")
     for math in ("Bf16Math", "Tf32Math", "F32Math"):
         if not any(IMAGE.search(text) and math in text for text in readable.values()):

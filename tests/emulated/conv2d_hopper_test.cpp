@@ -1,10 +1,7 @@
 // The sm_90a convolutions against the double oracle, on the emulated copy unit and warpgroup multiplies.
 #define EB_EMULATED 1
-#include "kernels/cuda/conv2d_hopper.cuh"
-
 #include "kernels/conv2d.h"
-#include "kernels/cuda/conv2d_dispatch.cuh"
-#include "kernels/cuda/tensor_map.h"
+#include "support/as_on_hopper.h"
 #include "support/devices.h"
 #include "support/oracle_batch_norm.h"
 #include "support/oracle_conv.h"
@@ -40,17 +37,6 @@ const HopperCase cases[] = {
     {"wide_window", {.n = 1, .h = 5, .w = 8, .c = 16, .k = 8, .r = 1, .s = 4, .pad_h = 0, .pad_w = 3}},
     {"pad_beyond_the_window",
      {.n = 2, .h = 4, .w = 3, .c = 8, .k = 8, .r = 2, .s = 1, .pad_h = 3, .pad_w = 2}},
-};
-
-// The path taken whatever the shape, for a scope.
-struct AsOnHopper {
-  explicit AsOnHopper(int64_t blocks = 1) { set(true, 0, blocks); }
-  ~AsOnHopper() { set(false, 0.75, 132); }
-  static void set(bool wgmma, double useful, int64_t blocks) {
-    kernels::emulated::wgmma_in_tests = wgmma;
-    kernels::emulated::least_useful = useful;
-    kernels::emulated::least_blocks = blocks;
-  }
 };
 
 class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDevice>> {

@@ -62,9 +62,9 @@ void consume(float (&d)[side / 2], Ring& s) {
     if constexpr (slip != Slip::no_wait_for_full) wait(s.full[stage], chunk / stages % 2);
     uint64_t a = operand_descriptor(shared_address(s.a[stage]), 16);
     const uint64_t b = operand_descriptor(shared_address(s.b[stage]), 16);
-    if constexpr (slip == Slip::warps_disagree) a += threadIdx.x / warp_size == 3 ? next_k16<false> : 0;
+    if constexpr (slip == Slip::warps_disagree) a += threadIdx.x / warp_size == 3 ? next_k<false> : 0;
     if constexpr (slip != Slip::no_fence) wgmma_fence();
-    for (int k = 0; k < 4; ++k) wgmma<false, false>(d, a + k * next_k16<false>, b + k * next_k16<false>);
+    for (int k = 0; k < 4; ++k) wgmma<false, false>(d, a + k * next_k<false>, b + k * next_k<false>);
     wgmma_commit();
     if constexpr (slip == Slip::released_before_the_multiply)
       if (first_lane) arrive(s.empty[stage]);

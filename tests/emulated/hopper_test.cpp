@@ -144,7 +144,7 @@ void multiply_kernel(TensorMap a, TensorMap b, float* out) {
   const uint64_t a_at = operand_descriptor(shared_address(s.a), 16);
   const uint64_t b_at = operand_descriptor(shared_address(s.b), 64 * row * sizeof(bf16));
   wgmma_fence();
-  for (int k = 0; k < 4; ++k) wgmma<a_mn, b_mn>(d, a_at + k * next_k16<a_mn>, b_at + k * next_k16<b_mn>);
+  for (int k = 0; k < 4; ++k) wgmma<a_mn, b_mn>(d, a_at + k * next_k<a_mn>, b_at + k * next_k<b_mn>);
   wgmma_commit();
   wgmma_finish(d);
   const int t = threadIdx.x;
@@ -186,6 +186,118 @@ TEST(Hopper, wgmma_multiplies_tiles_of_either_order) {
   expect_product<128, true, true>();
 }
 
+int8_t code(int64_t i) {
+  return static_cast<int8_t>(i * 83 % 255 - 127);
+}
+std::vector<int8_t> codes(int64_t count) {
+  std::vector<int8_t> v(count);
+  for (int64_t i = 0; i < count; ++i) v[i] = code(i);
+  return v;
+}
+
+template <int n>
+struct alignas(1024) ByteOperands {
+  int8_t a[64 * 128], b[n * 128];
+  Mbarrier full;
+};
+
+// d (64, n) = a (64, 128) b (n, 128)^T on codes, from columns 16 on of tensors of 112: a tail of zeros.
+template <int n>
+void multiply_codes_kernel(TensorMap a, TensorMap b, int32_t* out) {
+  auto& s = shared<ByteOperands<n>>();
+  if (threadIdx.x == 0) {
+    barrier_init(s.full, 1);
+    fence_barrier_init();
+  }
+  sync_threads();
+  if (threadIdx.x == 0) {
+    arrive_expecting(s.full, sizeof s.a + sizeof s.b);
+    copy_box(s.a, a, s.full, 16, 0, 0);
+    copy_box(s.b, b, s.full, 16, 0, 0);
+  }
+  wait(s.full, 0);
+  int32_t d[n / 2];
+  for (int32_t& v : d) v = -5;
+  const uint64_t a_at = operand_descriptor(shared_address(s.a), 16);
+  const uint64_t b_at = operand_descriptor(shared_address(s.b), 16);
+  wgmma_fence();
+  for (int k = 0; k < 4; ++k) wgmma_s8(d, a_at + k * next_k<false>, b_at + k * next_k<false>);
+  wgmma_commit();
+  wgmma_finish(d);
+  const int t = threadIdx.x;
+  for (int i = 0; i < n / 2; ++i) {
+    const int m = t / 32 * 16 + i / 2 % 2 * 8 + t % 32 / 4, j = i / 4 * 8 + t % 4 * 2 + i % 2;
+    out[m * n + j] = d[i];
+  }
+}
+
+template <int n>
+void expect_product_of_codes() {
+  const std::vector<int8_t> a = codes(64 * 112), b = codes(n * 112);
+  const OnDevice a_there(Device::emulated, a), b_there(Device::emulated, b);
+  every_schedule([&] {
+    std::vector<int32_t> out(64 * n, 1 << 30);
+    const OnDevice result(Device::emulated, out);
+    launch({"multiply_codes", 1, warpgroup_size, sizeof(ByteOperands<n>)}, multiply_codes_kernel<n>,
+           tensor_map(BoxTensor{a_there.get(), {112, 1, 64}, {128, 1, 64}, 1}),
+           tensor_map(BoxTensor{b_there.get(), {112, 1, n}, {128, 1, n}, 1}), result.as<int32_t>());
+    result.fetch(out);
+    for (int m = 0; m < 64; ++m)
+      for (int j = 0; j < n; ++j) {
+        int32_t sum = -5;
+        for (int k = 16; k < 112; ++k) sum += a[m * 112 + k] * b[j * 112 + k];
+        ASSERT_EQ(out[m * n + j], sum) << m << " " << j;
+      }
+  });
+}
+
+TEST(Hopper, wgmma_multiplies_codes) {
+  expect_product_of_codes<64>();
+  expect_product_of_codes<128>();
+}
+
+// 144 channels: the second run of 128 is mostly outside.
+void byte_pixels_kernel(TensorMap map, int8_t* out, int channel) {
+  auto& s = shared<ByteOperands<64>>();
+  if (threadIdx.x == 0) {
+    barrier_init(s.full, 1);
+    fence_barrier_init();
+  }
+  sync_threads();
+  if (threadIdx.x == 0) {
+    arrive_expecting(s.full, 40 * 128);
+    copy_pixels(s.a, map, s.full, {channel, -1, -1, 0}, 2, 1);
+  }
+  wait(s.full, 0);
+  for (int i = threadIdx.x; i < 40 * 128; i += warp_size) {
+    const int r = i / 128, c = i % 128;
+    out[i] = s.a[r * 128 + ((c / 16) ^ (r % 8)) * 16 + c % 16];
+  }
+}
+
+TEST(Hopper, copy_pixels_moves_128_channels_of_bytes) {
+  constexpr int images = 3, height = 4, width = 5, channels = 144;
+  const std::vector<int8_t> in = codes(images * height * width * channels);
+  const OnDevice there(Device::emulated, in);
+  const TensorMap map =
+      tensor_map(PixelTensor{there.get(), images, height, width, channels, {-1, -1}, {-1, -1}, 128, 40, 1});
+  for (const int channel : {0, 128})
+    every_schedule([&] {
+      std::vector<int8_t> out(40 * 128);
+      const OnDevice result(Device::emulated, out);
+      launch({"byte_pixels", 1, warp_size, sizeof(ByteOperands<64>)}, byte_pixels_kernel, map,
+             result.as<int8_t>(), channel);
+      result.fetch(out);
+      for (int i = 0; i < 40; ++i)
+        for (int c = 0; c < 128; ++c) {
+          const int n = i / 20, h = i / 5 % 4 + 1, w = i % 5, at = channel + c;
+          const bool inside = h < height && at < channels;
+          ASSERT_EQ(out[i * 128 + c], inside ? in[((n * height + h) * width + w) * channels + at] : 0)
+              << i << " " << c;
+        }
+    });
+}
+
 TEST(Hopper, tensor_maps_have_the_drivers_limits) {
   alignas(16) static bf16 data[64];
   const BoxTensor box{data, {64, 1, 1}, {row, 1, 1}};
@@ -199,7 +311,9 @@ TEST(Hopper, tensor_maps_have_the_drivers_limits) {
   refused(box, [](BoxTensor& t) { t.data = data + 1; });
   refused(box, [](BoxTensor& t) { t.extent[0] = 60; });
   refused(box, [](BoxTensor& t) { t.box[2] = 257; });
+  refused(box, [](BoxTensor& t) { t.element_bytes = 1; });
   refused(pixels, [](PixelTensor& t) { t.c = 60; });
+  refused(pixels, [](PixelTensor& t) { t.channels = 128, t.element_bytes = 1, t.c = 24; });
   refused(pixels, [](PixelTensor& t) { t.lower[0] = -129; });
   refused(pixels, [](PixelTensor& t) { t.upper[1] = -1; });
   refused(pixels, [](PixelTensor& t) { t.pixels = 1025; });

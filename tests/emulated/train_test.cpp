@@ -19,7 +19,7 @@ std::string small_run() {
     "model": {"arch": null, "depth": null, "width": null, "input": [3, 8, 8], "num_classes": 4},
     "data": {"synthetic": {"train": 28, "test": 8, "size": 8, "classes": 4}},
     "train": {"duration": "5ep", "batch_size": 8, "eval_batch_size": 8},
-    "early_bird": {"deadline": "3ep"}, "log": {"every": 2}})");
+    "early_bird": {"deadline": "3ep"}, "swa": {"enabled": true, "start": "3ep"}, "log": {"every": 2}})");
   config["model"]["graph"] = nlohmann::json::parse(tiny_graph_json());
   return config.dump();
 }
@@ -59,9 +59,27 @@ TEST_F(EmulatedTrain, finds_the_cpus_ticket) {
   for (const char* masks : {"masks/p30.bits", "masks/p50.bits"})
     EXPECT_EQ(slurp(fs::path(dir_ / "emulated") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
   EXPECT_EQ(emulated["ticket"]["params"], cpu["ticket"]["params"]);
+  EXPECT_EQ(emulated["swa"]["models"], 2);
+  EXPECT_NEAR(emulated["swa"]["loss"].get<double>(), cpu["swa"]["loss"].get<double>(), 2e-3);
   const auto want = epoch_losses(dir_ / "cpu"), got = epoch_losses(dir_ / "emulated");
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 2e-3) << "epoch " << i;
+}
+
+// Integer products have no rounding, but statistics and sums of gradients have; masks are drawn from scales
+// whose grid is coarser than that.
+TEST_F(EmulatedTrain, finds_the_cpus_ticket_in_8_bit) {
+  const auto run = [&](const char* device) {
+    auto command = words(config_, dir_ / device, device);
+    command.insert(command.end(), {"--set", "precision.preset=swalp8"});
+    return summary_of(run_engine(command));
+  };
+  const auto cpu = run("cpu"), emulated = run("emulated");
+  EXPECT_EQ(emulated["eb"]["epochs"], cpu["eb"]["epochs"]);
+  for (const char* masks : {"masks/p30.bits", "masks/p50.bits"})
+    EXPECT_EQ(slurp(fs::path(dir_ / "emulated") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
+  EXPECT_EQ(emulated["ticket"]["params"], cpu["ticket"]["params"]);
+  for (const auto& phase : emulated["phases"]) EXPECT_EQ(phase["precision"], "8-bit");
 }
 
 TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
@@ -75,6 +93,7 @@ TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
   EXPECT_EQ(epoch_losses(dir_ / "failed"), epoch_losses(dir_ / "whole"));
   EXPECT_EQ(resumed["eb"]["epochs"], whole["eb"]["epochs"]);
   EXPECT_EQ(resumed["ticket"]["test_top1"], whole["ticket"]["test_top1"]);
+  EXPECT_EQ(resumed["swa"], whole["swa"]);
 }
 
 TEST_F(EmulatedTrain, says_what_it_wanted_when_memory_runs_out) {

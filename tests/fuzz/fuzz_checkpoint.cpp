@@ -14,8 +14,8 @@
 using namespace eb::engine;
 namespace fs = std::filesystem;
 
-static const std::string files[] = {"manifest.json", "state.json", "model.safetensors", "optim.safetensors",
-                                    "../best.json"};
+static const std::string files[] = {"manifest.json",     "state.json",   "model.safetensors",
+                                    "optim.safetensors", "../best.json", "hooks.safetensors"};
 
 static void put(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
@@ -36,12 +36,13 @@ struct Fixture {
   Fixture() {
     Checkpoint c;
     c.state = {{"step", 1}};
-    c.model["w"] = c.optim["w"] = Tensor::zeros({2});
+    c.model["w"] = c.optim["w"] = c.hooks["swa/w"] = Tensor::zeros({2});
     c.metadata = {{"graph", "{}"}, {"config", "{}"}};
     export_checkpoint(step, 1, c);
     good = {{"state.json", c.state.dump()},
             {"model.safetensors", to_safetensors({c.model, c.metadata})},
-            {"optim.safetensors", to_safetensors({c.optim, {}})}};
+            {"optim.safetensors", to_safetensors({c.optim, {}})},
+            {"hooks.safetensors", to_safetensors({c.hooks, {}})}};
     for (const auto& [name, bytes] : good)
       listed[name] = {{"bytes", bytes.size()}, {"xxh3_128", hash_of(bytes)}};
   }

@@ -96,6 +96,26 @@ TEST_P(SgdTest, SameBitsForAnyThreads) {
   });
 }
 
+// Scale and L1 may be applied ahead of weight decay and momentum: the same bits.
+TEST_P(SgdTest, PreparedIsTheSameStep) {
+  State whole(arena), prepared(arena);
+  whole.step(p, segments, control);
+  const Floats grad = prepared.grad;
+  {
+    Staged on;
+    kernel.prepare(segments.data(), static_cast<int64_t>(segments.size()), on(control), on(prepared.master),
+                   on(prepared.grad));
+  }
+  EXPECT_FLOAT_EQ(prepared.grad[1], 0.25f * grad[1]);
+  EXPECT_FLOAT_EQ(prepared.grad[101], 0.25f * grad[101] + (prepared.master[101] > 0 ? 0.05f : -0.05f));
+  for (int64_t i = 147; i < 150; ++i) EXPECT_EQ(prepared.grad[i], grad[i]) << "hole";
+  Sgd::Params then = p;
+  then.prepared = true;
+  prepared.step(then, segments, control);
+  EXPECT_EQ(prepared.momentum, whole.momentum);
+  EXPECT_EQ(prepared.master, whole.master);
+}
+
 INSTANTIATE_TEST_SUITE_P(Rules, SgdTest, testing::Combine(testing::Bool(), testing::Values(0.f, 0.9f)));
 
 // By hand: w = 1, grad = 2, v = 0.5, wd = 0.1, l1 = 0.01, scale = 1: g = 2.11, v = 2.56, w = 1 - 0.5 * 2.56.

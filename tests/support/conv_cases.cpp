@@ -60,12 +60,25 @@ std::vector<ConvCase> conv_cases() {
   // clang-format on
 }
 
+static std::vector<ConvCase> vgg16_of_width(const std::string& name, int64_t n, int64_t width) {
+  std::vector<ConvCase> all;
+  const auto add = [&](int64_t c, int64_t k, int64_t size) {
+    const std::string channels = std::to_string(c) + "_" + std::to_string(k);
+    all.push_back(layer(name + "_" + channels + "_h" + std::to_string(size), n, size, c, k, 3, 1));
+  };
+  add(3, width, 32), add(width, width, 32);
+  add(width, 2 * width, 16), add(2 * width, 2 * width, 16);
+  add(2 * width, 4 * width, 8), add(4 * width, 4 * width, 8);
+  add(4 * width, 8 * width, 4), add(8 * width, 8 * width, 4), add(8 * width, 8 * width, 2);
+  return all;
+}
+
 std::vector<ConvCase> vgg16_convs(int64_t n) {
-  return {layer("vgg16_3_64_h32", n, 32, 3, 64, 3, 1),     layer("vgg16_64_64_h32", n, 32, 64, 64, 3, 1),
-          layer("vgg16_64_128_h16", n, 16, 64, 128, 3, 1), layer("vgg16_128_128_h16", n, 16, 128, 128, 3, 1),
-          layer("vgg16_128_256_h8", n, 8, 128, 256, 3, 1), layer("vgg16_256_256_h8", n, 8, 256, 256, 3, 1),
-          layer("vgg16_256_512_h4", n, 4, 256, 512, 3, 1), layer("vgg16_512_512_h4", n, 4, 512, 512, 3, 1),
-          layer("vgg16_512_512_h2", n, 2, 512, 512, 3, 1)};
+  return vgg16_of_width("vgg16", n, 64);
+}
+
+std::vector<ConvCase> vgg16_quarter_convs(int64_t n) {
+  return vgg16_of_width("vgg16_quarter", n, 16);
 }
 
 std::vector<ConvCase> preresnet101_convs(int64_t n) {

@@ -18,6 +18,7 @@ struct ConvCase {
 std::vector<ConvCase> conv_cases();
 // Every distinct convolution of the network on CIFAR (VGG16, PreResNet-101) or ImageNet (ResNet-18) images.
 std::vector<ConvCase> vgg16_convs(int64_t batch);
+std::vector<ConvCase> vgg16_quarter_convs(int64_t batch);  // a quarter of the channels
 std::vector<ConvCase> preresnet101_convs(int64_t batch);
 std::vector<ConvCase> resnet18_convs(int64_t batch);
 

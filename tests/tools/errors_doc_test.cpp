@@ -22,7 +22,7 @@ static std::set<int> codes_in_source() {
   const std::regex thrown(
       R"((?:\bError|\berror|\bfail|\brefuse|\bdamaged|\bbad)\w*\(\s*(\d{4,5})\b|error\[EB(\d{4,5})\])");
   std::set<int> codes;
-  for (const char* folder : {"engine", "data", "pruning", "tools"})
+  for (const char* folder : {"engine", "data", "pruning", "quant", "tools"})
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder)) {
       if (entry.path().extension() != ".cpp") continue;
       const std::string text = eb::test::slurp(entry.path());
@@ -43,7 +43,7 @@ TEST(ErrorsDoc, lists_every_code) {
 
 TEST(ErrorsDoc, lists_no_code_that_is_gone) {
   std::string all;
-  for (const char* folder : {"engine", "data", "pruning", "tools"})
+  for (const char* folder : {"engine", "data", "pruning", "quant", "tools"})
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder))
       if (entry.path().extension() == ".cpp") all += eb::test::slurp(entry.path());
   for (int code :

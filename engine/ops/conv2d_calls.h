@@ -1,0 +1,17 @@
+// The calls that plain and block floating point convolutions share: checked parameters, and the kernels of
+// kernels/conv2d.h with their packing and scratch memory.
+#pragma once
+#include "engine/ops/conv2d.h"
+
+namespace eb::engine {
+
+// The dtype is that of the numbers x stands for.
+kernels::Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o);
+Tensor conv2d_forward(const kernels::Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights,
+                      Moments* moments);
+void conv2d_backward_weight(const kernels::Conv2d::Params& p, const Tensor& x, const Tensor& dy,
+                            const Tensor& dw, const Tensor& db);
+Tensor conv2d_backward_data(const kernels::Conv2d::Params& p, const Tensor& w, const Tensor& dy,
+                            const Shape& shape);
+
+}  // namespace eb::engine

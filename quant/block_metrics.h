@@ -1,0 +1,27 @@
+// What 8 bit costs and saves, as the session sees it: how many numbers each quantiser clamped or rounded to
+// zero (metrics.jsonl, by layer), and operations and bytes of each phase (summary.json).
+#pragma once
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "engine/session.h"
+
+namespace eb::quant {
+
+class BlockMetrics : public engine::SessionHook {
+ public:
+  const char* name() const override { return "blocks"; }
+  void before_run(engine::Session& session) override { session_ = &session; }
+  void after_step(engine::Session& session) override;
+  // Before any hook that replaces the model: the counts go with it.
+  void after_epoch(engine::Session& session, nlohmann::json& metrics) override;
+  nlohmann::json save() const override;  // the counts of an epoch under way
+  void load(engine::Session& session, const nlohmann::json& state) override;
+  void summarize(const engine::Session& session, nlohmann::json& summary) const override;
+
+ private:
+  const engine::Session* session_ = nullptr;
+  nlohmann::json phases_ = nlohmann::json::array();  // operations and bytes of each phase so far
+};
+
+}  // namespace eb::quant

@@ -1,0 +1,12 @@
+// The section `precision` of the config, but for precision.mode: which tensors are stored in 8 bit, how, and
+// in which phases of the run.
+#pragma once
+#include "engine/config.h"
+#include "engine/precision.h"
+
+namespace eb::quant {
+
+const engine::Table& precision_fields();
+engine::PhasePrecision phase_precision(const engine::Config& config);
+
+}  // namespace eb::quant

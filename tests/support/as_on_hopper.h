@@ -1,0 +1,19 @@
+// The emulated device as an sm_90a whose path is taken whatever the shape, for a scope.
+#pragma once
+#include "kernels/cuda/conv2d_dispatch.cuh"
+#include "kernels/cuda/conv2d_hopper.cuh"
+#include "kernels/cuda/tensor_map.h"
+
+namespace eb::test {
+
+struct AsOnHopper {
+  explicit AsOnHopper(int64_t blocks = 1) { set(true, 0, blocks); }
+  ~AsOnHopper() { set(false, 0.75, 132); }
+  static void set(bool wgmma, double useful, int64_t blocks) {
+    kernels::emulated::wgmma_in_tests = wgmma;
+    kernels::emulated::least_useful = useful;
+    kernels::emulated::least_blocks = blocks;
+  }
+};
+
+}  // namespace eb::test

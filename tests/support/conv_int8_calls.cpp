@@ -1,0 +1,40 @@
+#include "support/conv_int8_calls.h"
+
+namespace eb::test {
+
+static kernels::Conv2dInt8::Operand operand(Staged& on, const Blocks& a) {
+  return {on(a.codes), on(a.exponents), a.block, a.bits};
+}
+
+ConvInt8::Output ConvInt8::forward(Path path, const Blocks& x, const Blocks& w, const Floats& b) const {
+  Output out{Values(p.dtype, p.n * p.out_h() * p.out_w() * p.k), std::vector<uint32_t>(p.n, 77)};
+  const Scratch workspace(device, kernel.workspace_bytes(p, Direction::forward, path));
+  {
+    Staged on;
+    kernel.forward(p, path, operand(on, x), operand(on, w), b.empty() ? nullptr : on(b), on(out.y),
+                   on(out.largest), workspace.get());
+  }
+  return out;
+}
+
+Values ConvInt8::backward_data(Path path, const Blocks& dy, const Blocks& w) const {
+  Values dx(p.dtype, p.n * p.h * p.w * p.c);
+  const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_data, path));
+  {
+    Staged on;
+    kernel.backward_data(p, path, operand(on, dy), operand(on, w), on(dx), workspace.get());
+  }
+  return dx;
+}
+
+std::pair<Floats, Floats> ConvInt8::backward_weight(Path path, const Blocks& x, const Blocks& dy) const {
+  Floats dw(p.k * p.r * p.s * (p.c / p.groups), NAN), db(p.k, NAN);
+  const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_weight, path));
+  {
+    Staged on;
+    kernel.backward_weight(p, path, operand(on, x), operand(on, dy), on(dw), on(db), workspace.get());
+  }
+  return {dw, db};
+}
+
+}  // namespace eb::test
