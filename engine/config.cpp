@@ -45,10 +45,21 @@ std::vector<std::string> Table::below(const std::string& section) const {
   return names;
 }
 
+static std::string section_of(const Field& f) {
+  return f.key.substr(0, f.key.find('.') == std::string::npos ? 0 : f.key.find('.'));
+}
+
+// A section that two tables share stays in one piece, where it first was.
+static void append(std::vector<Field>& all, const Field& f) {
+  const auto same = [&](const Field& other) { return section_of(other) == section_of(f); };
+  const auto last = std::find_if(all.rbegin(), all.rend(), same);
+  all.insert(last == all.rend() ? all.end() : last.base(), f);
+}
+
 Table concatenate(const std::vector<const Table*>& tables) {
   Table all;
   for (const Table* t : tables) {
-    all.fields.insert(all.fields.end(), t->fields.begin(), t->fields.end());
+    for (const Field& f : t->fields) append(all.fields, f);
     all.presets.insert(all.presets.end(), t->presets.begin(), t->presets.end());
     all.rules.insert(all.rules.end(), t->rules.begin(), t->rules.end());
   }

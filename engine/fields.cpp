@@ -71,7 +71,9 @@ static std::vector<Field> train_fields() {
       Field{"train.batch_size", Type::integer, 256, "Images per optimizer step, over all devices together."}
           .range(1, 1'048'576),
       Field{"train.eval_batch_size", Type::integer, 256,
-            "Images per evaluation batch; changes speed and memory, not the result."}
+            "Images per evaluation batch; changes speed and memory, and the result only of 8-bit runs whose "
+            "batches "
+            "share exponents or random numbers (precision.activation.block, precision.eval_rounding)."}
           .range(1, 1'048'576),
       Field{"train.accumulate", Type::integer, 1, "Parts a batch is computed in."}.fixed(1),
       Field{"train.optimizer.kind", Type::string, "sgd", "Optimizer."}.one_of({"sgd"}).not_yet(

@@ -75,6 +75,8 @@ class Model {
   // In which formats the next passes store tensors; codes of the values are made at once.
   void set_precision(const Precision& precision);
   const BlockModel* blocks() const { return blocks_.get(); }  // null in full precision
+  // Names the random numbers of the evaluation batches that follow, where activations are rounded at random.
+  void set_evaluation(uint64_t seed) { evaluation_ = seed; }
   // Number of the training step, on the model's device (u32; null: 0): names the random numbers of rounding.
   void set_step(const uint32_t* step) { step_ = step; }
   const uint32_t* step() const { return step_; }
@@ -94,6 +96,7 @@ class Model {
   std::unique_ptr<Plan> plan_;
   std::unique_ptr<BlockModel> blocks_;
   const uint32_t* step_ = nullptr;
+  uint64_t evaluation_ = 0;
   bool fused_ = true;
 };
 

@@ -62,7 +62,7 @@ struct Context {
 Rounding Context::rounding(int node, RoundedTensor what) const {
   const Precision& p = options.blocks->precision;
   const uint32_t id = rounding_id(node, what);
-  if (!options.train) return {p.eval_rounding, ~p.seed, id, options.step};
+  if (!options.train) return {p.eval_rounding, options.evaluation, id};
   return {p.rounding, p.seed, id, options.step, options.blocks->node_counts(node, what)};
 }
 

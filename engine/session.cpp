@@ -130,8 +130,10 @@ void Session::end_epoch() {
   ++epoch_;
   batch_ = 0;
   const double t = seconds_now();
-  if (data_.holdout) last_holdout_ = evaluate(trainer_.model(), *data_.holdout);
-  last_test_ = evaluate(trainer_.model(), *data_.test);
+  if (data_.holdout)
+    last_holdout_ =
+        evaluate(trainer_.model(), *data_.holdout, {}, {trainer_.steps(), EvaluationOf::Split::holdout});
+  last_test_ = evaluate(trainer_.model(), *data_.test, {}, {trainer_.steps()});
   phase().eval_seconds += seconds_now() - t;
   track_best(data_.holdout ? last_holdout_ : last_test_);
   write_epoch_metrics();

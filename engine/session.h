@@ -116,6 +116,7 @@ class Session {
   void checkpoint_if_due(bool epoch_end);
   bool stop_requested() const;
   void save_checkpoint();
+  void require_finite_values();
   [[noreturn]] void diverged();
   Checkpoint snapshot() const;
   CheckpointOptions retention() const;

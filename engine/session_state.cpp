@@ -6,6 +6,7 @@
 #include "engine/conv_choice.h"
 #include "engine/error.h"
 #include "engine/session.h"
+#include "kernels/reduce.h"
 
 namespace eb::engine {
 
@@ -162,6 +163,7 @@ void Session::save_checkpoint() {
   checkpoint_requested_ = false;
   if (last_checkpoint_step_ == trainer_.steps()) return;  // nothing happened since
   read_results();
+  require_finite_values();
   account_energy();
   const SaveResult result =
       engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
@@ -188,6 +190,17 @@ static std::string last_good_checkpoint(const std::filesystem::path& directory) 
   } catch (const Error&) {
     return "";
   }
+}
+
+// An update may overflow though its gradients were finite; the next step would notice, a checkpoint must not
+// carry it.
+void Session::require_finite_values() {
+  const Tensor& values = trainer_.model().values();
+  const Tensor finite = Tensor::empty({1}, DType::i32, values.device());
+  kernels::reduce(values.device()).all_finite(values.size(), values.data<float>(), finite.data<int32_t>());
+  if (finite.item<int32_t>()) return;
+  epoch_sum_.bad_step = trainer_.steps() - 1;
+  diverged();
 }
 
 void Session::diverged() {

@@ -17,7 +17,8 @@ enum class Stream : uint32_t {
   split,
   bad_sample,
   random_ticket,
-  quantize
+  quantize,
+  evaluation
 };
 
 using Philox4 = std::array<uint32_t, 4>;

@@ -72,10 +72,13 @@ void BlockMetrics::after_epoch(Session& session, json& metrics) {
   const Model& m = session.trainer().model();
   if (!m.blocks()) return;
   const std::vector<Counts> counts = read(*m.blocks());
-  const auto samples = static_cast<double>(session.trainer().totals().samples);
+  const Phase& phase = session.phases().back();
+  if (counted_phases_ != static_cast<int64_t>(session.phases().size())) counted_samples_ = counted_steps_ = 0;
   Rates rates;
-  add_activations(m, counts, samples, rates);
-  add_parameters(m, counts, std::ceil(samples / static_cast<double>(session.config().batch_size)), rates);
+  add_activations(m, counts, static_cast<double>(phase.samples - counted_samples_), rates);
+  add_parameters(m, counts, static_cast<double>(phase.steps - counted_steps_), rates);
+  counted_phases_ = static_cast<int64_t>(session.phases().size());
+  counted_samples_ = phase.samples, counted_steps_ = phase.steps;
   metrics["q8/saturated"] = rates.saturated;
   metrics["q8/flushed"] = rates.flushed;
   if (rates.numbers > 0) {
@@ -97,13 +100,18 @@ static json bytes_of(const Trainer& t) {
           {"activations", t.activation_bytes()}};
 }
 
+static std::string precision_name(const Session& session) {
+  const Model& m = session.trainer().model();
+  return m.blocks() ? "8-bit" : kernels::name_of(m.compute());
+}
+
 void BlockMetrics::after_step(Session& session) {
   if (phases_.size() == session.phases().size()) return;
   while (phases_.size() + 1 < session.phases().size()) phases_.push_back(json::object());  // not seen
   const Model& m = session.trainer().model();
   const Precision precision = m.blocks() ? m.blocks()->precision : Precision{};
   const TrainingOps ops = training_ops(m.graph(), precision, m.device());
-  phases_.push_back({{"precision", m.blocks() ? "8-bit" : kernels::name_of(m.compute())},
+  phases_.push_back({{"precision", precision_name(session)},
                      {"int8_ops_per_training_image", ops.int8},
                      {"flops_per_training_image", ops.fp},
                      {"bytes", bytes_of(session.trainer())}});
@@ -115,20 +123,28 @@ void BlockMetrics::summarize(const Session&, json& summary) const {
 
 json BlockMetrics::save() const {
   const BlockModel* blocks = session_ ? session_->trainer().model().blocks() : nullptr;
-  if (!blocks) return {{"phases", phases_}};
+  json state = {{"phases", phases_}, {"counted", {counted_phases_, counted_samples_, counted_steps_}}};
+  if (!blocks) return state;
   json saturated = json::array(), flushed = json::array();
   for (const Counts& c : read(*blocks)) {
     saturated.push_back(c.saturated);
     flushed.push_back(c.flushed);
   }
-  return {{"phases", phases_}, {"saturated", saturated}, {"flushed", flushed}};
+  state["saturated"] = saturated;
+  state["flushed"] = flushed;
+  return state;
 }
 
 void BlockMetrics::load(Session& session, const json& state) {
   session_ = &session;
   phases_ = state.at("phases");
+  const json& counted = state.at("counted");
+  counted_phases_ = counted.at(0), counted_samples_ = counted.at(1), counted_steps_ = counted.at(2);
+  const bool same = phases_.size() != session.phases().size() || phases_.empty() ||
+                    phases_.back().value("precision", "") == precision_name(session);
+  if (!same) phases_.erase(phases_.size() - 1);  // resumed in another one: measured anew
   const BlockModel* blocks = session.trainer().model().blocks();
-  if (!blocks || !state.contains("saturated")) return;
+  if (!blocks || !same || !state.contains("saturated")) return;
   std::vector<Counts> counts(blocks->counts.bytes() / sizeof(Counts));
   for (size_t i = 0; i < counts.size(); ++i)
     counts[i] = {state.at("saturated").at(i), state.at("flushed").at(i)};

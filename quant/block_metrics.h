@@ -21,6 +21,8 @@ class BlockMetrics : public engine::SessionHook {
 
  private:
   const engine::Session* session_ = nullptr;
+  // Where the counts began: of the phase at hand, whose model they belong to.
+  int64_t counted_phases_ = 0, counted_samples_ = 0, counted_steps_ = 0;
   nlohmann::json phases_ = nlohmann::json::array();  // operations and bytes of each phase so far
 };
 

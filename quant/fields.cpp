@@ -102,6 +102,13 @@ void unused_format_rule(Config& c) {
                     "add precision.phases, as in [\"search\", \"retrain\"]");
 }
 
+void reference_rule(Config& c) {
+  if (c.is_null("precision.preset") || c.get<std::string>("precision.preset") != "reference") return;
+  if (c.get<std::string>("precision.mode") != "f32")
+    throw c.error(2010, "precision.mode", "the preset \"reference\" computes in f32",
+                  "set precision.mode to f32, or take the preset swalp8");
+}
+
 void word_length_rule(Config& c) {
   if (c.at("precision.phases").empty()) return;
   for (const Format& f : formats)
@@ -133,7 +140,7 @@ const Table& precision_fields() {
     // A filter's exponent lies on the sum of backward-data, which one for all weights lets multiply int8.
     t.presets = {preset("reference", false, "row", "stochastic"),
                  preset("swalp8", true, "tensor", "nearest")};
-    t.rules = {unused_format_rule, word_length_rule};
+    t.rules = {unused_format_rule, reference_rule, word_length_rule};
     return t;
   }();
   return table;

@@ -15,7 +15,7 @@ class BenchBuffer {
   BenchBuffer(kernels::Device device, int64_t elements, kernels::DType dtype)
       : memory_(kernels::memory(device)), bytes_(static_cast<size_t>(elements) * kernels::size_of(dtype)) {
     block_ = std::shared_ptr<void>(memory_.allocate(bytes_), memory_.release);
-    if (dtype == kernels::DType::f32 || dtype == kernels::DType::bf16) randomize(elements, dtype);
+    if (dtype == kernels::DType::f32 || dtype == kernels::DType::bf16) randomize(dtype);
   }
   BenchBuffer(kernels::Device device, size_t bytes) : memory_(kernels::memory(device)), bytes_(bytes) {
     block_ = std::shared_ptr<void>(memory_.allocate(bytes), memory_.release);
@@ -26,10 +26,17 @@ class BenchBuffer {
     return static_cast<T*>(block_.get());
   }
   size_t bytes() const { return bytes_; }
+  // Fills it with these values, again and again.
+  template <class T>
+  void repeat(const std::vector<T>& values) {
+    const size_t period = values.size() * sizeof(T);
+    for (size_t at = 0; at < bytes_; at += period)
+      memory_.to_device(get<char>() + at, values.data(), std::min(period, bytes_ - at));
+  }
 
  private:
   // One random block of 64 K elements, repeated.
-  void randomize(int64_t elements, kernels::DType dtype) {
+  void randomize(kernels::DType dtype) {
     constexpr int64_t period = 1 << 16;
     static const std::vector<float> values = [] {
       std::vector<float> v(period);
@@ -37,12 +44,10 @@ class BenchBuffer {
         v[i] = kernels::uniform(kernels::philox(1, kernels::Stream::synthetic, 0, i)[0]) - 0.5f;
       return v;
     }();
-    std::vector<kernels::bf16> narrow(values.begin(), values.end());
-    const size_t size = kernels::size_of(dtype);
-    const void* source =
-        dtype == kernels::DType::f32 ? static_cast<const void*>(values.data()) : narrow.data();
-    for (int64_t at = 0; at < elements; at += period)
-      memory_.to_device(get<char>() + at * size, source, std::min(period, elements - at) * size);
+    if (dtype == kernels::DType::f32)
+      repeat(values);
+    else
+      repeat(std::vector<kernels::bf16>(values.begin(), values.end()));
   }
 
   const kernels::Memory& memory_;

@@ -76,6 +76,8 @@ std::function<void()> conv_call(const Conv2d& kernel, Device device, const Conv2
   };
 }
 
+}  // namespace
+
 BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const char* family) {
   const Conv2d::Params& p = conv.p;
   auto buffers = std::make_shared<ConvBuffers>(device, p);
@@ -89,6 +91,8 @@ BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const cha
     c.reference = conv_call(*reference, device, p, d, buffers);
   return c;
 }
+
+namespace {
 
 void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
   constexpr std::pair<Direction, const char*> directions[] = {
@@ -104,6 +108,7 @@ void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
           cases.push_back({family, conv.name, [=, device = config.device, d = d, family = family] {
                              return conv_case(device, conv, d, family);
                            }});
+          add_int8_convs(config, conv, d, cases);
         }
     }
 }
@@ -146,6 +151,7 @@ std::vector<LazyCase> bench_cases(const BenchCasesConfig& config) {
   add_convs(config, cases);
   add_layer_cases(config, cases);
   add_pruning_cases(config, cases);
+  add_quantize_cases(config, cases);
   return cases;
 }
 

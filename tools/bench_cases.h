@@ -14,7 +14,8 @@ struct BenchCase {
   std::string shape;
   double flops = 0, bytes = 0;  // of one call; bytes read and written once each
   std::function<void()> run;
-  std::function<void()> reference;  // the library's kernel on the same buffers; empty if there is none
+  std::function<void()> reference;  // what stands beside it, for the same work; empty if nothing does
+  std::string beside = "library";   // what that is
 };
 
 struct BenchCasesConfig {
@@ -32,6 +33,10 @@ struct NamedConv {
 std::vector<NamedConv> network_convs(const std::string& network, double prune, int64_t batch,
                                      kernels::DType dtype);
 
+// One direction of it, beside the library's.
+BenchCase conv_case(kernels::Device device, const NamedConv& conv, kernels::Conv2d::Direction d,
+                    const char* family);
+
 // make() allocates the case's buffers; the case frees them when it is dropped.
 struct LazyCase {
   std::string family, name;
@@ -41,8 +46,12 @@ struct LazyCase {
 BenchCase matrix_product_case(kernels::Device device, kernels::DType dtype, int64_t n);
 
 std::vector<LazyCase> bench_cases(const BenchCasesConfig& config);
+// One direction of a convolution in int8, beside the one in the compute dtype.
+void add_int8_convs(const BenchCasesConfig& config, const NamedConv& conv, kernels::Conv2d::Direction d,
+                    std::vector<LazyCase>& cases);
 void add_layer_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);    // all but convolutions
 void add_pruning_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);  // masks, compaction
+void add_quantize_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);
 
 struct BenchNetwork {
   const char* name;

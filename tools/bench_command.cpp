@@ -1,7 +1,8 @@
 // `eb_engine bench step`: the training step of a config's network on random data, dense or compacted.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,9 @@
 #include "kernels/philox.h"
 #include "pruning/compact.h"
 #include "pruning/ticket.h"
+#include "quant/fields.h"
+#include "quant/training_ops.h"
+#include "tools/bench_clock.h"
 #include "tools/commands.h"
 #include "tools/experiment.h"
 #include "tools/memory.h"
@@ -26,8 +30,25 @@ struct BenchFlags {
   CommonFlags common;
   int64_t batch = 0, steps = 10, warmup = 2;
   double prune = 0;
-  bool json = false, deterministic = false, forward_only = false;
+  bool json = false, deterministic = false, each_precision = false, cpu_time = false;
 };
+
+// What --each-precision compares. The 8-bit ones compute in the dtype that --dtype says.
+struct PrecisionRow {
+  const char *name, *dtype;
+  std::vector<std::string> sets;
+};
+static const std::vector<PrecisionRow>& precision_rows() {
+  static const std::vector<PrecisionRow> all = {
+      {"f32", "f32", {}},
+      {"bf16", "bf16", {}},
+      {"swalp8 integer", nullptr, {"precision.preset=swalp8"}},
+      {"swalp8 integer, weights by row", nullptr, {"precision.preset=swalp8", "precision.weight.block=row"}},
+      {"swalp8 exact", nullptr, {"precision.preset=swalp8", "precision.arithmetic=exact"}},
+      {"reference", nullptr, {"precision.preset=reference"}},
+  };
+  return all;
+}
 
 static Batch random_batch(const Graph& graph, int64_t n, DType dtype) {
   const Node& in = graph.nodes[0];
@@ -66,26 +87,29 @@ static std::vector<double> time_steps(Trainer& trainer, const Batch& batch, cons
   trainer.totals();
   std::vector<double> seconds;
   for (int64_t done = 0; done < f.steps; done += group) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = clock_seconds(f.cpu_time);
     for (int64_t i = 0; i < group; ++i) trainer.advance(batch);
     trainer.totals();
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    seconds.push_back(taken.count() / static_cast<double>(group));
+    seconds.push_back((clock_seconds(f.cpu_time) - start) / static_cast<double>(group));
   }
   return seconds;
 }
 
-static int bench_step(const BenchFlags& f) {
+static nlohmann::json measure_step(const BenchFlags& f) {
   const Config config = load_experiment(f.common);
   const Device device = set_up_device(f.common.device, f.common.threads);
+  check_clock(f.cpu_time, device, f.common.threads);
+  const Precision precision = quant::phase_precision(config).in("search");
   set_up_card(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   const int64_t n = f.batch ? f.batch : train.batch_size;
   Trainer trainer(bench_model(config, f.prune, device), train, 1 << 20);
+  trainer.set_precision(precision);
   Batch batch = random_batch(trainer.model().graph(), n, train.compute);
   batch.images = batch.images.to(device), batch.labels = batch.labels.to(device);
   const std::vector<double> seconds = time_steps(trainer, batch, f, device);
+  const quant::TrainingOps ops = quant::training_ops(trainer.model().graph(), precision, device);
   const GraphCost cost = graph_cost(trainer.model().graph());
   const double step = median(seconds);
   nlohmann::json result = {{"images_per_s", n / step},
@@ -97,6 +121,10 @@ static int bench_step(const BenchFlags& f) {
                            {"conv", config.get<std::string>("cuda.conv")},
                            {"params", cost.params},
                            {"flops_per_image", cost.flops},
+                           {"training_fp_ops_per_image", ops.fp},
+                           {"training_int8_ops_per_image", ops.int8},
+                           {"activation_mib", static_cast<double>(trainer.activation_bytes()) / (1 << 20)},
+                           {"clock", f.cpu_time ? "cpu" : "wall"},
                            {"prune", f.prune},
                            {"steps", f.steps},
                            {"deterministic", f.deterministic},
@@ -104,12 +132,43 @@ static int bench_step(const BenchFlags& f) {
   if (const auto choices = conv_choice().to_json(); !choices.empty()) result["conv_choices"] = choices;
   if (device != Device::cpu)
     result["peak_device_mib"] = static_cast<double>(allocator_stats(device).peak) / (1 << 20);
-  if (f.json) {
-    std::cout << result.dump(2) << "\n";
-  } else {
-    std::cout << "step " << step * 1e3 << " ms, " << n / step << " images/s, peak " << peak_rss_mib()
-              << " MiB\n";
+  return result;
+}
+
+static int bench_step(const BenchFlags& f) {
+  const nlohmann::json r = measure_step(f);
+  if (f.json)
+    std::cout << r.dump(2) << "\n";
+  else
+    std::cout << fmt::format("step {:.1f} ms, {:.0f} images/s, activations {:.0f} MiB, peak {:.0f} MiB\n",
+                             r["step_ms"].get<double>(), r["images_per_s"].get<double>(),
+                             r["activation_mib"].get<double>(), r["peak_rss_mib"].get<double>());
+  return 0;
+}
+
+// One process for all: its peak memory is nobody's own.
+static int bench_precisions(const BenchFlags& given) {
+  auto rows = nlohmann::json::array();
+  if (!given.json)
+    std::cout << "| precision | ms per step | images/s | activations MiB | int8 share of the operations |\n"
+              << "|---|---|---|---|---|\n";
+  for (const PrecisionRow& row : precision_rows()) {
+    BenchFlags f = given;
+    if (row.dtype) f.common.dtype = row.dtype;
+    f.common.sets.insert(f.common.sets.end(), row.sets.begin(), row.sets.end());
+    nlohmann::json r = measure_step(f);
+    r.erase("peak_rss_mib"), r.erase("peak_device_mib");
+    r["precision"] = row.name;
+    const auto int8 = r["training_int8_ops_per_image"].get<double>(),
+               fp = r["training_fp_ops_per_image"].get<double>();
+    if (!f.json)
+      std::cout << fmt::format("| {} | {:.2f} | {:.0f} | {:.1f} | {:.0f} % |", row.name,
+                               r["step_ms"].get<double>(), r["images_per_s"].get<double>(),
+                               r["activation_mib"].get<double>(), 100 * int8 / (int8 + fp))
+                << std::endl;
+    rows.push_back(std::move(r));
   }
+  if (given.json) std::cout << rows.dump(2) << "\n";
   return 0;
 }
 
@@ -127,7 +186,9 @@ void add_bench_command(CLI::App& app, std::function<int()>& run) {
       ->check(CLI::Range(0.0, 0.99));
   sub->add_flag("--deterministic", f.deterministic, "Same bits for any number of threads");
   sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run] { run = [] { return bench_step(f); }; });
+  sub->add_flag("--cpu-time", f.cpu_time, "CPU seconds, with --threads 1 on a machine that others use too");
+  sub->add_flag("--each-precision", f.each_precision, "One row each: f32, bf16, and the 8-bit presets");
+  sub->callback([&run] { run = [] { return f.each_precision ? bench_precisions(f) : bench_step(f); }; });
 }
 
 }  // namespace eb::tools

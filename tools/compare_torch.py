@@ -7,9 +7,15 @@ SGD with momentum and weight decay, and the L1 subgradient on the BN scales: the
 
     tools/compare_torch.py [--rounds 3] [--steps 5] [--cases vgg16,preresnet101,resnet18] [--dtypes f32,bf16]
     tools/compare_torch.py --device cuda [--steps 200] [--modes eager,compile,graph]
+    tools/compare_torch.py --cases vgg16 --dtypes swalp8,swalp8-exact,reference
+
+The last: our 8-bit training beside a PyTorch step that simulates it as the paper's code does with QPyTorch (fp32 arithmetic
+on values rounded to 8 bit), written in as few passes of plain tensor operations as they allow. On a card our activations
+between the 8-bit tensors are bf16, for `reference` f32; PyTorch's convolutions are TF32.
 
 On a card PyTorch runs three ways: eager, torch.compile(mode="max-autotune-no-cudagraphs"), and a CUDA graph of the whole
 eager step; the speed-up is against the fastest. bf16 is autocast there, f32 is TF32 in both engines.
+--cpu-time counts CPU seconds instead of wall-clock, with --threads 1 on a machine that others use too.
 """
 import argparse
 import json
@@ -30,6 +36,55 @@ CASES = {  # name: (config, batch on a CPU, image size, classes)
     "vgg16_quarter": ("models/vgg16_quarter.json", 128, 32, 10),
 }
 CUDA_BATCH = 256
+PRECISIONS = {  # what --dtypes may say besides f32 and bf16: (our settings, our dtype on a card)
+    "swalp8": (["precision.preset=swalp8"], "bf16"),
+    "swalp8-exact": (["precision.preset=swalp8", "precision.arithmetic=exact"], "bf16"),
+    "reference": (["precision.preset=reference"], "f32"),
+}
+
+
+def quantize(x):
+    """8-bit block floating point with stochastic rounding: q = delta * floor(x / delta + u), |q| <= 127 delta, delta =
+    2^(E - 6), E the exponent of the block's largest magnitude. A block is a row of dimension 0, or one number of a vector.
+    QPyTorch's rounding to 23 bits before that, and its 15-bit u, are left out."""
+    import torch
+    largest = torch.linalg.vector_norm(x, float("inf"), dim=tuple(range(1, x.dim())), keepdim=True) if x.dim() > 1 else x.abs()
+    exponent = torch.frexp(largest).exponent.clamp_(min=-99) - 7  # frexp's mantissa is below 1
+    one = torch.ones_like(largest)
+    return torch.addcmul(torch.rand_like(x), x, torch.ldexp(one, -exponent)).floor_().clamp_(-127, 127).mul_(
+        torch.ldexp(one, exponent))
+
+
+def simulate_quantization(model):
+    """Rounds the outputs of all convolutions and their errors, an exponent for each sample; returns what rounds gradients
+    and what rounds weights and momentum around an optimiser's step."""
+    import torch
+
+    class Rounded(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, y):
+            return quantize(y)
+
+        @staticmethod
+        def backward(ctx, dy):
+            return quantize(dy)
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda module, inputs, y: Rounded.apply(y))
+    parameters = list(model.parameters())
+
+    def round_gradients():
+        for p in parameters:
+            p.grad.copy_(quantize(p.grad))
+
+    def round_update(optimizer):
+        for p in parameters:
+            p.copy_(quantize(p))
+            momentum = optimizer.state[p]["momentum_buffer"]
+            momentum.copy_(quantize(momentum))
+
+    return round_gradients, round_update
 
 
 def torch_model(name, classes):
@@ -134,6 +189,7 @@ def torch_step(name, dtype, device, batch):
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = True
     model = torch_model(name, classes).to(device).train()
+    rounding = simulate_quantization(model) if dtype in PRECISIONS else None
     scales = [m.weight for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     fused = {"fused": True} if device == "cuda" else {}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4, **fused)
@@ -147,22 +203,28 @@ def torch_step(name, dtype, device, batch):
         loss.backward()
         with torch.no_grad():
             torch._foreach_add_([s.grad for s in scales], [torch.sign(s) for s in scales], alpha=1e-4)
+            if rounding:
+                rounding[0]()
         optimizer.step()
+        if rounding:
+            with torch.no_grad():
+                rounding[1](optimizer)
         return loss
 
     return model, step
 
 
-def cpu_worker(name, dtype, steps, threads):
+def cpu_worker(name, dtype, steps, threads, clock):
     import torch
     torch.set_num_threads(threads)
+    now = time.process_time if clock == "cpu" else time.perf_counter
     _, step = torch_step(name, dtype, "cpu", CASES[name][1])
     seconds = []
     for i in range(steps + 2):
-        start = time.perf_counter()
+        start = now()
         step().item()
         if i >= 2:
-            seconds.append(time.perf_counter() - start)
+            seconds.append(now() - start)
     print(json.dumps({"seconds": seconds, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
@@ -197,7 +259,8 @@ def cuda_worker(name, dtype, steps, mode):
 
 def run_torch(name, dtype, args, mode=""):
     python = "/usr/bin/python3" if args.device == "cpu" else sys.executable
-    out = subprocess.run([python, __file__, "--worker", args.device, name, dtype, str(args.steps), str(args.threads), mode],
+    out = subprocess.run([python, __file__, "--worker", args.device, name, dtype, str(args.steps), str(args.threads),
+                          mode or ("cpu" if args.cpu_time else "wall")],
                          capture_output=True, text=True, timeout=1800)
     if out.returncode:
         print(out.stderr[-500:], file=sys.stderr)
@@ -207,9 +270,13 @@ def run_torch(name, dtype, args, mode=""):
 
 def run_ours(name, dtype, args):
     config, batch, _, _ = CASES[name]
+    settings, compute = PRECISIONS.get(dtype, ([], dtype))
+    if dtype in PRECISIONS and args.device == "cpu":
+        compute = "f32"
     out = subprocess.run([args.engine, "bench", "step", f"{ROOT}/{config}", "--batch",
-                          str(CUDA_BATCH if args.device == "cuda" else batch), "--dtype", dtype, "--device", args.device,
-                          "--steps", str(args.steps), "--threads", str(args.threads), "--json"],
+                          str(CUDA_BATCH if args.device == "cuda" else batch), "--dtype", compute, "--device", args.device,
+                          "--steps", str(args.steps), "--threads", str(args.threads), "--json",
+                          *(["--cpu-time"] if args.cpu_time else []), *(x for s in settings for x in ("--set", s))],
                          capture_output=True, text=True)
     if out.returncode:
         print(out.stderr[-500:], file=sys.stderr)
@@ -245,7 +312,7 @@ def machine(args):
         query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
         return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
-    return f"{cpu}, {args.threads} threads"
+    return f"{cpu}, {args.threads} threads{', CPU time' if args.cpu_time else ''}"
 
 
 def main():
@@ -256,8 +323,9 @@ def main():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--cases")
-    parser.add_argument("--dtypes")
+    parser.add_argument("--dtypes", help="of f32, bf16, " + ", ".join(PRECISIONS))
     args = parser.parse_args()
     cuda = args.device == "cuda"
     args.rounds = args.rounds or (1 if cuda else 3)
@@ -265,7 +333,7 @@ def main():
     args.cases = args.cases or ("vgg16,preresnet101,resnet18,resnet50" if cuda else "vgg16,preresnet101,resnet18")
     args.dtypes = args.dtypes or ("bf16" if cuda else "f32,bf16")
     print(f"{time.strftime('%Y-%m-%d')}, {machine(args)}, {args.rounds} rounds of {args.steps} steps\n")
-    columns = ["network", "dtype", "batch", "ours ms", "ours images/s", "PyTorch ms", "PyTorch images/s", "speed-up",
+    columns = ["network", "precision", "batch", "ours ms", "ours images/s", "PyTorch ms", "PyTorch images/s", "speed-up",
                "ours MiB", "PyTorch MiB"] + (["PyTorch by mode, ms"] if cuda else [])
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
@@ -280,6 +348,6 @@ if __name__ == "__main__":
         if device == "cuda":
             cuda_worker(name, dtype, int(steps), mode)
         else:
-            cpu_worker(name, dtype, int(steps), int(threads))
+            cpu_worker(name, dtype, int(steps), int(threads), mode)
     else:
         main()

@@ -61,8 +61,9 @@ static int evaluate_checkpoint(const EvalFlags& f) {
   const auto keep = [&](const Tensor& t, const Batch&) {
     logits.insert(logits.end(), t.data<float>(), t.data<float>() + t.size());
   };
-  const Evaluation e =
-      f.logits.empty() ? evaluate(loaded.model, *source) : evaluate(loaded.model, *source, keep);
+  using OnLogits = std::function<void(const Tensor&, const Batch&)>;
+  const Evaluation e = evaluate(loaded.model, *source, f.logits.empty() ? OnLogits() : OnLogits(keep),
+                                {loaded.checkpoint.state.value("step", int64_t{0})});
   if (!f.logits.empty())
     write_logits(f.logits, logits, loaded.model.graph().nodes[loaded.model.graph().output].c);
   const nlohmann::json result = {{"top1", e.top1_accuracy()},

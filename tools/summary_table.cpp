@@ -57,14 +57,17 @@ static std::string arithmetic_lines(const json& s) {
   const json &search = s["phases"][0], &retrain = s["phases"].back();
   const auto precision = [](const json& p) { return p.value("precision", std::string()); };
   if (precision(search) != "8-bit" && precision(retrain) != "8-bit") return "";
-  const auto share = [](const json& p) {
+  const auto share = [](const json& p) -> std::string {
+    if (!p.contains("int8_ops_per_training_image")) return "no step taken";
     const double ops = p["int8_ops_per_training_image"], flops = p["flops_per_training_image"];
     return fmt::format("{:.0f} %", 100 * ops / (ops + flops));
   };
+  const auto activations = [](const json& p) {
+    return cell(p.value("bytes", json::object()), "activations", "{:.1f}", 0x1p-20);
+  };
   return line("arithmetic", precision(search), precision(retrain)) +
          line("int8 share of operations", share(search), share(retrain)) +
-         line("MiB of activations a step", cell(search["bytes"], "activations", "{:.1f}", 0x1p-20),
-              cell(retrain["bytes"], "activations", "{:.1f}", 0x1p-20));
+         line("MiB of activations a step", activations(search), activations(retrain));
 }
 
 std::string summary_table(const json& s) {

@@ -1,5 +1,6 @@
 // What quantize and round_blocks share: large blocks cut into slices, the codes of a few neighbours, counts.
 #pragma once
+#include "kernels/cuda/largest.cuh"
 #include "kernels/cuda/vector.cuh"
 #include "kernels/quantize.h"
 
@@ -31,11 +32,6 @@ struct Slice {
 
 __device__ inline uint32_t larger(uint32_t a, uint32_t b) {
   return a > b ? a : b;
-}
-
-__device__ inline uint32_t warp_largest(uint32_t v) {
-  for (int offset = warp_size / 2; offset > 0; offset /= 2) v = larger(v, shuffle_xor(full_warp, v, offset));
-  return v;
 }
 
 struct BlockLargest {

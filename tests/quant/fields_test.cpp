@@ -96,6 +96,7 @@ TEST(PrecisionFields, what_cannot_be_is_refused_by_name) {
         Case{{preset, "precision.activation.block=channel"}, "not supported yet"},
         Case{{preset, "precision.weight.block=sample"}, "precision.weight.block"},
         Case{{"precision.preset=swalp"}, "precision.preset"},
+        Case{{"precision.preset=reference", "precision.mode=bf16"}, "computes in f32"},
         Case{{preset, "precision.phases=[\"retrain\"]", "early_bird.enabled=false"}, "early_bird.enabled"}})
     EXPECT_NE(refusal(c.sets).find(c.want), std::string::npos) << c.want << ": " << refusal(c.sets);
 }

@@ -13,6 +13,15 @@ using nlohmann::json;
 static const std::set<std::string> families = {"conv2d_forward",
                                                "conv2d_backward_data",
                                                "conv2d_backward_weight",
+                                               "conv2d_int8_forward_integer",
+                                               "conv2d_int8_forward_exact",
+                                               "conv2d_int8_backward_data_integer",
+                                               "conv2d_int8_backward_data_exact",
+                                               "conv2d_int8_backward_weight_integer",
+                                               "conv2d_int8_backward_weight_exact",
+                                               "quantize",
+                                               "dequantize",
+                                               "round_blocks",
                                                "batch_norm_forward",
                                                "batch_norm_backward",
                                                "linear_forward",
@@ -50,7 +59,9 @@ static json rows(const std::string& filter) {
 
 TEST(BenchKernels, each_case_reports_time_and_rate) {
   const std::pair<const char*, size_t> cases[] = {
-      {"linear_", 18}, {"_pool_", 8}, {"softmax_cross_entropy", 2}, {"topk_mask", 4}, {"compaction", 3}};
+      {"linear_", 18},    {"_pool_", 8},     {"softmax_cross_entropy", 2},
+      {"topk_mask", 4},   {"compaction", 3}, {"quantize 2 x 8192", 16},
+      {"round_blocks", 4}};
   for (const auto& [filter, count] : cases) {
     const json found = rows(filter);
     EXPECT_EQ(found.size(), count) << filter;
@@ -67,4 +78,23 @@ TEST(BenchKernels, each_case_reports_time_and_rate) {
     EXPECT_GT(bytes(found[0]), 1.5 * bytes(found[1])) << "a smaller ticket is a smaller copy";
     EXPECT_GT(bytes(found[1]), 1.5 * bytes(found[2]));
   }
+}
+
+TEST(BenchKernels, int8_convolutions_stand_beside_the_dense_one) {
+  const json found = rows("conv2d_int8_.* vgg16 p=0 feature\\.34$");
+  std::set<std::string> seen;
+  for (const json& row : found) {
+    seen.insert(row.value("family", ""));
+    EXPECT_EQ(row.value("beside", ""), "f32") << row;
+    EXPECT_GT(row.value("ratio", 0.), 0) << row;
+    EXPECT_GT(row.value("tflops", 0.), 0) << row;
+  }
+  EXPECT_EQ(found.size(), 6u);
+  EXPECT_EQ(seen.size(), 6u) << "each direction on both paths";
+}
+
+TEST(BenchKernels, a_filter_that_is_no_regular_expression_is_refused) {
+  const Outcome o = run_engine({"bench", "kernels", "--list", "--filter", "(("});
+  EXPECT_NE(o.exit_code, 0);
+  EXPECT_NE(o.err.find("EB2020"), std::string::npos) << o.err;
 }

@@ -108,6 +108,17 @@ TEST(Train8Bit, the_reference_preset_runs_to_its_end) {
   EXPECT_FALSE(s["ticket"].is_null());
 }
 
+TEST(Train8Bit, a_stopped_reference_run_has_the_same_bits) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir);
+  const std::vector<std::string> reference = {"--set", "precision.preset=reference"};
+  summary_of(run_engine(train(config, dir / "whole", reference)));
+  run_engine(train(config, dir / "stopped", reference + std::vector<std::string>{"--max-steps", "14"}));
+  summary_of(run_engine(train(config, dir / "stopped", reference)));
+  EXPECT_EQ(weights(dir / "stopped"), weights(dir / "whole"));
+  EXPECT_EQ(epochs(dir / "stopped"), epochs(dir / "whole"));
+}
+
 TEST(Train8Bit, stopped_anywhere_and_with_other_threads_the_bits_are_the_same) {
   const TempDir dir;
   const std::string config = tiny_config(dir);
@@ -142,7 +153,7 @@ TEST(Train8Bit, another_precision_is_refused_on_resume_unless_asked_for_by_name)
   EXPECT_FALSE(s["ticket"].is_null());
 }
 
-TEST(Train8Bit, nan_in_a_quantiser_stops_before_the_update) {
+TEST(Train8Bit, divergence_stops_before_the_update) {
   const TempDir dir;
   const std::string config = tiny_config(dir, R"({"train": {"optimizer": {"lr": 999, "weight_decay": 1}}})");
   for (const char* preset : {"swalp8", "reference"}) {
@@ -151,6 +162,40 @@ TEST(Train8Bit, nan_in_a_quantiser_stops_before_the_update) {
     EXPECT_EQ(o.exit_code, 7) << preset;
     EXPECT_NE(o.err.find("EB7001"), std::string::npos) << o.err;
   }
+}
+
+TEST(Train8Bit, the_summary_for_people_says_what_was_in_8_bit) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir);
+  const auto table = [&](const std::string& out, const std::vector<std::string>& more) {
+    const Outcome o =
+        run_engine(std::vector<std::string>{"train", config, "--out", out, "-q"} + swalp8 + more);
+    EXPECT_EQ(o.exit_code, 0) << o.err;
+    return o.out;
+  };
+  EXPECT_NE(table(dir / "whole", {}).find("int8 share of operations"), std::string::npos);
+  const std::string begun = table(dir / "begun", {"--until", "compact"});  // no step of the retraining yet
+  EXPECT_NE(begun.find("no step taken"), std::string::npos) << begun;
+}
+
+TEST(Train8Bit, rates_of_the_epoch_of_a_draw_between_epochs_are_rates) {
+  const TempDir dir;
+  const std::vector<std::string> by_steps = {
+      "--set", "early_bird.every=2st", "--set", "early_bird.window=2", "--set", "early_bird.threshold=0.9"};
+  summary_of(run_engine(train(tiny_config(dir), dir / "run", swalp8 + by_steps)));
+  for (const json& row : epochs(dir / "run")) {
+    if (!row.contains("q8/flushed_rate")) continue;
+    EXPECT_GT(row["q8/flushed_rate"], 0.01) << row["epoch"];
+    EXPECT_LT(row["q8/flushed_rate"], 0.9) << row["epoch"];
+  }
+}
+
+TEST(Train8Bit, eval_gives_the_accuracy_of_a_reference_run) {
+  const TempDir dir;
+  const json s =
+      summary_of(run_engine(train(tiny_config(dir), dir / "run", {"--set", "precision.preset=reference"})));
+  const Outcome o = run_engine({"eval", dir / "run", "--json"});
+  EXPECT_EQ(json::parse(o.out)["loss"], s["ticket"]["test_loss"]);
 }
 
 TEST(Train8Bit, eval_gives_the_runs_own_accuracy) {
