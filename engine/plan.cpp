@@ -1,5 +1,7 @@
 #include "engine/plan.h"
 
+#include <algorithm>
+
 #include "engine/block_arena.h"
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/block_conv2d.h"
@@ -49,12 +51,14 @@ struct Context {
   std::vector<Tensor> values;    // by node
   std::vector<int> readers;      // of each value, still to come
   std::vector<Moments> moments;  // of a value, for the batch norm that reads it
+  std::vector<Tensor> largest;   // magnitudes of a value's samples, where its batch norm found them
   std::vector<Tensor> rounded;   // of a value, for the convolutions that read it in block floating point
 
   // The value goes with its last reader, which may then write into it.
   Tensor take(int node) { return --readers[node] > 0 ? values[node] : std::move(values[node]); }
   Tensor take_dense(int node) { return dense(take(node)); }
   Tensor take_rounded(int node);
+  bool rounds_samples() const;
   Rounding rounding(int node, RoundedTensor what) const;
 };
 
@@ -66,11 +70,18 @@ Rounding Context::rounding(int node, RoundedTensor what) const {
   return {p.rounding, p.seed, id, options.step, options.blocks->node_counts(node, what)};
 }
 
+// Whether convolutions read samples that have an exponent each.
+bool Context::rounds_samples() const {
+  if (!options.blocks) return false;
+  const Precision& p = options.blocks->precision;
+  return p.conv_inputs && p.activation.block == BlockFormat::Block::dim0;
+}
+
 Tensor Context::take_rounded(int node) {
   Tensor& kept = rounded[node];
   if (!kept.defined())
     kept = quantize(dense(values[node]), options.blocks->precision.activation,
-                    rounding(node, RoundedTensor::input));
+                    rounding(node, RoundedTensor::input), largest[node]);
   take(node);
   return readers[node] > 0 ? kept : std::move(kept);
 }
@@ -93,6 +104,7 @@ Tensor run_batch_norm(const Step& s, Context& c) {
   BatchNormOptions o{n.eps, c.options.bn_momentum.value_or(n.momentum), s.relu, c.options.train};
   if (s.select >= 0) o.select = c.weights[s.select].select;
   o.moments = std::move(c.moments[s.input]);
+  if (s.largest && c.rounds_samples()) o.largest = &c.largest[s.output];
   return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean.data<float>(),
                     w.running_var.data<float>(), s.other >= 0 ? c.take_dense(s.other) : Tensor(), o);
 }
@@ -149,7 +161,11 @@ std::vector<Step> make_steps(const Graph& g, bool fuse) {
     const Node& n = g.nodes[i];
     Step step{i, n.in[0], n.in.size() > 1 ? n.in[1] : -1};
     step.output = i;
-    if (fuse && n.op == Op::bn) fuse_batch_norm(g, readers, step, done);
+    if (fuse && n.op == Op::bn) {
+      fuse_batch_norm(g, readers, step, done);
+      step.largest =
+          std::ranges::any_of(readers[step.output], [&](int r) { return g.nodes[r].op == Op::conv; });
+    }
     step.moments = fuse && n.op == Op::conv && sole_reader(g, readers, i, Op::bn) >= 0;
     steps.push_back(step);
   }
@@ -165,6 +181,7 @@ Tensor run_steps(const Graph& g, const std::vector<Step>& steps, std::vector<Nod
             std::vector<Tensor>(n),
             std::vector<int>(n),
             std::vector<Moments>(n),
+            std::vector<Tensor>(n),
             std::vector<Tensor>(n)};
   for (const Step& s : steps) {
     ++c.readers[s.input];

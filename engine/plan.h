@@ -18,6 +18,7 @@ struct Step {
   int select = -1;       // bn: fused select node
   bool relu = false;     // bn: fused relu
   bool moments = false;  // conv: a batch norm alone reads it, which wants its statistics
+  bool largest = false;  // bn: a convolution reads its value, perhaps in block floating point
   int output;            // node whose value this step produces
 };
 

@@ -15,6 +15,7 @@ struct BatchNorm {
     int64_t c;                 // channels of y, residual, mean, rstd: c_in, or the length of select
     float eps = 1e-5f, momentum = 0.1f;
     bool relu = false;
+    int64_t sample_rows = 0;  // H * W, read only where the largest of each sample is wanted
   };
   // Statistics of x that the convolution before computed along the way: mean and sum of squared deviations of
   // every channel over runs of rows, (ceil(rows / rows_per_slice), 2, c_in). Null: the kernel reads x itself.
@@ -25,12 +26,14 @@ struct BatchNorm {
   // select: ascending channels of x that y keeps (c), or null for all. residual (rows, c) or null.
   // Only selected entries of running_mean and running_var are updated. Moments may be given where the
   // device's convolution has them (Conv2d::moment_rows).
+  // largest (rows / sample_rows) or null: overwritten with the bits of the largest |y| of each sample as it
+  // is stored, more than infinity's where there is a NaN, for Quantize::quantize.
   void (*forward_train)(const Params&, const void* x, const int32_t* select, const float* gamma,
                         const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                        float* running_mean, float* running_var, const Moments& moments);
+                        float* running_mean, float* running_var, const Moments& moments, uint32_t* largest);
   void (*forward_infer)(const Params&, const void* x, const int32_t* select, const float* gamma,
                         const float* beta, const float* running_mean, const float* running_var,
-                        const void* residual, void* y);
+                        const void* residual, void* y, uint32_t* largest);
   // Overwrites dx (rows, c_in) with zeros at unselected channels, dresidual (rows, c, may be null), dgamma
   // and dbeta (c_in) with zeros at unselected channels. With relu and y null the mask is recomputed from x,
   // gamma and beta, which saves two of seven passes over memory and is right without residual. dx may alias

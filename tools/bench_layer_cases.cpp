@@ -41,7 +41,7 @@ BenchCase batch_norm_case(Device device, DType dtype, int64_t rows, int64_t c, b
     else
       kernel.forward_train(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(), nullptr,
                            b->y.get(), b->mean.get<float>(), b->rstd.get<float>(),
-                           b->running_mean.get<float>(), b->running_var.get<float>(), {});
+                           b->running_mean.get<float>(), b->running_var.get<float>(), {}, nullptr);
   };
   return k;
 }

@@ -10,11 +10,18 @@ using kernels::BatchNorm;
 
 static BatchNorm::Params params_of(const Tensor& x, const BatchNormOptions& o) {
   const int64_t c = x.dim(3);
-  return {x.dtype(), x.size() / c, c, o.select.defined() ? o.select.size() : c, o.eps, o.momentum, o.relu};
+  return {x.dtype(), x.size() / c, c,      o.select.defined() ? o.select.size() : c,
+          o.eps,     o.momentum,   o.relu, x.dim(1) * x.dim(2)};
 }
 
 static Shape with_channels(const Tensor& x, int64_t c) {
   return {x.dim(0), x.dim(1), x.dim(2), c};
+}
+
+static uint32_t* room_for_largest(const Tensor& x, const BatchNormOptions& o) {
+  if (!o.largest) return nullptr;
+  *o.largest = Tensor::empty({x.dim(0)}, DType::i32, x.device());
+  return o.largest->data<uint32_t>();
 }
 
 static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta, float* running_mean,
@@ -28,7 +35,7 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
          rstd = Tensor::empty({p.c}, DType::f32, x.device());
   k.forward_train(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), residual.raw(),
                   y.raw(), mean.data<float>(), rstd.data<float>(), running_mean, running_var,
-                  {o.moments.values.data<float>(), o.moments.rows_per_slice});
+                  {o.moments.values.data<float>(), o.moments.rows_per_slice}, room_for_largest(x, o));
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, saved_x = given.detach(), gamma = gamma, beta = beta, mean, rstd,
                           saved_y, want_residual = needs_grad(residual)](const Tensor& dy) {
@@ -55,7 +62,7 @@ static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, co
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   kernels::batch_norm(x.device())
       .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
-                     running_mean, running_var, residual.raw(), y.raw());
+                     running_mean, running_var, residual.raw(), y.raw(), room_for_largest(x, o));
   return y;
 }
 

@@ -9,9 +9,10 @@ namespace eb::engine {
 struct BatchNormOptions {
   float eps = 1e-5f, momentum = 0.1f;
   bool relu = false;
-  bool train = true;  // batch statistics; otherwise the running ones
-  Tensor select;      // (K) i32 ascending channels of x to keep; undefined for all
-  Moments moments;    // of x, where the convolution before left them; training alone reads them
+  bool train = true;          // batch statistics; otherwise the running ones
+  Tensor select;              // (K) i32 ascending channels of x to keep; undefined for all
+  Moments moments;            // of x, where the convolution before left them; training alone reads them
+  Tensor* largest = nullptr;  // if asked for, becomes the largest of y's samples: kernels::BatchNorm, (N)
 };
 
 // x (N, H, W, C), in block floating point too (so it is kept for backward), gamma, beta (C) leaves, residual

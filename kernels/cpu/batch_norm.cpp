@@ -7,10 +7,12 @@
 // backward 35 over its five (one thread: 24.7, 19.2, 18.7). Software prefetch changed nothing.
 #include "kernels/batch_norm.h"
 
+#include <atomic>
 #include <cmath>
 
 #include "kernels/cpu/batch_norm_rows.h"
 #include "kernels/cpu/by_dtype.h"
+#include "kernels/cpu/quantize.h"
 
 namespace eb::kernels::cpu {
 namespace {
@@ -67,8 +69,34 @@ struct Affine {
   std::vector<float> mean, scale, beta;  // (R * c)
 };
 
+// Of each sample, by whichever threads have rows of it: a maximum is free of order. Measured on one shared
+// Zen 3 core, normalising and rounding to 8 bits, without and with: f32 128x32x32x64 9.9 and 8.9 ms (finding
+// costs 0.2), 128x8x8x256 1.9 and 1.7; bf16 8.2 and 7.9; what fits the L2 cache in bf16 gains nothing (+-2
+// %). The maximum inside apply's loop instead: f32 up to 10 % faster, bf16 10 % slower.
+struct Largest {
+  uint32_t* of;  // null: not wanted
+  int64_t sample_rows;
+
+  void raise(int64_t sample, uint32_t bits) const {
+    std::atomic_ref to(of[sample]);
+    uint32_t seen = to.load(std::memory_order_relaxed);
+    while (seen < bits && !to.compare_exchange_weak(seen, bits, std::memory_order_relaxed)) {
+    }
+  }
+  // Rows `row` to end - 1 of y (rows, c), just written and still in the L1 cache.
+  template <class T>
+  void take(const T* y, int64_t c, int64_t row, int64_t end) const {
+    while (row < end) {
+      const int64_t sample = row / sample_rows, last = std::min(end, (sample + 1) * sample_rows);
+      raise(sample, largest_of((last - row) * c, y + row * c));
+      row = last;
+    }
+  }
+};
+
 template <class T, bool relu, bool residual>
-void apply(const BatchNormRows& rows, const Affine& affine, const T* x, const T* r, T* y) {
+void apply(const BatchNormRows& rows, const Affine& affine, const T* x, const T* r, T* y,
+           const Largest& largest) {
   parallel_for(rows.chunks(), [&](int64_t i) {
     auto buffer = group_buffer<T>(rows);
     for_groups(rows, rows.chunks() - 1 - i, [&](int64_t row, int64_t count) {
@@ -82,17 +110,19 @@ void apply(const BatchNormRows& rows, const Affine& affine, const T* x, const T*
                   if constexpr (relu) z = z < 0.f ? 0.f : z;
                   out[k] = z;
                 });
+      if (largest.of) largest.take(y, rows.c(), row, row + count);
     });
   });
 }
 
 void apply(const BatchNorm::Params& p, const BatchNormRows& rows, const Affine& affine, const void* x,
-           const void* residual, void* y) {
+           const void* residual, void* y, uint32_t* largest) {
+  if (largest) std::fill(largest, largest + p.rows / p.sample_rows, 0u);
   by_dtype(p.dtype, [&]<class T>() {
     by_flags(
         [&]<bool relu, bool add>() {
           apply<T, relu, add>(rows, affine, static_cast<const T*>(x), static_cast<const T*>(residual),
-                              static_cast<T*>(y));
+                              static_cast<T*>(y), {largest, p.sample_rows});
         },
         p.relu, residual != nullptr);
   });
@@ -100,7 +130,7 @@ void apply(const BatchNorm::Params& p, const BatchNormRows& rows, const Affine& 
 
 void forward_train(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
                    const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                   float* running_mean, float* running_var, const BatchNorm::Moments&) {
+                   float* running_mean, float* running_var, const BatchNorm::Moments&, uint32_t* largest) {
   const BatchNormRows rows(p.rows, p.c_in, p.c, select);
   std::vector<double> mu, squares;
   by_dtype(p.dtype, [&]<class T>() { moments(rows, static_cast<const T*>(x), mu, squares); });
@@ -115,12 +145,12 @@ void forward_train(const BatchNorm::Params& p, const void* x, const int32_t* sel
   const Affine affine{rows.tile([&](int64_t j) { return mean[j]; }),
                       rows.tile([&](int64_t j) { return gamma[rows.channel(j)] * rstd[j]; }),
                       rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
-  apply(p, rows, affine, x, residual, y);
+  apply(p, rows, affine, x, residual, y, largest);
 }
 
 void forward_infer(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
                    const float* beta, const float* running_mean, const float* running_var,
-                   const void* residual, void* y) {
+                   const void* residual, void* y, uint32_t* largest) {
   const BatchNormRows rows(p.rows, p.c_in, p.c, select);
   const auto scale = [&](int64_t j) {
     const int64_t at = rows.channel(j);
@@ -128,7 +158,7 @@ void forward_infer(const BatchNorm::Params& p, const void* x, const int32_t* sel
   };
   const Affine affine{rows.tile([&](int64_t j) { return running_mean[rows.channel(j)]; }), rows.tile(scale),
                       rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
-  apply(p, rows, affine, x, residual, y);
+  apply(p, rows, affine, x, residual, y, largest);
 }
 
 }  // namespace

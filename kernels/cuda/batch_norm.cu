@@ -1,6 +1,6 @@
 // Batch norm forward: sums shifted by the first row (so that the variance of a large mean survives fp32) or
-// the moments that the convolution left, a merge in double with a warp a channel, and one pass that
-// normalises, adds the residual and applies relu.
+// the moments that the convolution left, a merge in double with a warp a channel; the last pass is in
+// batch_norm_apply.cu.
 #include <algorithm>
 
 #include "kernels/cuda/batch_norm.cuh"
@@ -17,8 +17,6 @@ constexpr int blocks = 4;  // resident on an SM at least: 64 registers, half of 
 // rows of a single channel. To be measured.
 template <int N>
 constexpr int statistics_rows = N == 1 ? 8 : 4;
-template <int N, bool residual>
-constexpr int apply_rows = N == 1 ? 8 : 4 / (residual ? 2 : 1);
 
 // Moments of a thread's rows. Sums are shifted by its first row, and means are told relative to the tensor's
 // first row, so that a large mean swallows neither the variance nor the differences between threads.
@@ -136,20 +134,29 @@ int64_t fold_run(int64_t slices) {
   return slices <= fold_most ? 1 : std::max(fold_least, ceil_div(slices, fold_most));
 }
 
-struct Vectors {  // fp32, by channel
+int64_t samples_of(const Params& p, const uint32_t* largest) {
+  return largest ? p.rows / p.sample_rows : 0;
+}
+
+struct Vectors {  // fp32, by channel; largest (samples) is cleared
   const float *gamma, *beta;
   float *mean, *rstd, *running_mean, *running_var;
+  uint32_t* largest;
+  int64_t samples;
 };
 
-// y = (x - mean) * scale + beta
-struct Affine {
-  float *mean, *scale, *beta;
-};
+// By all threads of a launch before the one that finds the maxima.
+__device__ void clear_largest(const Vectors& v) {
+  const int64_t step = int64_t{gridDim.x} * bn_threads;
+#pragma unroll 1
+  for (int64_t i = int64_t{blockIdx.x} * bn_threads + threadIdx.x; i < v.samples; i += step) v.largest[i] = 0;
+}
 
 // x: the slices hold channels of y, with means relative to x's first row. Null: channels of x, plain means.
 template <class T>
 __global__ void merge_kernel(Params p, Slices slices, const T* x, const int32_t* select, Vectors v,
-                             Affine a) {
+                             BnAffine a) {
+  clear_largest(v);
   const int64_t j = int64_t{blockIdx.x} * (bn_threads / warp_size) + threadIdx.x / warp_size;
   if (j >= p.c) return;  // a whole warp
   const int64_t at = select ? select[j] : j;
@@ -168,7 +175,8 @@ __global__ void merge_kernel(Params p, Slices slices, const T* x, const int32_t*
   a.beta[j] = v.beta[at];
 }
 
-__global__ void infer_kernel(Params p, const int32_t* select, Vectors v, Affine a) {
+__global__ void infer_kernel(Params p, const int32_t* select, Vectors v, BnAffine a) {
+  clear_largest(v);
   const int64_t j = int64_t{blockIdx.x} * bn_threads + threadIdx.x;
   if (j >= p.c) return;
   const int64_t at = select ? select[j] : j;
@@ -177,50 +185,8 @@ __global__ void infer_kernel(Params p, const int32_t* select, Vectors v, Affine 
   a.beta[j] = v.beta[at];
 }
 
-template <class T, int N, bool relu, bool residual>
-__global__ void __launch_bounds__(bn_threads, blocks)
-    apply_kernel(BnCut cut, Affine a, const T* x, const int32_t* select, const T* add, T* y) {
-  const BnThread<N> t(cut, select);
-  if (!t.active) return;
-  float mean[N], scale[N], beta[N];
-  load_floats(a.mean + t.channel, mean);
-  load_floats(a.scale + t.channel, scale);
-  load_floats(a.beta + t.channel, beta);
-  t.template for_rows<apply_rows<N, residual>>([&]<int R>(int64_t first) {
-    Run<T, N> v[R];
-    [[maybe_unused]] Run<T, N> other[residual ? R : 1];
-    bn_load(x, first, t.step, cut.c_in, t.channel_in, v);
-    if constexpr (residual) bn_load(add, first, t.step, cut.c, t.channel, other);
-#pragma unroll
-    for (int r = 0; r < R; ++r) {
-      float out[N];
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        out[i] = (v[r][i] - mean[i]) * scale[i] + beta[i];
-        if constexpr (residual) out[i] += other[r][i];
-        if constexpr (relu) out[i] = out[i] < 0.f ? 0.f : out[i];
-      }
-      store_floats(y + (first + r * t.step) * cut.c + t.channel, out);
-    }
-  });
-}
-
-template <class T, int N>
-void apply(const Params& p, const Affine& a, const void* x, const int32_t* select, const void* residual,
-           void* y) {
-  const BnCut cut = bn_cut<N>(p);
-  const auto run = [&]<bool relu, bool add>() {
-    launch({"batch_norm_apply", bn_grid(cut), bn_threads}, apply_kernel<T, N, relu, add>, cut, a,
-           static_cast<const T*>(x), select, static_cast<const T*>(residual), static_cast<T*>(y));
-  };
-  if (residual)
-    p.relu ? run.template operator()<true, true>() : run.template operator()<false, true>();
-  else
-    p.relu ? run.template operator()<true, false>() : run.template operator()<false, false>();
-}
-
 // Vectors of c floats in scratch memory, 32-byte aligned, then `more` floats.
-Affine scratch_affine(int64_t c, int64_t more, float** rest) {
+BnAffine scratch_affine(int64_t c, int64_t more, float** rest) {
   const int64_t each = ceil_div(c, 8) * 8;
   auto* base = static_cast<float*>(scratch(static_cast<size_t>(3 * each + more) * sizeof(float)));
   if (rest) *rest = base + 3 * each;
@@ -229,17 +195,17 @@ Affine scratch_affine(int64_t c, int64_t more, float** rest) {
 
 template <class T>
 void merge(const Params& p, const Slices& slices, const T* x, const int32_t* select, const Vectors& v,
-           const Affine& a) {
+           const BnAffine& a) {
   launch({"batch_norm_merge", blocks_for(p.c, bn_threads / warp_size), bn_threads}, merge_kernel<T>, p,
          slices, x, select, v, a);
 }
 
 // Statistics by reading x.
 template <class T, int N>
-Affine own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v) {
+BnAffine own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v) {
   const BnCut cut = bn_cut<N>(p);
   float* partial = nullptr;
-  const Affine a = scratch_affine(p.c, cut.slices * 2 * p.c, &partial);
+  const BnAffine a = scratch_affine(p.c, cut.slices * 2 * p.c, &partial);
   launch({"batch_norm_statistics", bn_grid(cut), bn_threads, sizeof(ThreadMoments<N>)},
          statistics_kernel<T, N>, cut, x, select, partial);
   merge<T>(p, {partial, cut.slices, p.c, p.rows, cut.rows_per_slice}, x, select, v, a);
@@ -247,12 +213,12 @@ Affine own_statistics(const Params& p, const T* x, const int32_t* select, const 
 }
 
 // Statistics that the convolution before left.
-Affine given_statistics(const Params& p, const BatchNorm::Moments& given, const int32_t* select,
-                        const Vectors& v) {
+BnAffine given_statistics(const Params& p, const BatchNorm::Moments& given, const int32_t* select,
+                          const Vectors& v) {
   Slices slices{given.values, ceil_div(p.rows, given.rows_per_slice), p.c_in, p.rows, given.rows_per_slice};
   const int64_t run = fold_run(slices.count), left = ceil_div(slices.count, run);
   float* partial = nullptr;
-  const Affine a = scratch_affine(p.c, run > 1 ? left * 2 * p.c_in : 0, &partial);
+  const BnAffine a = scratch_affine(p.c, run > 1 ? left * 2 * p.c_in : 0, &partial);
   if (run > 1) {
     launch({"batch_norm_fold", dim3(blocks_for(p.c_in, fold_columns), static_cast<unsigned>(left)),
             bn_threads, sizeof(FoldStorage)},
@@ -265,24 +231,27 @@ Affine given_statistics(const Params& p, const BatchNorm::Moments& given, const 
 
 void forward_train(const Params& p, const void* x, const int32_t* select, const float* gamma,
                    const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                   float* running_mean, float* running_var, const BatchNorm::Moments& moments) {
-  const Vectors v{gamma, beta, mean, rstd, running_mean, running_var};
-  bn_by_width(p, select, [&]<class T, int N>() {
-    const Affine a = moments.values ? given_statistics(p, moments, select, v)
-                                    : own_statistics<T, N>(p, static_cast<const T*>(x), select, v);
-    apply<T, N>(p, a, x, select, residual, y);
-  });
+                   float* running_mean, float* running_var, const BatchNorm::Moments& moments,
+                   uint32_t* largest) {
+  const Vectors v{gamma, beta, mean, rstd, running_mean, running_var, largest, samples_of(p, largest)};
+  BnAffine a;
+  if (moments.values)
+    a = given_statistics(p, moments, select, v);
+  else
+    bn_by_width(p, select,
+                [&]<class T, int N>() { a = own_statistics<T, N>(p, static_cast<const T*>(x), select, v); });
+  batch_norm_apply(p, a, x, select, residual, y, largest);
 }
 
 void forward_infer(const Params& p, const void* x, const int32_t* select, const float* gamma,
                    const float* beta, const float* running_mean, const float* running_var,
-                   const void* residual, void* y) {
-  const Affine a = scratch_affine(p.c, 0, nullptr);
+                   const void* residual, void* y, uint32_t* largest) {
+  const BnAffine a = scratch_affine(p.c, 0, nullptr);
   launch({"batch_norm_infer", blocks_for(p.c, bn_threads), bn_threads}, infer_kernel, p, select,
          Vectors{gamma, beta, nullptr, nullptr, const_cast<float*>(running_mean),
-                 const_cast<float*>(running_var)},
+                 const_cast<float*>(running_var), largest, samples_of(p, largest)},
          a);
-  bn_by_width(p, select, [&]<class T, int N>() { apply<T, N>(p, a, x, select, residual, y); });
+  batch_norm_apply(p, a, x, select, residual, y, largest);
 }
 
 }  // namespace

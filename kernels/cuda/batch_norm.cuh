@@ -43,11 +43,15 @@ struct BnThread {
   int64_t channel, channel_in, row, end_row;  // first of N channels of y, of x; rows row, row + down, ...
   int step;
   bool active;
-  __device__ BnThread(const BnCut& cut, const int32_t* select) {
-    channel = (int64_t{blockIdx.x} * cut.across + threadIdx.x % cut.across) * N;
-    row = blockIdx.y * cut.rows_per_slice + threadIdx.x / cut.across;
-    const int64_t end = (blockIdx.y + 1) * cut.rows_per_slice;
-    end_row = end < cut.rows ? end : cut.rows;
+  __device__ BnThread(const BnCut& cut, const int32_t* select)
+      : BnThread(cut, select, blockIdx.x, blockIdx.y * cut.rows_per_slice,
+                 (blockIdx.y + 1) * cut.rows_per_slice, cut.rows) {}
+  // The slice of rows first to end - 1, which `last` may cut short.
+  __device__ BnThread(const BnCut& cut, const int32_t* select, int64_t tile, int64_t first, int64_t end,
+                      int64_t last) {
+    channel = (tile * cut.across + threadIdx.x % cut.across) * N;
+    row = first + threadIdx.x / cut.across;
+    end_row = end < last ? end : last;
     step = cut.down;
     active = channel < cut.c;
     channel_in = channel;
@@ -117,6 +121,13 @@ void bn_by_width(const BatchNorm::Params& p, const int32_t* select, F&& f) {
   });
 }
 
+// y = (x - mean) * scale + beta, by channel of y.
+struct BnAffine {
+  float *mean, *scale, *beta;
+};
+
+void batch_norm_apply(const BatchNorm::Params&, const BnAffine&, const void* x, const int32_t* select,
+                      const void* residual, void* y, uint32_t* largest);
 void batch_norm_backward(const BatchNorm::Params&, const void* x, const int32_t* select, const float* gamma,
                          const float* beta, const float* mean, const float* rstd, const void* y,
                          const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta);

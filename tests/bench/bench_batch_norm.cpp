@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernels/elementwise.h"
+#include "kernels/quantize.h"
 #include "support/oracle_batch_norm.h"
 
 namespace eb::test {
@@ -22,23 +23,42 @@ struct Layer {
   Values x{dtype, normal(n, 1)}, dy{dtype, normal(n, 2)}, y{dtype, n}, dx{dtype, n};
   Floats gamma = Floats(shape.c_in, 1.f), beta = Floats(shape.c_in), running_mean = beta, running_var = gamma;
   Floats mean = beta, rstd = gamma, dgamma = beta, dbeta = beta;
-  kernels::BatchNorm::Params p{
-      .dtype = dtype, .rows = shape.rows, .c_in = shape.c_in, .c = shape.c(), .relu = true};
+  kernels::BatchNorm::Params p{.dtype = dtype,
+                               .rows = shape.rows,
+                               .c_in = shape.c_in,
+                               .c = shape.c(),
+                               .relu = true,
+                               .sample_rows = shape.rows % 128 ? shape.rows : shape.rows / 128};
+  std::vector<uint32_t> maxima = std::vector<uint32_t>(p.rows / p.sample_rows);
+  std::vector<int8_t> codes = std::vector<int8_t>(n);
+  std::vector<int16_t> exponents = std::vector<int16_t>(maxima.size());
   const kernels::BatchNorm& kernel = kernels::batch_norm(Device::cpu);
 
   const int32_t* list() const { return select.empty() ? nullptr : select.data(); }
-  void forward() {
+  void forward(uint32_t* largest = nullptr) {
     kernel.forward_train(p, x.data(), list(), gamma.data(), beta.data(), nullptr, y.data(), mean.data(),
-                         rstd.data(), running_mean.data(), running_var.data(), {});
+                         rstd.data(), running_mean.data(), running_var.data(), {}, largest);
   }
-  void infer() {
+  void infer(uint32_t* largest = nullptr) {
     kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),
-                         running_var.data(), nullptr, y.data());
+                         running_var.data(), nullptr, y.data(), largest);
   }
   void backward() {
     kernel.backward(p, x.data(), list(), gamma.data(), beta.data(), mean.data(), rstd.data(), nullptr,
                     dy.data(), dx.data(), nullptr, dgamma.data(), dbeta.data());
   }
+  void forward_largest() { forward(maxima.data()); }
+  void infer_largest() { infer(maxima.data()); }
+  void quantize(const uint32_t* largest) {
+    const kernels::Quantize::Params q{
+        .dtype = dtype, .blocks = std::ssize(maxima), .block = p.sample_rows * p.c};
+    kernels::quantize(Device::cpu)
+        .quantize(q, y.data(), nullptr, largest, codes.data(), exponents.data(), nullptr);
+  }
+  void quantize_plain() { forward(), quantize(nullptr); }
+  void quantize_largest() { forward(maxima.data()), quantize(maxima.data()); }
+  void forward_plain() { forward(); }
+  void infer_plain() { infer(); }
   void copy() { kernels::elementwise(Device::cpu).relu_forward({dtype, n}, x.data(), y.data()); }
 };
 
@@ -70,9 +90,13 @@ const bool registered = [] {
   for (const BatchNormCase& shape : batch_norm_cases()) shapes.push_back(shape);
   for (const BatchNormCase& shape : shapes) {
     for (DType dtype : {DType::f32, DType::bf16}) {
-      for (const Entry& e :
-           {Entry{"copy", &Layer::copy, 2}, Entry{"forward_train", &Layer::forward, 3},
-            Entry{"forward_infer", &Layer::infer, 2}, Entry{"backward", &Layer::backward, 5}}) {
+      for (const Entry& e : {Entry{"copy", &Layer::copy, 2}, Entry{"forward_train", &Layer::forward_plain, 3},
+                             Entry{"forward_train_largest", &Layer::forward_largest, 3},
+                             Entry{"forward_infer", &Layer::infer_plain, 2},
+                             Entry{"forward_infer_largest", &Layer::infer_largest, 2},
+                             Entry{"forward_train_quantize", &Layer::quantize_plain, 5},
+                             Entry{"forward_train_largest_quantize", &Layer::quantize_largest, 4},
+                             Entry{"backward", &Layer::backward, 5}}) {
         const auto name =
             std::string("batch_norm/") + shape.name + "/" + kernels::name_of(dtype) + "/" + e.name;
         benchmark::RegisterBenchmark(name.c_str(), bench, shape, dtype, e.run, e.passes)

@@ -2,6 +2,7 @@
 // block that fits the cache is read once), a code and y for dequantise, a read and a write for copies.
 #include <benchmark/benchmark.h>
 
+#include <bit>
 #include <cstring>
 
 #include "kernels/quantize.h"
@@ -45,15 +46,17 @@ void copy(benchmark::State& state) {
 }
 BENCHMARK(copy)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
-void quantize(benchmark::State& state, Rounding rounding, bool counted) {
+void quantize(benchmark::State& state, Rounding rounding, bool counted, bool known = false) {
   const auto p = params(samples[state.range(0)], rounding);
   const Floats x = numbers(n);
   std::vector<int8_t> codes(n);
   std::vector<int16_t> exponents(p.blocks);
+  const std::vector<uint32_t> largest(p.blocks, std::bit_cast<uint32_t>(32768.f));
   Quantize::Counts counts;
   for (auto _ : state)
     kernels::quantize(Device::cpu)
-        .quantize(p, x.data(), nullptr, nullptr, codes.data(), exponents.data(), counted ? &counts : nullptr);
+        .quantize(p, x.data(), nullptr, known ? largest.data() : nullptr, codes.data(), exponents.data(),
+                  counted ? &counts : nullptr);
   state.SetItemsProcessed(state.iterations() * n);
   state.SetBytesProcessed(state.iterations() * n * (2 * 4 + 1));
 }
@@ -62,6 +65,14 @@ BENCHMARK_CAPTURE(quantize, nearest, Rounding::nearest, false)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(quantize, nearest_counted, Rounding::nearest, true)
+    ->DenseRange(0, 1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(quantize, nearest_known, Rounding::nearest, false, true)
+    ->DenseRange(0, 1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(quantize, stochastic_known, Rounding::stochastic, false, true)
     ->DenseRange(0, 1)
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);

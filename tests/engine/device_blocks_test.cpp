@@ -85,6 +85,19 @@ TEST(DeviceBlocks, recorded_steps_have_the_bits_of_queued_ones) {
   EXPECT_EQ(recorded.capture().replays(), device == Device::cpu ? 0 : 4);
 }
 
+// Without fusion nobody tells the quantiser the largest magnitudes, and it finds them itself.
+TEST(DeviceBlocks, steps_have_the_bits_of_unfused_ones) {
+  Trainer fused = trainer(eight_bits()), plain = trainer(eight_bits());
+  plain.model().set_fused(false);
+  for (Trainer* t : {&fused, &plain}) advance(*t, 3);
+  ASSERT_FALSE(fused.totals().bad_step);
+  EXPECT_EQ(host(fused.model().values()), host(plain.model().values()));
+  EXPECT_EQ(host(fused.model().momentum()), host(plain.model().momentum()));
+  const Batch batch = random_batch(fused.model().graph(), 4, 3);
+  EXPECT_EQ(host(fused.model().forward(batch.images.to(device), Mode::infer)),
+            host(plain.model().forward(batch.images.to(device), Mode::infer)));
+}
+
 TEST(DeviceBlocks, each_step_rounds_by_its_own_number) {
   Trainer a = trainer(eight_bits()), b = trainer(eight_bits());
   b.restore(7, 0);

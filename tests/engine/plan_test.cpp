@@ -5,6 +5,7 @@
 
 #include "engine/arch/arch.h"
 #include "support/oracle_graph.h"
+#include "support/pruning_models.h"
 
 namespace eb::test {
 
@@ -55,19 +56,27 @@ TEST(Plan, values_with_two_readers_or_a_later_partner_stay_apart) {
   EXPECT_EQ(describe(graph("later_partner")), (Steps{"c0", "b0", "c1", "sum+add b0", "r", "gap"}));
 }
 
-// The convolutions whose statistics a batch norm will ask for.
-static std::string with_moments(const Graph& g, bool fuse = true) {
+// The steps with this mark: convolutions whose statistics a batch norm will ask for, batch norms whose
+// largest magnitudes a convolution will.
+static std::string marked(bool Step::*mark, const Graph& g, bool fuse = true) {
   std::string ids;
   for (const Step& s : make_steps(g, fuse))
-    if (s.moments) ids += (ids.empty() ? "" : " ") + g.nodes[s.node].id;
+    if (s.*mark) ids += (ids.empty() ? "" : " ") + g.nodes[s.node].id;
   return ids;
 }
 
 TEST(Plan, convolutions_that_a_batch_norm_alone_reads_leave_their_moments) {
-  EXPECT_EQ(with_moments(graph("residual")), "c1 c2");
-  EXPECT_EQ(with_moments(graph("residual"), false), "");
-  EXPECT_EQ(with_moments(graph("pre_activation")), "c1");  // c0 has two readers, an add reads c2
-  EXPECT_EQ(with_moments(graph("two_readers")), "c1");
+  EXPECT_EQ(marked(&Step::moments, graph("residual")), "c1 c2");
+  EXPECT_EQ(marked(&Step::moments, graph("residual"), false), "");
+  EXPECT_EQ(marked(&Step::moments, graph("pre_activation")), "c1");  // c0 has two readers, an add reads c2
+  EXPECT_EQ(marked(&Step::moments, graph("two_readers")), "c1");
+}
+
+TEST(Plan, batch_norms_that_a_convolution_reads_find_their_largest) {
+  EXPECT_EQ(marked(&Step::largest, graph("pre_activation")), "b1 b2");  // a pool reads b3's value
+  EXPECT_EQ(marked(&Step::largest, graph("pre_activation"), false), "");
+  EXPECT_EQ(marked(&Step::largest, graph("residual")), "");  // a pool reads b1's, the output is behind b2's
+  EXPECT_EQ(marked(&Step::largest, tiny_graph()), "a_bn b_bn");
 }
 
 TEST(Plan, output_stays_visible) {

@@ -1,4 +1,5 @@
 // Batch norm against the double oracle, the oracle's gradients against finite differences.
+#include <bit>
 #include <tuple>
 
 #include "kernels/batch_norm.h"
@@ -31,6 +32,7 @@ struct Trial {
                                .eps = 1e-5f,
                                .momentum = 0.1f,
                                .relu = shape.relu};
+  std::vector<uint32_t> largest;  // by sample, where wanted
   const kernels::BatchNorm& kernel = kernels::batch_norm(test_device().device);
 
   BatchNormOracle oracle() const {
@@ -46,12 +48,13 @@ struct Trial {
     Staged on;
     kernel.forward_train(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
                          shape.residual ? on(residual) : nullptr, on(y), on(mean), on(rstd), on(running_mean),
-                         on(running_var), {});
+                         on(running_var), {}, largest.empty() ? nullptr : on(largest));
   }
   void infer() {
     Staged on;
     kernel.forward_infer(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
-                         on(running_mean), on(running_var), shape.residual ? on(residual) : nullptr, on(y));
+                         on(running_mean), on(running_var), shape.residual ? on(residual) : nullptr, on(y),
+                         largest.empty() ? nullptr : on(largest));
   }
   void backward(Values& dx_out, bool give_y = true) {
     Staged on;
@@ -59,8 +62,24 @@ struct Trial {
                     shape.relu && give_y ? on(y) : nullptr, on(dy), on(dx_out),
                     shape.residual ? on(dresidual) : nullptr, on(dgamma), on(dbeta));
   }
+  // Forward is to find the largest magnitudes of `samples` samples, from memory that holds anything.
+  void want_largest(int64_t samples) {
+    p.sample_rows = shape.rows / samples;
+    largest.assign(samples, 0xdeadbeefu);
+  }
+  // What it should find, from y as it is stored.
+  std::vector<uint32_t> largest_of_y() const {
+    const Doubles stored = y.get();
+    std::vector<uint32_t> most(largest.size());
+    const int64_t block = p.sample_rows * shape.c();
+    for (int64_t i = 0; i < std::ssize(most) * block; ++i) {
+      const uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(stored[i])) & 0x7fffffffu;
+      most[i / block] = std::max(most[i / block], bits);
+    }
+    return most;
+  }
   auto outputs() const {
-    return std::tuple(y, dx, dresidual, mean, rstd, dgamma, dbeta, running_mean, running_var);
+    return std::tuple(y, largest, dx, dresidual, mean, rstd, dgamma, dbeta, running_mean, running_var);
   }
 };
 
@@ -91,6 +110,24 @@ TEST_P(BatchNormTest, ForwardInferMatchesOracle) {
   run.infer();
   expect_stored(run.y, run.oracle().infer(to_doubles(run.running_mean), to_doubles(run.running_var)),
                 float_error, "y");
+}
+
+// One sample, one a row, and whatever between divides the rows: slices and chunks hold several samples, or
+// parts of them.
+TEST_P(BatchNormTest, LargestOfEverySample) {
+  const Trial before = run;
+  run.forward();
+  const Values plain = run.y;
+  for (const int64_t samples : {1, 2, 3, 5, 7, 10, 20, 43, 257, 1100, 1250}) {
+    if (run.shape.rows % samples) continue;
+    for (const bool train : {true, false}) {
+      Trial again = before;
+      again.want_largest(samples);
+      train ? again.forward() : again.infer();
+      EXPECT_EQ(again.largest, again.largest_of_y()) << samples << " samples" << (train ? "" : ", inference");
+      EXPECT_TRUE(!train || again.y == plain);
+    }
+  }
 }
 
 TEST_P(BatchNormTest, BackwardMatchesOracle) {
@@ -126,6 +163,7 @@ TEST_P(BatchNormTest, GradientMayOverwriteItsInput) {
 TEST_P(BatchNormTest, SameBitsForAnyThreads) {
   expect_same_bits_for_any_threads([&] {
     Trial again = run;
+    again.want_largest(run.shape.rows % 5 ? 1 : 5);
     again.forward();
     again.backward(again.dx);
     // NaN where a case has no dresidual: compare what was written.
@@ -170,6 +208,40 @@ TEST(BatchNormOracle, GradientsMatchFiniteDifferences) {
     if (shape.residual)
       expect_close(got.dresidual, numeric(&BatchNormOracle::residual), 1e-6, 1e-7, "dresidual");
   }
+}
+
+// A row's NaN or infinity is its sample's largest magnitude and no other's: a quantiser sees it there.
+TEST(BatchNorm, LargestKeepsNanAndInfinity) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    for (const bool relu : {false, true}) {
+      Trial run{{"bad", 24, 16, relu, true}, dtype};
+      run.residual.set((5 * 16) + 3, NAN);
+      run.residual.set((5 * 16) + 4, INFINITY);
+      run.residual.set((11 * 16) + 7, INFINITY);
+      run.residual.set((20 * 16) + 2, -INFINITY);
+      run.want_largest(4);
+      run.forward();
+      EXPECT_GT(run.largest[0], 0x7f800000u);
+      EXPECT_EQ(run.largest[1], 0x7f800000u);
+      EXPECT_LT(run.largest[2], 0x7f800000u);
+      EXPECT_EQ(run.largest[3] == 0x7f800000u, !relu);
+    }
+  }
+}
+
+// What bf16 rounds up to infinity is infinity.
+TEST(BatchNorm, LargestIsOfWhatIsStored) {
+  Trial run{{"stored", 20, 8, true, true}, DType::bf16};
+  std::fill(run.gamma.begin(), run.gamma.end(), 0.f);
+  std::fill(run.beta.begin(), run.beta.end(), 0.f);
+  run.residual = Values(DType::bf16, Doubles(run.n, -1.));
+  run.residual.set(3, 0x1.fep127);
+  run.beta[3] = 0x1p119f;  // half a unit in the last place of the residual
+  run.want_largest(10);
+  run.forward();
+  EXPECT_EQ(run.largest, run.largest_of_y());
+  EXPECT_EQ(run.largest[0], 0x7f800000u);
+  EXPECT_LT(run.largest[1], 0x7f800000u);
 }
 
 // float has 24 bits: E[x^2] - E[x]^2 at mean 1000 and std 1 would lose 20 of them.

@@ -39,7 +39,7 @@ Normalised normalise(const BatchNormOracle& o, const Values& x, const Floats& mo
       .forward_train({.dtype = x.dtype(), .rows = rows, .c_in = c_in, .c = c, .relu = relu}, on(x),
                      select.empty() ? nullptr : on(select), on(gamma), on(beta), nullptr, on(r.y), on(r.mean),
                      on(r.rstd), on(r.running_mean), on(r.running_var),
-                     moments.empty() ? BatchNorm::Moments{} : BatchNorm::Moments{on(moments), each});
+                     moments.empty() ? BatchNorm::Moments{} : BatchNorm::Moments{on(moments), each}, nullptr);
   return r;
 }
 
