@@ -22,9 +22,8 @@ struct Sgd {
     int64_t offset, count;
     float weight_decay, l1;
   };
-  // In place, for updates that do something to the gradient before weight decay (spec 5.2): grad = scale *
-  // grad
-  // + l1 * sign(master).
+  // For updates that do something to the gradient before weight decay (spec 5.2), in place:
+  //   grad = scale * grad + l1 * sign(master)
   void (*prepare)(const Segment* segments, int64_t n_segments, const Control* control, const float* master,
                   float* grad);
   // segments lie on the host, control (1) and the arenas on the device. working is a bf16 copy of the arena

@@ -22,7 +22,8 @@ using Problem = IntegerProblem;
 
 // to <- n codes and a zero if n is odd.
 void widen(int64_t n, const int8_t* codes, Pair* to) {
-  auto* wide = reinterpret_cast<int16_t*>(to);
+  using HalfPair [[gnu::may_alias]] = int16_t;
+  auto* wide = reinterpret_cast<HalfPair*>(to);
   for (int64_t i = 0; i < n; ++i) wide[i] = codes[i];
   if (n % 2) wide[n] = 0;
 }
@@ -117,7 +118,8 @@ void multiply_row(const Call& call, const Row& row) {
 // One panel of channels for the images from first_image on, output row p, one block of input channels.
 Row row_at(const Problem& a, const Task& t, int64_t block, int64_t panel, int64_t first_image, int64_t p,
            const Pair* weights) {
-  const Axis::Reads r = a.h.reads(p);
+  Axis::Reads r = a.h.reads(p);
+  if (r.count == 0) r.input = t.h.begin;  // nothing is read, from inside the buffer
   const int64_t pairs = a.pairs(block), tap = pairs * tile_columns, pixels = t.p.size() * a.w.out;
   PairWalk walk{.rows = r.count};
   walk.x_row = tile_rows * a.row_pairs(), walk.x_column = pairs, walk.x_step = 1, walk.x_next = a.row_pairs();

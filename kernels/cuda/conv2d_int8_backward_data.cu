@@ -15,12 +15,13 @@ struct Square {
   int8_t codes[side][side + 4];  // columns in different banks
 };
 
-// to (groups, C / groups, taps, K / groups) <- from (K, taps, C / groups): of each tap and group a matrix.
+// to (groups, C / groups, taps, K / groups) <- from (K, taps, C / groups): of each tap and group a matrix,
+// which blockIdx.x counts, since a depthwise layer may have more of them than a grid has layers.
 __global__ void transpose_kernel(int64_t k, int64_t c, int taps, const int8_t* from, int8_t* to) {
   auto& s = shared<Square>();
   const int lane_id = threadIdx.x % side, first = threadIdx.x / side;
-  const int64_t tap = blockIdx.z % taps, group = blockIdx.z / taps;
-  const int64_t filter = int64_t{blockIdx.x} * side, channel = int64_t{blockIdx.y} * side;
+  const int64_t tap = blockIdx.x % taps, group = blockIdx.x / taps;
+  const int64_t filter = int64_t{blockIdx.z} * side, channel = int64_t{blockIdx.y} * side;
   for (int i = first; i < side; i += transposing_rows)
     if (filter + i < k && channel + lane_id < c)
       s.codes[i][lane_id] = from[((group * k + filter + i) * taps + tap) * c + channel + lane_id];
@@ -68,7 +69,7 @@ size_t conv2d_int8_transposed_bytes(const Conv2d::Params& p) {
 void conv2d_int8_transpose(const Conv2d::Params& p, const int8_t* w, int8_t* transposed) {
   const int64_t c = p.c / p.groups, k = p.k / p.groups, taps = p.r * p.s;
   launch({"transpose_codes",
-          dim3(blocks_for(k, side), blocks_for(c, side), static_cast<unsigned>(taps * p.groups)),
+          dim3(static_cast<unsigned>(taps * p.groups), blocks_for(c, side), blocks_for(k, side)),
           dim3(side * transposing_rows), sizeof(Square)},
          transpose_kernel, k, c, static_cast<int>(taps), w, transposed);
 }

@@ -1,5 +1,5 @@
 // Building blocks of the tensor-core convolutions: tile sizes, swizzled tiles in shared memory, fragments and
-// multiplies for three kinds of arithmetic. A tile is K-major (rows are m or n, the reduction runs along a
+// multiplies for four kinds of arithmetic. A tile is K-major (rows are m or n, the reduction runs along a
 // row) or MN-major (rows are steps of the reduction).
 #pragma once
 #include "kernels/cuda/ptx.cuh"

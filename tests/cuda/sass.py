@@ -40,7 +40,8 @@ RULES = (
     ("image", r"crop_flip_normalize_kernel<eb::kernels::bf16, 3, 4>", (r"STG\.E\.64",), 0),
 )
 # Nothing in these sources may live in local memory.
-HOT = {source for source, *_ in RULES} | {"softmax_cross_entropy"}
+HOT = {source for source, *_ in RULES} | {
+    "softmax_cross_entropy", "quantize", "round_blocks", "conv2d_int8_exact"}
 
 
 def tool():
