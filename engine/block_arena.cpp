@@ -42,6 +42,11 @@ BlockModel::BlockModel(const Model& m, const Precision& p)
       nodes_(static_cast<int64_t>(m.graph().nodes.size())),
       parameters_(static_cast<int64_t>(m.parameters().size())) {
   const int64_t each = sizeof(Quantize::Counts);
+  if (p.backward_by_tensor) {
+    by_tensor.emplace(m, BlockFormat{p.weight.bits, BlockFormat::Block::tensor}, Rounded::weight,
+                      Rounded::bias);
+    codes_by_tensor = Tensor::zeros(m.values().shape(), DType::i8, m.device());
+  }
   counts = Tensor::zeros({3 * (nodes_ + parameters_) * each}, DType::u8, m.device());
 }
 
@@ -62,20 +67,38 @@ void BlockModel::round_update(const Model& m, const int32_t* allow, const uint32
   auto *w = m.values().data<float>(), *v = m.momentum().data<float>();
   values.round(precision.rounding, precision.seed, allow, step, w, w, codes.data<int8_t>(),
                parameter_counts(0));
+  round_by_tensor(m, allow);
   momentum.round(precision.rounding, precision.seed, allow, step, v, v, nullptr, parameter_counts(2));
 }
 
 void BlockModel::encode(const Model& m) const {
   values.round(Quantize::Rounding::nearest, 0, nullptr, nullptr, m.values().data<float>(), nullptr,
                codes.data<int8_t>(), nullptr);
+  round_by_tensor(m, nullptr);
+}
+
+void BlockModel::round_by_tensor(const Model& m, const int32_t* allow) const {
+  if (by_tensor)
+    by_tensor->round(Quantize::Rounding::nearest, 0, allow, nullptr, m.values().data<float>(), nullptr,
+                     codes_by_tensor.data<int8_t>(), nullptr);
+}
+
+static Tensor codes_view(const Model& m, size_t parameter, const BlockArena& arena, const Tensor& codes,
+                         int bits) {
+  const Parameter& p = m.parameters()[parameter];
+  Tensor t = Tensor::view(codes.data<int8_t>() + p.offset, p.shape, DType::i8, m.device());
+  t.set_blocks(
+      std::make_shared<Blocks>(arena.exponents_of(parameter), arena.block_of(parameter), bits, m.compute()));
+  return t;
 }
 
 Tensor BlockModel::codes_of(const Model& m, size_t parameter) const {
-  const Parameter& p = m.parameters()[parameter];
-  Tensor t = Tensor::view(codes.data<int8_t>() + p.offset, p.shape, DType::i8, m.device());
-  t.set_blocks(std::make_shared<Blocks>(values.exponents_of(parameter), values.block_of(parameter),
-                                        precision.weight.bits, m.compute()));
-  return t;
+  return codes_view(m, parameter, values, codes, precision.weight.bits);
+}
+
+Tensor BlockModel::backward_codes_of(const Model& m, size_t parameter) const {
+  if (!by_tensor) return codes_of(m, parameter);
+  return codes_view(m, parameter, *by_tensor, codes_by_tensor, precision.weight.bits);
 }
 
 }  // namespace eb::engine

@@ -1,6 +1,8 @@
 // A model's arenas in block floating point: which numbers of values, gradients and momentum share an
 // exponent, and the codes that int8 convolutions read.
 #pragma once
+#include <optional>
+
 #include "engine/model.h"
 #include "kernels/round_blocks.h"
 
@@ -34,17 +36,22 @@ struct BlockModel {
   void round_update(const Model& model, const int32_t* allow, const uint32_t* step) const;
   // Codes of values that came from elsewhere, to the nearest; exact if the values are on their grid.
   void encode(const Model& model) const;
-  Tensor codes_of(const Model& model, size_t parameter) const;  // a weight's, as a tensor
+  // A weight's codes as a tensor: those of the forward pass, and those that backward-data reads.
+  Tensor codes_of(const Model& model, size_t parameter) const;
+  Tensor backward_codes_of(const Model& model, size_t parameter) const;
 
   Precision precision;
   BlockArena values, gradients, momentum;
-  Tensor codes;   // (arena) i8
+  Tensor codes;                         // (arena) i8
+  std::optional<BlockArena> by_tensor;  // the second form of the values, and its codes (arena) i8
+  Tensor codes_by_tensor;
   Tensor counts;  // Quantize::Counts: (nodes, 3: output, error, input), then (3: values, gradients, momentum;
                   // parameters)
   Quantize::Counts* node_counts(int node, RoundedTensor what) const;
   Quantize::Counts* parameter_counts(size_t arena) const;  // 0 values, 1 gradients, 2 momentum
 
  private:
+  void round_by_tensor(const Model& model, const int32_t* allow) const;
   int64_t nodes_, parameters_;
 };
 

@@ -113,8 +113,11 @@ void Model::build_plan() {
   }
   if (blocks_ && blocks_->precision.conv_inputs)
     for (size_t i = 0; i < parameters_.size(); ++i)
-      if (parameters_[i].kind == Parameter::Kind::conv_weight)
-        plan_->weights[parameters_[i].node].conv.codes = blocks_->codes_of(*this, i);
+      if (parameters_[i].kind == Parameter::Kind::conv_weight) {
+        Conv2dWeights& w = plan_->weights[parameters_[i].node].conv;
+        w.codes = blocks_->codes_of(*this, i);
+        w.backward_codes = blocks_->backward_codes_of(*this, i);
+      }
   for (auto& [bn, stats] : running_) {
     plan_->weights[bn].running_mean = stats.mean;
     plan_->weights[bn].running_var = stats.var;

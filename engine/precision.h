@@ -22,6 +22,9 @@ struct Precision {
   // Outputs of convolutions (and their inputs, if conv_inputs), gradients of these outputs; gradients, values
   // and momentum of all parameters, whose vectors (biases, batch norms) have an exponent for each number.
   BlockFormat activation, error, gradient, weight, momentum;
+  // Blocks of the weights that backward-data reads: their own, or rounded once more, to the nearest, with one
+  // exponent for all, because a filter's own lies along that sum and keeps it from multiplying int8.
+  bool backward_by_tensor = false;
   bool conv_inputs = true;  // false: convolutions read the compute dtype, as in the reference
   bool integer = true;      // int8 products where the blocks allow them, else the exact path everywhere
   Quantize::Rounding rounding = Quantize::Rounding::stochastic;

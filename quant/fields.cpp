@@ -61,6 +61,12 @@ std::vector<Field> general_fields() {
           .one_of({"search", "retrain"}),
       Field{"precision.conv_inputs", Type::boolean, true,
             "Inputs of convolutions are stored in 8 bit too, so that they multiply int8 by int8."},
+      Field{"precision.backward_weight", Type::string, "same",
+            "Weights that backward-data reads: the same as the forward pass, or (tensor) rounded once more, "
+            "to the "
+            "nearest, with one exponent for each tensor, so that it multiplies int8 though weights have an "
+            "exponent a row."}
+          .one_of({"same", "tensor"}),
       Field{
           "precision.arithmetic", Type::string, "integer",
           "Products of 8-bit convolutions: integer multiplies int8 where the blocks allow it; exact computes "
@@ -75,13 +81,14 @@ std::vector<Field> general_fields() {
   };
 }
 
-engine::Preset preset(const char* name, bool conv_inputs, const char* weight_block,
+engine::Preset preset(const char* name, bool conv_inputs, const char* backward_weight,
                       const char* eval_rounding) {
   engine::Preset p{"precision.preset", name, {{"precision.phases", {"search", "retrain"}}}};
   for (const Format& f : formats) {
     p.values.emplace_back(key(f, "bits"), 8);
-    p.values.emplace_back(key(f, "block"), &f == formats ? weight_block : f.first_dimension);
+    p.values.emplace_back(key(f, "block"), f.first_dimension);
   }
+  p.values.emplace_back("precision.backward_weight", backward_weight);
   p.values.emplace_back("precision.conv_inputs", conv_inputs);
   p.values.emplace_back("precision.rounding", "stochastic");
   p.values.emplace_back("precision.eval_rounding", eval_rounding);
@@ -137,8 +144,7 @@ const Table& precision_fields() {
     t.fields = general_fields();
     for (const Format& f : formats)
       for (Field& field : format_fields(f)) t.fields.push_back(std::move(field));
-    // A filter's exponent lies on the sum of backward-data, which one for all weights lets multiply int8.
-    t.presets = {preset("reference", false, "row", "stochastic"),
+    t.presets = {preset("reference", false, "same", "stochastic"),
                  preset("swalp8", true, "tensor", "nearest")};
     t.rules = {unused_format_rule, reference_rule, word_length_rule};
     return t;
@@ -157,6 +163,7 @@ engine::PhasePrecision phase_precision(const Config& c) {
   f.gradient = format(c, formats[3]);
   f.momentum = format(c, formats[4]);
   f.conv_inputs = c.get<bool>("precision.conv_inputs");
+  f.backward_by_tensor = f.conv_inputs && c.get<std::string>("precision.backward_weight") == "tensor";
   f.integer = c.get<std::string>("precision.arithmetic") == "integer";
   f.rounding = rounding(c, "precision.rounding");
   f.eval_rounding = rounding(c, "precision.eval_rounding");

@@ -25,10 +25,13 @@ static bool is_integer(const Node& n, const Node& x, Direction direction, const 
   const Shape image{1, x.h, x.w, x.c}, output{1, n.h, n.w, n.c},
       weight{n.c, n.kernel[0], n.kernel[1], x.c / n.groups};
   const int64_t in = precision.activation.block_of(image), error = precision.error.block_of(output),
-                filter = precision.weight.block_of(weight);
+                filter = precision.weight.block_of(weight),
+                backward_filter = precision.backward_by_tensor ? element_count(weight) : filter;
   const bool forward = direction == Direction::forward, data = direction == Direction::backward_data;
   return kernels::conv2d_int8(device).has_integer(params_of(n, x), direction, data ? error : in,
-                                                  forward || data ? filter : error);
+                                                  forward ? filter
+                                                  : data  ? backward_filter
+                                                          : error);
 }
 
 TrainingOps training_ops(const Graph& graph, const Precision& precision, Device device) {

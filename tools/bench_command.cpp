@@ -43,7 +43,9 @@ static const std::vector<PrecisionRow>& precision_rows() {
       {"f32", "f32", {}},
       {"bf16", "bf16", {}},
       {"swalp8 integer", nullptr, {"precision.preset=swalp8"}},
-      {"swalp8 integer, weights by row", nullptr, {"precision.preset=swalp8", "precision.weight.block=row"}},
+      {"swalp8 integer, one copy of weights",
+       nullptr,
+       {"precision.preset=swalp8", "precision.backward_weight=same"}},
       {"swalp8 exact", nullptr, {"precision.preset=swalp8", "precision.arithmetic=exact"}},
       {"reference", nullptr, {"precision.preset=reference"}},
   };

@@ -46,9 +46,10 @@ static Tensor int8_forward(const Conv2dInt8::Params& p, const Tensor& x, const C
 
 static Tensor int8_backward_data(const Conv2dInt8::Params& p, const Tensor& e, const Conv2dWeights& weights,
                                  const Shape& shape, bool integer) {
-  const Call call(p, Direction::backward_data, e, weights.codes, integer);
+  const Tensor& w = weights.backward_codes;
+  const Call call(p, Direction::backward_data, e, w, integer);
   const Tensor dx = Tensor::empty(shape, p.dtype, e.device());
-  call.kernel.backward_data(p, call.path, operand(e), operand(weights.codes), dx.raw(), call.workspace.raw());
+  call.kernel.backward_data(p, call.path, operand(e), operand(w), dx.raw(), call.workspace.raw());
   return dx;
 }
 

@@ -13,7 +13,8 @@ struct BlockConv2dOptions {
   bool integer = true;  // see Precision
 };
 
-// x in block floating point: int8 products with weights.codes. x in the compute dtype: products with
+// x in block floating point: int8 products with weights.codes, and with
+// weights.backward_codes on the way back. x in the compute dtype: products with
 // weights.w, whose numbers are those of a block format already.
 Tensor block_conv2d(const Tensor& x, Conv2dWeights& weights, const BlockConv2dOptions& options);
 

@@ -16,7 +16,7 @@ struct Conv2dOptions {
 // packs for one call each way, so there the packed form is scratch memory.
 struct Conv2dWeights {
   Tensor w, b;
-  Tensor codes;  // w in block floating point, where it is kept so
+  Tensor codes, backward_codes;  // w in block floating point, where it is kept so; what backward-data reads
   Tensor packed;
   kernels::Conv2d::Params packed_for;
   const kernels::Conv2d* packed_by = nullptr;

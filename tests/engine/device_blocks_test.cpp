@@ -26,6 +26,7 @@ Precision eight_bits(Block weight = Block::dim0, Block activation = Block::dim0)
   p.quantized = true;
   p.weight.block = weight;
   p.activation.block = p.error.block = activation;
+  p.backward_by_tensor = weight == Block::dim0;
   p.seed = 5;
   return p;
 }

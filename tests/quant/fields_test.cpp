@@ -43,7 +43,8 @@ TEST(PrecisionFields, presets) {
     const Precision f = p.in("search");
     for (const BlockFormat& b : {f.weight, f.activation, f.error, f.gradient, f.momentum})
       EXPECT_EQ(b.bits, 8);
-    EXPECT_EQ(f.weight.block, name == "swalp8" ? Block::tensor : Block::dim0);
+    EXPECT_EQ(f.weight.block, Block::dim0);
+    EXPECT_EQ(f.backward_by_tensor, name == "swalp8");
     EXPECT_EQ(f.conv_inputs, name == "swalp8");
     EXPECT_EQ(f.rounding, Quantize::Rounding::stochastic);
     EXPECT_EQ(f.eval_rounding == Quantize::Rounding::stochastic, name == "reference");

@@ -44,7 +44,7 @@ TEST_F(BenchStep, each_precision_has_a_row) {
   EXPECT_EQ(int8("f32"), 0);
   EXPECT_EQ(int8("swalp8 exact"), 0);
   EXPECT_EQ(int8("reference"), 0);
-  EXPECT_GT(int8("swalp8 integer"), int8("swalp8 integer, weights by row")) << "backward-data is exact";
+  EXPECT_GT(int8("swalp8 integer"), int8("swalp8 integer, one copy of weights")) << "backward-data is exact";
   EXPECT_EQ(by_name.at("bf16")["dtype"], "bf16");
   EXPECT_LT(mib("bf16"), mib("f32"));
   EXPECT_LT(mib("swalp8 exact"), mib("f32"));
