@@ -52,10 +52,6 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
   return record(y, {given, gamma, beta, residual}, gradients);
 }
 
-static DType dense_dtype(const Tensor& x) {
-  return x.blocks() ? x.blocks()->dense : x.dtype();
-}
-
 static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, const float* running_mean,
                     const float* running_var, const Tensor& residual, const BatchNormOptions& o) {
   const BatchNorm::Params p = params_of(x, o);

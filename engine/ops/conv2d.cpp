@@ -3,6 +3,7 @@
 #include "engine/conv_choice.h"
 #include "engine/ops/check.h"
 #include "engine/ops/conv2d_calls.h"
+#include "engine/ops/quantize.h"
 
 namespace eb::engine {
 
@@ -10,7 +11,7 @@ using kernels::Conv2d;
 using Direction = Conv2d::Direction;
 
 Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o) {
-  const DType dtype = x.blocks() ? x.blocks()->dense : x.dtype();
+  const DType dtype = dense_dtype(x);
   const Tensor &w = weights.w, &b = weights.b;
   const std::string got = "x " + describe(x) + ", w " + describe(w);
   check(x.shape().size() == 4 && x.size() > 0, "conv2d", got, "x (N, H, W, C)");

@@ -27,6 +27,10 @@ Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& roun
   return codes;
 }
 
+DType dense_dtype(const Tensor& x) {
+  return x.blocks() ? x.blocks()->dense : x.dtype();
+}
+
 Tensor dense(const Tensor& x) {
   const Blocks* b = x.blocks();
   if (!b) return x;

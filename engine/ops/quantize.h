@@ -16,6 +16,7 @@ struct Rounding {
 // largest (blocks) as in kernels::Quantize, undefined where nobody has it.
 Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& rounding,
                 const Tensor& largest = {});
-Tensor dense(const Tensor& x);  // x itself if it is not in block floating point
+DType dense_dtype(const Tensor& x);  // of the numbers x stands for
+Tensor dense(const Tensor& x);       // x itself if it is not in block floating point
 
 }  // namespace eb::engine

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/by_dtype.h"
 #include "kernels/cpu/conv2d_int8_integer.h"
+#include "kernels/cpu/largest.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/quantize.h"
@@ -58,13 +59,8 @@ void find_largest(const Params& p, const void* y, uint32_t* largest) {
   const int64_t sample = y_size(p) / p.n;
   by_dtype(p.dtype, [&]<class T>() {
     parallel_ranges(p.n, sample, [&](int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; ++n) {
-        uint32_t most = 0;
-        for (const T* v = static_cast<const T*>(y) + n * sample;
-             v != static_cast<const T*>(y) + (n + 1) * sample; ++v)
-          most = std::max(most, std::bit_cast<uint32_t>(static_cast<float>(*v)) & 0x7fffffffu);
-        largest[n] = most;
-      }
+      for (int64_t n = begin; n < end; ++n)
+        largest[n] = largest_of(sample, static_cast<const T*>(y) + n * sample);
     });
   });
 }

@@ -6,11 +6,11 @@
 
 #include <omp.h>
 
-#include <atomic>
 #include <bit>
 
 #include "kernels/cpu/by_dtype.h"
 #include "kernels/cpu/conv2d_int8_problem.h"
+#include "kernels/cpu/largest.h"
 
 namespace eb::kernels::cpu {
 namespace {
@@ -155,21 +155,6 @@ void scale_pixel(int64_t k, const int32_t* sums, const float* scales, const floa
   for (int64_t i = 0; i < k; ++i) {
     const float v = static_cast<float>(sums[i]) * scales[i];
     y[i] = with_b ? v + b[i] : v;
-  }
-}
-
-template <class T>
-uint32_t largest_of(int64_t n, const T* y) {
-  uint32_t most = 0;
-  for (int64_t i = 0; i < n; ++i)
-    most = std::max(most, std::bit_cast<uint32_t>(static_cast<float>(y[i])) & 0x7fffffffu);
-  return most;
-}
-
-void raise(uint32_t& to, uint32_t value) {
-  std::atomic_ref<uint32_t> shared(to);
-  uint32_t now = shared.load(std::memory_order_relaxed);
-  while (now < value && !shared.compare_exchange_weak(now, value, std::memory_order_relaxed)) {
   }
 }
 

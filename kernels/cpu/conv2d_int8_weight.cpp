@@ -222,20 +222,6 @@ void run_part(const Plan& a, const ImagePair* pairs, int64_t count, Range panels
   }
 }
 
-// dw (k, taps, c) <- the parts in order.
-void add_parts(const Plan& a, const float* sums, float* dw) {
-  parallel_ranges(a.k * a.taps(), a.c * a.parts, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float* to = dw + row * a.c;
-      std::copy_n(sums + row * a.c_padded(), a.c, to);
-      for (int64_t part = 1; part < a.parts; ++part) {
-        const float* from = sums + part * a.sums() + row * a.c_padded();
-        for (int64_t c = 0; c < a.c; ++c) to[c] += from[c];
-      }
-    }
-  });
-}
-
 // db (K) <- the samples in order.
 void bias_gradient(const Params& p, const Operand& dy, float* db, float* of_samples) {
   const int64_t pixels = p.out_h() * p.out_w();

@@ -119,20 +119,6 @@ void run_part(const WeightPlan& a, int64_t g, Range n, Range panels, const void*
     }
 }
 
-// dw (k, taps, c) <- the parts in order.
-void add_parts(const WeightPlan& a, const float* sums, float* dw) {
-  parallel_ranges(a.k * a.taps(), a.c * a.parts, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float* to = dw + row * a.c;
-      std::copy_n(sums + row * a.c_padded(), a.c, to);
-      for (int64_t part = 1; part < a.parts; ++part) {
-        const float* from = sums + part * a.sums() + row * a.c_padded();
-        for (int64_t c = 0; c < a.c; ++c) to[c] += from[c];
-      }
-    }
-  });
-}
-
 int64_t floats_per_thread(const WeightPlan& a) {
   return ceil_div(a.x_floats() + a.dy_floats(), 16) * 16;
 }

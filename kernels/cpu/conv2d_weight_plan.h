@@ -52,4 +52,19 @@ struct WeightBlock {
 void pack_x(const WeightPlan&, int64_t g, const WeightBlock&, Range panels, const void* x, float* packed);
 void pack_dy(const WeightPlan&, int64_t g, const WeightBlock&, const void* dy, float* packed);
 
+// dw (k, taps, c) <- the parts in order, of a WeightPlan or the int8 kernels' plan.
+template <class Plan>
+void add_parts(const Plan& a, const float* sums, float* dw) {
+  parallel_ranges(a.k * a.taps(), a.c * a.parts, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* to = dw + row * a.c;
+      std::copy_n(sums + row * a.c_padded(), a.c, to);
+      for (int64_t part = 1; part < a.parts; ++part) {
+        const float* from = sums + part * a.sums() + row * a.c_padded();
+        for (int64_t c = 0; c < a.c; ++c) to[c] += from[c];
+      }
+    }
+  });
+}
+
 }  // namespace eb::kernels::cpu

@@ -5,6 +5,7 @@
 
 #include <bit>
 
+#include "kernels/cpu/largest.h"
 #include "kernels/round_blocks.h"
 
 namespace eb::kernels::cpu {
@@ -35,20 +36,6 @@ extern template void round_segments(const Rounding&, const RoundBlocks::Segment*
                                     const RoundedArrays<float>&);
 extern template void round_segments(const Rounding&, const RoundBlocks::Segment*, int64_t,
                                     const RoundedArrays<bf16>&);
-
-template <class T>
-uint32_t bits_of(T x) {
-  return std::bit_cast<uint32_t>(static_cast<float>(x));
-}
-
-// Bits of the largest magnitude.
-template <class T>
-uint32_t largest_of(int64_t n, const T* x) {
-  uint32_t most = 0;
-#pragma omp simd reduction(max : most)
-  for (int64_t i = 0; i < n; ++i) most = std::max(most, bits_of(x[i]) & 0x7fffffffu);
-  return most;
-}
 
 template <class T>
 void decode(int64_t n, float scale, const int8_t* codes, T* y) {

@@ -47,10 +47,8 @@ __global__ void sample_largest_kernel(int64_t elements, const T* y, uint32_t* la
   const int64_t count = left < per_slice ? left : per_slice;
   const T* from = y + blockIdx.x * elements + first;
   uint32_t most = 0;
-  for (int64_t i = threadIdx.x; i < count; i += threads) {
-    const uint32_t v = bits_of(static_cast<float>(from[i])) & 0x7fffffffu;
-    most = v > most ? v : most;
-  }
+  for (int64_t i = threadIdx.x; i < count; i += threads)
+    most = larger(most, bits_of(static_cast<float>(from[i])) & 0x7fffffffu);
   most = warp_largest(most);
   if (threadIdx.x % warp_size == 0) atomic_max(largest + blockIdx.x, most);
 }

@@ -5,6 +5,10 @@
 
 namespace eb::kernels::EB_BACKEND {
 
+__device__ inline uint32_t larger(uint32_t a, uint32_t b) {
+  return a > b ? a : b;
+}
+
 // Bits of the largest magnitude in a word of values as they are stored.
 template <class T>
 __device__ uint32_t largest_of_word(uint32_t word) {
@@ -12,16 +16,13 @@ __device__ uint32_t largest_of_word(uint32_t word) {
     return word & 0x7fffffffu;
   } else {
     const uint32_t low = word << 16 & 0x7fffffffu, high = word & 0x7fff0000u;
-    return low > high ? low : high;
+    return larger(low, high);
   }
 }
 
 // Every lane of a full warp gets the largest.
 __device__ inline uint32_t warp_largest(uint32_t v) {
-  for (int offset = warp_size / 2; offset > 0; offset /= 2) {
-    const uint32_t other = shuffle_xor(full_warp, v, offset);
-    v = other > v ? other : v;
-  }
+  for (int offset = warp_size / 2; offset > 0; offset /= 2) v = larger(v, shuffle_xor(full_warp, v, offset));
   return v;
 }
 

@@ -30,10 +30,6 @@ struct Slice {
   }
 };
 
-__device__ inline uint32_t larger(uint32_t a, uint32_t b) {
-  return a > b ? a : b;
-}
-
 struct BlockLargest {
   uint32_t warps[round_threads / warp_size];
 };
