@@ -56,6 +56,10 @@ static std::vector<Field> model_fields() {
       Field{"model.init.linear", Type::string, "normal_001",
             "Initial classifier weights: N(0, 0.01), or U(-1/sqrt(fan_in), 1/sqrt(fan_in))."}
           .one_of({"normal_001", "uniform_fan_in"}),
+      Field{"model.init.from", Type::path, nullptr,
+            "Checkpoint or run directory of the same network whose weights a new run starts from; as "
+            "train --init-from. Null: random ones."}
+          .or_null(),
       Field{
           "model.graph", Type::object, nullptr,
           "Explicit graph instead of model.arch: {\"input\": {\"id\", \"shape\"}, \"output\": ID, \"nodes\": "
@@ -151,7 +155,15 @@ static std::vector<Field> run_fields() {
       Field{"log.energy", Type::string, "auto",
             "Energy of the CPU by RAPL: auto measures where it can be read, off never."}
           .one_of({"auto", "off"}),
-      Field{"log.tensorboard", Type::boolean, false, "TensorBoard event files."}.fixed(false),
+      Field{"log.report", Type::string, "end",
+            "report/report.html and report.json in the run directory: end writes them when the run ends or "
+            "stops, off never."}
+          .one_of({"end", "off"}),
+      Field{"log.tensorboard", Type::boolean, true,
+            "Event files for TensorBoard in the run's folder tb: the numbers of metrics.jsonl and the "
+            "mask-distance heat maps."},
+      Field{"log.tensorboard_histograms", Type::boolean, false,
+            "Also the scales of every batch norm after each epoch, as histograms."},
   };
 }
 

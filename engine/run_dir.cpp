@@ -205,8 +205,8 @@ void RunDir::describe(const std::vector<std::string>& argv, const json& resolved
   file.close();
 }
 
-void RunDir::write_status(const std::string& phase, int64_t step) {
-  phase_ = phase, step_ = step;
+void RunDir::write_status(const std::string& phase, int64_t step, json summary) {
+  phase_ = phase, step_ = step, summary_ = std::move(summary);
   write_status_file(nullptr);
 }
 
@@ -221,6 +221,7 @@ void RunDir::write_status_file(const json& exit_code) const {
                                {"heartbeat", utc("%Y-%m-%dT%H:%M:%SZ")},
                                {"pid", ::getpid()},
                                {"host", host_name()},
+                               {"summary", summary_},
                                {"exit_code", exit_code}});
   } catch (const Error& e) {
     if (e.code() != 8002) throw;

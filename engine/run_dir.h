@@ -1,8 +1,9 @@
 // The directory of a run, held by one process at a time. Files in it are replaced whole, never half:
-//   config.resolved.json  argv.txt  env.json  status.json  run.lock  logs/  metrics.jsonl  ckpt/ summary.json
+//   config.resolved.json  argv.txt  env.json  status.json  run.lock  logs/  metrics.jsonl  ckpt/
+//   summary.json  masks/  tickets/  report/
 #pragma once
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,9 @@ class RunDir {
   // Below the directory; folders are made as needed. Error 8001 or 8002 / 4028 for a file that is no JSON.
   void write_json(const std::string& file, const nlohmann::json& value) const;
   nlohmann::json read_json(const std::string& file) const;
-  // status.json, for people and schedulers that watch. A full disk is no reason to stop: it is left out then.
-  void write_status(const std::string& phase, int64_t step);
+  // status.json, for people and schedulers that watch, with what summary.json would say now. A full disk is
+  // no reason to stop: it is left out then.
+  void write_status(const std::string& phase, int64_t step, nlohmann::json summary = nullptr);
   void write_exit(int code);
 
  private:
@@ -40,6 +42,7 @@ class RunDir {
   std::filesystem::path path_;
   std::string warning_, phase_ = "setup";
   int64_t step_ = 0;
+  nlohmann::json summary_ = nullptr;
   File lock_;
 };
 

@@ -20,11 +20,9 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 namespace safetensors {
 
 const std::vector<std::pair<std::string, DType>>& dtype_names() {
-  static const std::vector<std::pair<std::string, DType>> names = {{"F64", DType::f64},
-                                                                   {"F32", DType::f32},
-                                                                   {"I32", DType::i32},
-                                                                   {"BF16", DType::bf16},
-                                                                   {"U8", DType::u8}};
+  static const std::vector<std::pair<std::string, DType>> names = {{"F64", DType::f64},   {"I64", DType::i64},
+                                                                   {"F32", DType::f32},   {"I32", DType::i32},
+                                                                   {"BF16", DType::bf16}, {"U8", DType::u8}};
   return names;
 }
 

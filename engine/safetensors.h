@@ -11,7 +11,7 @@
 namespace eb::engine {
 
 struct SafetensorsFile {
-  std::map<std::string, Tensor> tensors;  // F32, BF16, U8, I32, F64 only
+  std::map<std::string, Tensor> tensors;  // F32, BF16, U8, I32, I64, F64 only
   std::map<std::string, std::string> metadata;
 };
 

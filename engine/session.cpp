@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/accounting.h"
+#include "engine/allocator.h"
 #include "engine/error.h"
 #include "engine/stop_signal.h"
 
@@ -23,9 +24,11 @@ Session::Session(Model model, const TrainConfig& config, SessionData data, RunDi
       trainer_(std::move(model), config, data_.train->batches_per_epoch()),
       metrics_(run.path() / "metrics.jsonl"),
       steps_per_epoch_(data_.train->batches_per_epoch()),
+      lap_start_(seconds_now()),
       last_checkpoint_time_(seconds_now()) {}
 
 SessionEnd Session::run() {
+  lap_start_ = seconds_now();
   if (!resumed_) {
     energy_.lap();  // set-up is not training
     begin_phase(first_phase_);
@@ -40,6 +43,7 @@ SessionEnd Session::run() {
   while (!goal_reached()) {
     if (!train_epoch()) {
       save_checkpoint();
+      write_status();
       return SessionEnd::stopped;
     }
   }
@@ -87,7 +91,19 @@ void Session::take_step(const Batch& batch) {
   phase().train_seconds += seconds;
   phase().steps += 1;
   phase().samples += batch.size();
+  account_step();
   if (due) report_progress();
+}
+
+// Beside a step's whole time: its parts where they can be told apart, and its memory.
+void Session::account_step() {
+  if (const auto parts = trainer_.step_seconds()) {
+    account("forward", parts->forward);
+    account("backward", parts->backward);
+    account("optimizer", parts->optimizer);
+  }
+  const auto peak = static_cast<int64_t>(allocator_stats(trainer_.model().device()).peak);
+  phase().peak_memory_bytes = std::max(phase().peak_memory_bytes, peak);
 }
 
 // Reading waits for the device, so it happens only where someone looks.
@@ -118,12 +134,17 @@ void Session::report_progress() {
   for (const SessionHook* hook : hooks_) p.status += hook->status();
   observer_.on_step(p);
   if (trainer_.steps() % config_.log_every == 0)
-    metrics_.write({{"step", trainer_.steps()},
-                    {"epoch", epoch_},
-                    {"phase", phase().name},
-                    {"split", "train"},
-                    {"train/batch_loss", epoch_sum_.last_loss},
-                    {"train/lr", trainer_.lr()}});
+    write_metrics({{"step", trainer_.steps()},
+                   {"epoch", epoch_},
+                   {"phase", phase().name},
+                   {"split", "train"},
+                   {"train/batch_loss", epoch_sum_.last_loss},
+                   {"train/lr", trainer_.lr()}});
+}
+
+void Session::write_metrics(const nlohmann::json& line) {
+  metrics_.write(line);
+  observer_.on_metrics(line);
 }
 
 void Session::end_epoch() {
@@ -140,7 +161,7 @@ void Session::end_epoch() {
   trainer_.reset_totals();
   epoch_sum_ = {};
   epoch_seconds_ = 0;
-  run_.write_status(phase().name, trainer_.steps());
+  write_status();
   checkpoint_if_due(true);
 }
 
@@ -159,8 +180,12 @@ void Session::write_epoch_metrics() {
   m["perf/images_per_s"] = epoch_seconds_ > 0 ? static_cast<double>(epoch_sum_.samples) / epoch_seconds_ : 0;
   m["perf/seconds"] = epoch_seconds_;
   m["perf/data_wait_seconds"] = phase().data_wait_seconds;
+  m["mem/peak_gib"] =
+      static_cast<double>(allocator_stats(trainer_.model().device()).peak) / static_cast<double>(1u << 30);
+  lap();
+  if (phase().energy_measured) m["energy/joules"] = phase().joules;
   for (SessionHook* hook : hooks_) hook->after_epoch(*this, m);
-  metrics_.write(m);
+  write_metrics(m);
   observer_.on_epoch(m);
 }
 
@@ -180,22 +205,35 @@ void Session::begin_phase(const std::string& name) {
   trainer_.set_precision(config_.precision.in(name));
   const GraphCost cost = graph_cost(trainer_.model().graph());
   phases_.push_back({name, cost.params, cost.flops, trainer_.steps()});
+  phase().macs_per_image = cost.macs;
+  reset_allocator_peak(trainer_.model().device());
 }
 
-void Session::account_energy() {
+// Energy and wall time since the last lap are this phase's.
+void Session::lap() {
+  const double now = seconds_now();
+  account("wall", now - lap_start_);
+  lap_start_ = now;
   const auto joules = energy_.lap();
   phase().energy_measured = joules.has_value();
   if (joules) phase().joules += *joules;
 }
 
 void Session::replace_model(Model model, const std::string& name) {
-  account_energy();
+  lap();
   trainer_.replace_model(std::move(model));
   begin_phase(name);
 }
 
+// With the summary so far, for whoever looks at a run that has not finished.
+void Session::write_status() {
+  lap();
+  run_.write_status(phase().name, trainer_.steps(), summary());
+}
+
 void Session::finish() {
   save_checkpoint();
+  lap();
   run_.write_json("summary.json", summary());
 }
 

@@ -13,6 +13,7 @@
 #include "engine/energy.h"
 #include "engine/evaluate.h"
 #include "engine/metrics.h"
+#include "engine/phase.h"
 #include "engine/run_dir.h"
 #include "engine/trainer.h"
 
@@ -40,16 +41,6 @@ class SessionHook {
   virtual std::string status() const { return ""; }  // a few words for the progress line
 };
 
-// A stretch of the run with one network.
-struct Phase {
-  std::string name;  // "dense", "search", "retrain"
-  int64_t params = 0, flops_per_image = 0, start_step = 0, steps = 0, samples = 0;
-  double train_seconds = 0, eval_seconds = 0, data_wait_seconds = 0;
-  double joules = 0;
-  bool energy_measured = false;
-  double images_per_s() const { return train_seconds > 0 ? static_cast<double>(samples) / train_seconds : 0; }
-};
-
 struct Progress {
   std::string phase, status;
   int64_t epoch = 0, epochs = 0, step = 0, end_step = 0;
@@ -62,6 +53,7 @@ class SessionObserver {
   virtual ~SessionObserver() = default;
   virtual void on_step(const Progress&) {}
   virtual void on_epoch(const nlohmann::json& /*metrics*/) {}
+  virtual void on_metrics(const nlohmann::json& /*line*/) {}  // each line of metrics.jsonl, once written
   virtual void on_message(const std::string&) {}
 };
 
@@ -94,6 +86,10 @@ class Session {
   bool goal_reached() const;  // no epoch comes after this one
   const std::vector<Phase>& phases() const { return phases_; }
   void begin_phase(const std::string& name);
+  // Time of the phase at hand, under a name of Phase::seconds.
+  void account(const std::string& what, double seconds) {
+    if (phase().timed) phase().seconds[what] += seconds;
+  }
   void set_first_phase(const std::string& name) { first_phase_ = name; }
   void replace_model(Model model, const std::string& phase);
   void note(const std::string& text) { observer_.on_message(text); }
@@ -107,11 +103,14 @@ class Session {
   void end_epoch();
   void finish();
   void take_step(const Batch& batch);
+  void account_step();
   bool results_due() const;
   void read_results();
   void report_progress();
   void write_epoch_metrics();
-  void account_energy();
+  void lap();
+  void write_status();
+  void write_metrics(const nlohmann::json& line);
   void track_best(const Evaluation& e);
   void checkpoint_if_due(bool epoch_end);
   bool stop_requested() const;
@@ -135,7 +134,7 @@ class Session {
   int64_t steps_per_epoch_, epoch_ = 0, batch_ = 0;
   StepTotals epoch_sum_;                            // as last read from the device
   std::map<int64_t, std::vector<int64_t>> unread_;  // samples of the steps since then
-  double epoch_seconds_ = 0;
+  double epoch_seconds_ = 0, lap_start_;
   std::vector<Phase> phases_;
   Evaluation last_test_, last_holdout_;
   nlohmann::json best_ = nullptr;  // {"top1", "epoch", "split"}

@@ -12,28 +12,6 @@ namespace eb::engine {
 
 using nlohmann::json;
 
-static json to_json(const Phase& p) {
-  return {{"name", p.name},
-          {"params", p.params},
-          {"flops_per_image", p.flops_per_image},
-          {"start_step", p.start_step},
-          {"steps", p.steps},
-          {"samples", p.samples},
-          {"train_seconds", p.train_seconds},
-          {"eval_seconds", p.eval_seconds},
-          {"data_wait_seconds", p.data_wait_seconds},
-          {"joules", p.energy_measured ? json(p.joules) : json(nullptr)}};
-}
-
-static Phase phase_from_json(const json& j) {
-  Phase p{j.at("name"),          j.at("params"),       j.at("flops_per_image"),
-          j.at("start_step"),    j.at("steps"),        j.at("samples"),
-          j.at("train_seconds"), j.at("eval_seconds"), j.at("data_wait_seconds")};
-  p.energy_measured = !j.at("joules").is_null();
-  if (p.energy_measured) p.joules = j.at("joules");
-  return p;
-}
-
 static json to_json(const Evaluation& e) {
   return {{"loss", e.loss}, {"top1", e.top1}, {"top5", e.top5}, {"total", e.total}};
 }
@@ -164,7 +142,8 @@ void Session::save_checkpoint() {
   if (last_checkpoint_step_ == trainer_.steps()) return;  // nothing happened since
   read_results();
   require_finite_values();
-  account_energy();
+  lap();
+  const double start = clock_seconds();
   const SaveResult result =
       engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
   if (result == SaveResult::disk_full) {
@@ -177,6 +156,7 @@ void Session::save_checkpoint() {
         "warning: the disk is full, this checkpoint was not written; training goes on until the next");
   }
   disk_was_full_ = result == SaveResult::disk_full;
+  account("checkpoint", clock_seconds() - start);
   if (result == SaveResult::saved) last_checkpoint_step_ = trainer_.steps();
   last_checkpoint_time_ = clock_seconds();
   new_best_ = false;
@@ -235,6 +215,16 @@ static double total_training_flops(const std::vector<Phase>& phases) {
   return flops;
 }
 
+// Search included; null if a phase was not measured.
+static json total_joules(const std::vector<Phase>& phases) {
+  double joules = 0;
+  for (const Phase& p : phases) {
+    if (!p.energy_measured) return nullptr;
+    joules += p.joules;
+  }
+  return joules;
+}
+
 json Session::summary() const {
   json phases = json::array();
   double seconds = 0;
@@ -257,7 +247,7 @@ json Session::summary() const {
                 {"training_flops", total_training_flops(phases_)},
                 {"seconds", seconds},
                 {"images_per_s", last.images_per_s()},
-                {"joules", last.energy_measured ? json(last.joules) : json(nullptr)}};
+                {"joules", total_joules(phases_)}};
   for (const SessionHook* hook : hooks_) hook->summarize(*this, s);
   return s;
 }

@@ -1,5 +1,7 @@
 #include "engine/trainer.h"
 
+#include <chrono>
+
 #include "engine/allocator.h"
 #include "engine/autograd.h"
 #include "engine/ops/softmax_cross_entropy.h"
@@ -37,15 +39,24 @@ Trainer::Input Trainer::place(const Batch& batch) {
   return input;
 }
 
+static double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void Trainer::queue_step(const Input& input) {
+  const double start = seconds_now();
   const size_t before = allocator_stats(model_.device()).in_use;
   const Tensor logits = model_.forward(input.images, Mode::train);
   activation_bytes_ = allocator_stats(model_.device()).in_use - before;
   const LossResult loss = softmax_cross_entropy(logits, input.labels, config_.label_smoothing);
+  const double forward_end = seconds_now();
   backward(loss.loss);
+  const double backward_end = seconds_now();
   for (StepHook* hook : hooks_) hook->after_backward(model_);
   optimizer_.update(model_, state_, loss, input.labels.size());
   for (StepHook* hook : hooks_) hook->after_update(model_);
+  if (model_.device() == Device::cpu)
+    step_seconds_ = {forward_end - start, backward_end - forward_end, seconds_now() - backward_end};
 }
 
 void Trainer::advance(const Batch& batch) {

@@ -1,6 +1,7 @@
 // One training step, written as the algorithm reads. Pruning and quant enter through StepHooks and by
 // replacing the model; the trainer knows neither.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "engine/batch.h"
@@ -23,6 +24,10 @@ struct StepResult {
   double loss = 0;  // mean over the batch
   int64_t top1 = 0, top5 = 0, samples = 0;
   bool finite = true;  // false: loss or a gradient was not finite and no parameter was changed
+};
+
+struct StepSeconds {
+  double forward = 0, backward = 0, optimizer = 0;  // the loss belongs to forward
 };
 
 // Sums over the samples of all steps since reset_totals().
@@ -53,6 +58,9 @@ class Trainer {
 
   // Bytes that the last step that was not replayed kept from its forward pass for the backward pass.
   size_t activation_bytes() const { return activation_bytes_; }
+
+  // Of the last step, on the CPU; a card is not waited for, and replays a step as a whole.
+  std::optional<StepSeconds> step_seconds() const { return step_seconds_; }
 
   int64_t steps() const { return steps_; }
   int64_t end() const { return schedule_start_ + total_steps_; }
@@ -85,6 +93,7 @@ class Trainer {
   std::map<int64_t, Input> inputs_;  // by batch size: where batches from the host are put
   StepCapture capture_;
   size_t activation_bytes_ = 0;
+  std::optional<StepSeconds> step_seconds_;
 };
 
 }  // namespace eb::engine

@@ -26,6 +26,12 @@ EarlyBirdConfig early_bird_config(const engine::Config& c) {
   if (text("compare") == "consecutive") e.detector.compare = EarlyBirdDetector::Compare::consecutive;
   e.every = engine::parse_duration(text("every"));
   if (!c.is_null("early_bird.deadline")) e.deadline = engine::parse_duration(text("deadline"));
+  if (!c.is_null("early_bird.draw_at")) e.draw_at = engine::parse_duration(text("draw_at"));
+  using Criterion = EarlyBirdConfig::Criterion;
+  const auto criterion = text("criterion");
+  e.criterion = criterion == "random"             ? Criterion::random
+                : criterion == "random_per_layer" ? Criterion::random_per_layer
+                                                  : Criterion::bn_gamma;
   using OnNotFound = EarlyBirdConfig::OnNotFound;
   const auto missing = text("on_not_found");
   e.on_not_found = missing == "fail"             ? OnNotFound::fail
@@ -61,6 +67,7 @@ EarlyBird::EarlyBird(const EarlyBirdConfig& config, int64_t bits, std::filesyste
       masks_(std::move(masks)),
       bits_(bits),
       deadline_step_(deadline_step(config, steps_per_epoch, total_steps)) {
+  if (config_.draw_at) draw_at_step_ = config_.draw_at->in_steps(steps_per_epoch);
   for (double ratio : config_.watch)
     watched_.push_back({ratio, EarlyBirdDetector(config_.detector, bits_), nullptr, {}});
 }
@@ -111,6 +118,7 @@ bool EarlyBird::deadline_reached() const {
 
 EarlyBird::Decision EarlyBird::decision() const {
   using OnNotFound = EarlyBirdConfig::OnNotFound;
+  if (draw_at_step_) return step_ >= *draw_at_step_ ? Decision::draw_at : Decision::keep_searching;
   if (!drawn().found.is_null()) return Decision::draw;
   if (!deadline_reached()) return Decision::keep_searching;
   if (config_.on_not_found == OnNotFound::fail) return Decision::fail;

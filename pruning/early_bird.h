@@ -26,16 +26,21 @@ namespace eb::pruning {
 struct EarlyBirdConfig {
   enum class OnNotFound : uint8_t { draw_at_deadline, continue_dense, fail };
   enum class Weights : uint8_t { keep, reinit, rewind };
+  // bn_gamma: the channels with the largest |gamma|. The others are controls, whose channels are random:
+  // any (random), or as many in every layer as bn_gamma keeps (random_per_layer).
+  enum class Criterion : uint8_t { bn_gamma, random, random_per_layer };
   bool enabled = true;
   float l1 = 1e-4f;
   std::vector<double> watch;  // ascending, holds `draw`
   double draw = 0.5;
+  Criterion criterion = Criterion::bn_gamma;
   Rule rule = Rule::exact_k;
   Merge merge = Merge::mean;
   EarlyBirdDetector::Config detector;
   engine::Duration every{engine::Duration::Unit::epochs, 1};
   std::optional<engine::Duration> deadline;  // unset: half of the run to draw there, else its end
   OnNotFound on_not_found = OnNotFound::draw_at_deadline;
+  std::optional<engine::Duration> draw_at;  // set: the detector only watches
   CloseConfig close;
   MomentumRule momentum = MomentumRule::carry;
   Weights weights = Weights::keep;
@@ -49,7 +54,7 @@ std::string ratio_name(double ratio);
 
 class EarlyBird {
  public:
-  enum class Decision : uint8_t { keep_searching, draw, draw_at_deadline, continue_dense, fail };
+  enum class Decision : uint8_t { keep_searching, draw, draw_at, draw_at_deadline, continue_dense, fail };
 
   struct Check {
     std::map<std::string, nlohmann::json> metrics;  // eb/distance_p30, eb/kept_p30, eb/threshold_p30
@@ -87,6 +92,7 @@ class EarlyBird {
   EarlyBirdConfig config_;
   std::filesystem::path masks_;
   int64_t bits_, deadline_step_, epoch_ = 0, step_ = 0;
+  std::optional<int64_t> draw_at_step_;
   std::vector<Watched> watched_;
   std::unique_ptr<MaskDrawer> drawer_;  // of the model under search; made by the first check
 };

@@ -58,7 +58,9 @@ void EarlyBirdHook::check(Session& session) {
   const Model& model = session.trainer().model();
   const double start = now_seconds();
   const EarlyBird::Check result = search_->check(model, session.epoch(), session.trainer().steps());
-  check_seconds_ += now_seconds() - start;
+  const double seconds = now_seconds() - start;
+  check_seconds_ += seconds;
+  session.account("early_bird", seconds);
   ++checks_;
   for (const auto& [key, value] : result.metrics) pending_metrics_[key] = value;
   for (double ratio : result.emerged)
@@ -73,6 +75,8 @@ void EarlyBirdHook::decide(Session& session) {
       return;
     case Decision::draw:
       return draw(session, "detector");
+    case Decision::draw_at:
+      return draw(session, "draw_at");
     case Decision::draw_at_deadline:
       return draw(session, "deadline");
     case Decision::continue_dense:
@@ -83,6 +87,17 @@ void EarlyBirdHook::decide(Session& session) {
       throw Error(10001, fmt::format("ticket {} has not emerged by the deadline", ratio_name(config_.draw)),
                   "a larger early_bird.threshold or a later early_bird.deadline, or early_bird.on_not_found");
   }
+}
+
+ClosedTicket EarlyBirdHook::drawn_ticket(const Model& dense) const {
+  using Criterion = EarlyBirdConfig::Criterion;
+  Ticket ticket = search_->draw(dense);
+  if (config_.criterion == Criterion::random)
+    ticket.masks = random_ticket(dense.graph(), config_.draw, seed_).masks;
+  ClosedTicket closed = close_ticket(std::move(ticket), dense, config_.close);
+  if (config_.criterion != Criterion::random_per_layer) return closed;
+  // Closed once more only for the padding: the counts already are what closing wants.
+  return close_ticket(shuffled_ticket(std::move(closed.ticket), dense.graph(), seed_), dense, config_.close);
 }
 
 void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
@@ -97,8 +112,7 @@ void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
   done_ = until_ == Until::search;
   if (done_) return;
   const Model& dense = session.trainer().model();
-  Ticket ticket = search_->draw(dense);
-  const ClosedTicket closed = close_ticket(std::move(ticket), dense, config_.close);
+  const ClosedTicket closed = drawn_ticket(dense);
   const std::string name = fmt::format("{}-ep{}.safetensors", ratio_name(config_.draw), session.epoch());
   save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / "tickets" / name);
   ticket_["file"] = fmt::format("tickets/{}", name);
@@ -153,12 +167,14 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   done_ = until_ == Until::compact;
 }
 
-// Re-init: only the structure survives. Rewind: the run's own first weights, drawn again and sliced (spec 4).
+// Re-init: only the structure survives. Rewind: the run's own first weights, drawn (or loaded) again and
+// sliced (spec 4).
 Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) const {
   const bool reinit = config_.weights == EarlyBirdConfig::Weights::reinit;
   Model fresh(reinit ? compact_graph(dense.graph(), closed.stored()) : dense.graph(), dense.compute(),
               dense.device());
   initialize(fresh, init_, seed_);
+  if (!reinit && first_weights_) first_weights_(fresh);
   if (!reinit) return compact(fresh, closed, MomentumRule::reset);
   zero_padding(fresh, dense.graph(), closed);
   return fresh;

@@ -3,6 +3,7 @@
 // the next step trains the small one. State goes into every checkpoint, so a run killed anywhere around the
 // draw repeats itself.
 #pragma once
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -17,6 +18,9 @@ class EarlyBirdHook : public engine::SessionHook {
   enum class Until : uint8_t { search, draw, compact, end };
 
   EarlyBirdHook(EarlyBirdConfig config, engine::InitConfig init, uint64_t seed, Until until);
+
+  // Of a run that did not start from random weights: gives them to a model again, for "rewind".
+  void set_first_weights(std::function<void(engine::Model&)> load) { first_weights_ = std::move(load); }
 
   const char* name() const override { return "early_bird"; }
   void before_run(engine::Session& session) override;
@@ -35,6 +39,7 @@ class EarlyBirdHook : public engine::SessionHook {
   void check(engine::Session& session);
   void decide(engine::Session& session);
   void draw(engine::Session& session, const std::string& found_by);
+  ClosedTicket drawn_ticket(const engine::Model& dense) const;
   void compact_model(engine::Session& session, const ClosedTicket& closed);
   engine::Model variant(const engine::Model& dense, const ClosedTicket& closed) const;
 
@@ -42,6 +47,7 @@ class EarlyBirdHook : public engine::SessionHook {
   engine::InitConfig init_;
   uint64_t seed_;
   Until until_;
+  std::function<void(engine::Model&)> first_weights_;
   std::unique_ptr<EarlyBird> search_;
   bool searching_ = true, done_ = false;
   int64_t checks_ = 0;

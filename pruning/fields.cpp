@@ -24,8 +24,10 @@ static std::vector<Field> search_fields() {
           .one_of({"you2020"})
           .or_null(),
       Field{"early_bird.criterion", Type::string, "bn_gamma",
-            "Score of a channel: |gamma| of its batch norm."}
-          .one_of({"bn_gamma"}),
+            "Channels that the drawn ticket keeps: those with the largest |gamma|. Controls: random, any "
+            "channels; random_per_layer, random ones, as many in every layer as bn_gamma keeps. The detector "
+            "looks at |gamma| in any case."}
+          .one_of({"bn_gamma", "random", "random_per_layer"}),
       Field{"early_bird.scope", Type::string, "global", "All layers compete for the same number of channels."}
           .one_of({"global"})
           .not_yet({"layer"}),
@@ -60,6 +62,11 @@ static std::vector<Field> search_fields() {
             "The ticket has emerged when no distance is above this."}
           .range(0, 1),
       Field{"early_bird.every", Type::duration, "1ep", "Time between two masks."},
+      Field{
+          "early_bird.draw_at", Type::duration, nullptr,
+          "Draw the ticket then, whatever the detector says; train.duration draws from the trained network, "
+          "and needs early_bird.after.schedule \"restart\"."}
+          .or_null(),
       Field{"early_bird.deadline", Type::duration, nullptr,
             "When on_not_found applies; null is half of train.duration for draw_at_deadline, else the end of "
             "training."}

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "engine/channel_groups.h"
 #include "engine/error.h"
@@ -140,6 +141,14 @@ static Ticket unpack(const Graph& g, const Scores& s, const PackedMask& m) {
   return t;
 }
 
+Ticket unpack_mask(const Graph& graph, const std::vector<uint64_t>& words, int64_t bits) {
+  const Scores layout = collect(graph, [](int, int32_t) { return 0.f; });
+  if (bits != static_cast<int64_t>(layout.values.size()))
+    throw Error(4041, fmt::format("a mask of {} channels, the network has {}", bits, layout.values.size()),
+                "it is another network's");
+  return unpack(graph, layout, {bits, words});
+}
+
 Ticket draw_ticket(const Model& model, const DrawConfig& config) {
   const Scores s = bn_scores(model, config.rule, config.merge);
   Ticket t = unpack(model.graph(), s, draw_mask(s, config.ratio, config.rule));
@@ -148,14 +157,36 @@ Ticket draw_ticket(const Model& model, const DrawConfig& config) {
   return t;
 }
 
-Ticket random_ticket(const Graph& graph, double ratio, uint64_t seed) {
+static Scores random_scores(const Graph& graph, uint64_t seed) {
   uint64_t element = 0;
   Scores s = collect(graph, [&](int, int32_t) {
     return kernels::uniform(kernels::philox(seed, kernels::Stream::random_ticket, 0, element++)[0]);
   });
   merge_groups(graph, s, Merge::mean);
+  return s;
+}
+
+Ticket random_ticket(const Graph& graph, double ratio, uint64_t seed) {
+  const Scores s = random_scores(graph, seed);
   Ticket t = unpack(graph, s, draw_mask(s, ratio, Rule::exact_k));
   t.ratio = ratio;
+  return t;
+}
+
+Ticket shuffled_ticket(Ticket t, const Graph& graph, uint64_t seed) {
+  const Scores s = random_scores(graph, seed);
+  const float* score = s.values.data();
+  for (size_t b = 0; b < s.bn.size(); ++b) {
+    const std::vector<int32_t>& channels = s.channels[b];
+    std::vector<uint8_t>& keep = t.masks[b].keep;
+    std::vector<size_t> order(channels.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) { return score[i] > score[j]; });
+    const auto kept = std::count(keep.begin(), keep.end(), uint8_t{1});
+    std::fill(keep.begin(), keep.end(), uint8_t{0});
+    for (int64_t i = 0; i < kept; ++i) keep[static_cast<size_t>(channels[order[i]])] = 1;
+    score += channels.size();
+  }
   return t;
 }
 

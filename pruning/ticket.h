@@ -61,9 +61,16 @@ PackedMask draw_mask(const Scores& scores, double ratio, Rule rule);
 int64_t pruned_count(int64_t bits, double ratio);  // how many of `bits` a ratio prunes; Error 2030, 2031
 void check_drawn(const kernels::TopkMask::Result& result);  // Error 7002
 
+// A mask of `graph` layer by layer, as it was ranked: not closed over channel groups. Error 4041 if it has
+// another number of bits.
+Ticket unpack_mask(const engine::Graph& graph, const std::vector<uint64_t>& words, int64_t bits);
+
 Ticket draw_ticket(const engine::Model& model, const DrawConfig& config);
 // Uniform random |gamma| instead of the model's; for benches and as a control.
 Ticket random_ticket(const engine::Graph& graph, double ratio, uint64_t seed);
+// Random channels, as many in every batch norm as `ticket` keeps there. Channels that additions tie together
+// stay tied if they are in `ticket`, as in every closed one.
+Ticket shuffled_ticket(Ticket ticket, const engine::Graph& graph, uint64_t seed);
 
 std::string graph_hash(const engine::Graph& graph);
 

@@ -1,16 +1,14 @@
 // `eb_engine eval`: accuracy of a checkpoint on a test set, exact (counts samples), with optional logits.
 #include <CLI/CLI.hpp>
-#include <cstring>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
 #include "engine/conv_choice.h"
 #include "engine/evaluate.h"
-#include "engine/file.h"
-#include "engine/safetensors.h"
 #include "quant/fields.h"
 #include "tools/commands.h"
+#include "tools/eval_dump.h"
 #include "tools/experiment.h"
 
 namespace eb::tools {
@@ -18,20 +16,11 @@ namespace eb::tools {
 using namespace engine;
 
 struct EvalFlags {
-  std::string checkpoint, kind, root, split = "test", logits, dtype, conv, device = "cpu";
-  int64_t batch = 0;
+  std::string checkpoint, kind, root, split = "test", logits, dump, dtype, conv, device = "cpu";
+  int64_t batch = 0, limit = 0;
   int threads = 0;
   bool json = false, full_precision = false;
 };
-
-static void write_logits(const std::string& path, const std::vector<float>& values, int64_t classes) {
-  SafetensorsFile file;
-  const int64_t rows = static_cast<int64_t>(values.size()) / classes;
-  Tensor t = Tensor::empty({rows, classes});
-  std::memcpy(t.raw(), values.data(), values.size() * sizeof(float));
-  file.tensors["logits"] = t;
-  replace_file(path, to_safetensors(file));
-}
 
 // As the checkpoint was trained, unless --conv says otherwise. A device that cuDNN does not serve evaluates
 // every checkpoint with our kernels.
@@ -57,15 +46,12 @@ static int evaluate_checkpoint(const EvalFlags& f) {
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
   auto source = data::make_test_loader(data::data_config(loaded.config), batch, loaded.model.graph(),
                                        loaded.model.compute(), {}, device);
-  std::vector<float> logits;
-  const auto keep = [&](const Tensor& t, const Batch&) {
-    logits.insert(logits.end(), t.data<float>(), t.data<float>() + t.size());
-  };
-  using OnLogits = std::function<void(const Tensor&, const Batch&)>;
-  const Evaluation e = evaluate(loaded.model, *source, f.logits.empty() ? OnLogits() : OnLogits(keep),
-                                {loaded.checkpoint.state.value("step", int64_t{0})});
-  if (!f.logits.empty())
-    write_logits(f.logits, logits, loaded.model.graph().nodes[loaded.model.graph().output].c);
+  FirstImages first(*source, f.limit);
+  EvalDump dump(!f.logits.empty() || !f.dump.empty(), !f.dump.empty());
+  const Evaluation e =
+      evaluate(loaded.model, first, dump.keeper(), {loaded.checkpoint.state.value("step", int64_t{0})});
+  if (!f.logits.empty()) dump.write_logits(f.logits);
+  if (!f.dump.empty()) dump.write(f.dump);
   const nlohmann::json result = {{"top1", e.top1_accuracy()},
                                  {"top5", e.top5_accuracy()},
                                  {"correct", e.top1},
@@ -90,6 +76,11 @@ void add_eval_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--batch", f.batch, "Images per forward pass")->check(CLI::PositiveNumber);
   sub->add_option("--logits", f.logits,
                   "Write the logits here, safetensors tensor \"logits\", in data-set order");
+  sub->add_option(
+      "--dump", f.dump,
+      "Write what the network was given and what it said: safetensors tensors \"images\" (N, C, H, W; "
+      "normalised), \"labels\" and \"logits\"");
+  sub->add_option("--limit", f.limit, "Only the first so many images")->check(CLI::PositiveNumber);
   sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
   sub->add_option("--device", f.device, "cpu or cuda");
   sub->add_option("--conv", f.conv, "ours, cudnn or auto, instead of the config's cuda.conv")

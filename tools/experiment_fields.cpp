@@ -17,10 +17,26 @@ using engine::Config;
 using engine::Duration;
 using engine::Table;
 
+static void draw_at_rule(Config& c, Duration total) {
+  const Duration at = engine::parse_duration(c.get<std::string>("early_bird.draw_at"));
+  if (!c.is_null("early_bird.deadline"))
+    throw c.error(2010, "early_bird.draw_at", "the draw is fixed, so early_bird.deadline has no meaning",
+                  "set one of the two to null");
+  if (at.count == 0)
+    throw c.error(2005, "early_bird.draw_at", "the first ticket is drawn after some training",
+                  "use \"1ep\" or later");
+  const bool restart = c.get<std::string>("early_bird.after.schedule") == "restart";
+  if (at.unit == total.unit && (at.count > total.count || (at.count == total.count && !restart)))
+    throw c.error(2010, "early_bird.draw_at",
+                  "nothing is left to train the ticket after train.duration " + to_string(total),
+                  at.count == total.count ? "set early_bird.after.schedule to \"restart\"" : "draw earlier");
+}
+
 // A deadline that was left out becomes explicit, so that nobody after this has to know the rule.
 static void deadline_rule(Config& c) {
   if (!c.get<bool>("early_bird.enabled")) return;
   Duration total = engine::parse_duration(c.get<std::string>("train.duration"));
+  if (!c.is_null("early_bird.draw_at")) return draw_at_rule(c, total);
   if (c.is_null("early_bird.deadline")) {
     if (c.get<std::string>("early_bird.on_not_found") != "draw_at_deadline") return;
     total.count = (total.count + 1) / 2;

@@ -9,6 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "tools/run_view.h"
+#include "tools/text_plot.h"
+
 namespace eb::tools {
 
 static bool on_terminal() {
@@ -51,20 +54,25 @@ void ProgressPrinter::on_step(const engine::Progress& p) {
   if (!line_open_) std::fputc('\n', stderr);
 }
 
+std::string epoch_line(const nlohmann::json& m) {
+  const auto value = [&](const std::string& key) { return number(m, key).value_or(0); };
+  const auto phase = m.find("phase");
+  std::string distances;
+  for (const auto& [key, v] : m.items())
+    if (key.rfind("eb/distance_", 0) == 0 && v.is_number())
+      distances += fmt::format("  {} {:.3f}", plain_text(key.substr(12)), v.get<double>());
+  return fmt::format(
+      "epoch {:>3.0f} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} "
+      "images/s{}",
+      value("epoch"), phase != m.end() && phase->is_string() ? plain_text(phase->get<std::string>()) : "",
+      value("train/loss"), value("train/top1") * 100, value("test/top1") * 100, value("perf/images_per_s"),
+      distances.empty() ? "" : "  distance" + distances);
+}
+
 void ProgressPrinter::on_epoch(const nlohmann::json& m) {
   if (style_ == Style::quiet) return;
-  std::string distances;
-  for (const auto& [key, value] : m.items())
-    if (key.rfind("eb/distance_", 0) == 0 && value.is_number())
-      distances += fmt::format("  {} {:.3f}", key.substr(12), value.get<double>());
   clear_line();
-  std::fputs(fmt::format("epoch {:>3} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  "
-                         "{:.0f} images/s{}\n",
-                         m.value("epoch", 0), m.value("phase", ""), m.value("train/loss", 0.0),
-                         m.value("train/top1", 0.0) * 100, m.value("test/top1", 0.0) * 100,
-                         m.value("perf/images_per_s", 0.0), distances.empty() ? "" : "  distance" + distances)
-                 .c_str(),
-             stderr);
+  std::fputs((epoch_line(m) + "\n").c_str(), stderr);
 }
 
 void ProgressPrinter::on_message(const std::string& text) {

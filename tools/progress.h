@@ -24,6 +24,9 @@ class ProgressPrinter : public engine::SessionObserver {
   std::chrono::steady_clock::time_point last_{};
 };
 
+// An epoch's line of metrics.jsonl for people, in one line.
+std::string epoch_line(const nlohmann::json& metrics);
+
 // "1h02m", "3m20s", "12s".
 std::string format_seconds(double seconds);
 

@@ -32,8 +32,8 @@ static bool is_allowed(const std::string& key, const std::vector<std::string>& a
                      [&](const std::string& a) { return key == a || key.starts_with(a + "."); });
 }
 
-static void compare_configs(const Config& before, const Config& now, const std::vector<std::string>& allowed,
-                            SessionObserver& observer) {
+void require_same_config(const Config& before, const Config& now, const std::vector<std::string>& allowed,
+                         SessionObserver& observer) {
   std::vector<std::string> refused;
   for (const std::string& key : now.table().keys()) {
     if (before.at(key) == now.at(key)) continue;
@@ -65,16 +65,17 @@ static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::strin
   return found->path;
 }
 
-void resume_if_asked(Session& session, const RunDir& run, const std::string& resume, const Config& config,
+bool resume_if_asked(Session& session, const RunDir& run, const std::string& resume, const Config& config,
                      const std::vector<std::string>& allow_change, SessionObserver& observer) {
   const auto path = checkpoint_of(run, resume, observer);
-  if (!path) return;
+  if (!path) return false;
   const Checkpoint checkpoint = load_checkpoint(*path);
   const auto before = config_from_json(
       experiment_fields(), nlohmann::json::parse(checkpoint.metadata.at("config")), path->string());
-  compare_configs(before, config, allow_change, observer);
+  require_same_config(before, config, allow_change, observer);
   session.resume(checkpoint);
   observer.on_message("resuming from " + path->string());
+  return true;
 }
 
 }  // namespace eb::tools

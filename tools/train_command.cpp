@@ -15,9 +15,14 @@
 #include "quant/weight_average.h"
 #include "tools/commands.h"
 #include "tools/experiment.h"
+#include "tools/init_from.h"
+#include "tools/observers.h"
 #include "tools/progress.h"
+#include "tools/report/gather.h"
+#include "tools/report/write.h"
 #include "tools/resume.h"
 #include "tools/summary_table.h"
+#include "tools/tensorboard/tensorboard.h"
 #include "tools/version.h"
 
 namespace eb::tools {
@@ -26,7 +31,7 @@ using namespace engine;
 
 struct TrainFlags {
   CommonFlags common;
-  std::string out, name, resume, until;
+  std::string out, name, resume, until, init_from;
   std::vector<std::string> allow_change;
   int64_t max_steps = -1;
   bool deterministic = false, json = false, quiet = false, dry_run = false;
@@ -46,9 +51,22 @@ static std::vector<std::string> command_line() {
   return words;
 }
 
-static int finish(const TrainFlags& f, RunDir& run, SessionEnd end) {
+// What a page of numbers lacks is no reason for a run to fail.
+static void write_page(const Config& config, const RunDir& run) {
+  if (config.get<std::string>("log.report") == "off") return;
+  try {
+    std::filesystem::create_directories(run.path() / "report");
+    write_report(gather_report({run.path()}), run.path() / "report/report.html");
+    std::cerr << "report: " << (run.path() / "report/report.html").string() << "\n";
+  } catch (const std::exception& e) {
+    std::cerr << "warning: the report could not be written: " << e.what() << "\n";
+  }
+}
+
+static int finish(const TrainFlags& f, const Config& config, RunDir& run, SessionEnd end) {
   if (end == SessionEnd::stopped) {
     run.write_exit(75);
+    write_page(config, run);
     std::cerr << "stopped with a checkpoint in " << run.path().string() << "; the same command with --out "
               << run.path().string() << " goes on\n";
     return 75;
@@ -60,12 +78,40 @@ static int finish(const TrainFlags& f, RunDir& run, SessionEnd end) {
     std::cout << summary_table(summary);
   std::cerr << "run directory: " << run.path().string() << "\n";
   run.write_exit(0);
+  write_page(config, run);
   return 0;
+}
+
+// Empty for a run that starts from random ones.
+static std::function<void(Model&)> first_weights_of(const Config& config) {
+  if (config.is_null("model.init.from")) return {};
+  return
+      [from = config.get<std::string>("model.init.from")](Model& model) { load_first_weights(model, from); };
+}
+
+// Whoever looks at the directory later must see why nothing follows.
+static SessionEnd run_session(Session& session, RunDir& run) {
+  run.write_status("setup", session.trainer().steps());
+  try {
+    return session.run();
+  } catch (const Error& e) {
+    try {
+      run.write_exit(e.exit_code());
+    } catch (const Error&) {  // the first error is the one to tell
+    }
+    throw;
+  }
+}
+
+static void finish(tensorboard::TensorBoard& board) {
+  if (const int64_t dropped = board.finish())
+    std::cerr << "TensorBoard: " << dropped << " events were not written\n";
 }
 
 static int train(const TrainFlags& f) {
   Config config = load_experiment(f.common);
   if (!f.name.empty()) config.set("name", f.name);
+  if (!f.init_from.empty()) config.set("model.init.from", f.init_from);
   for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
   const Device device = set_up_device(f.common.device, f.common.threads);
   set_up_card(config, device);
@@ -89,19 +135,31 @@ static int train(const TrainFlags& f) {
   initialize(model, init_of(config), train.seed);
   pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
                                     until(f.until));
+  const auto first_weights = first_weights_of(config);
+  early_bird.set_first_weights(first_weights);
   quant::WeightAverage swa(quant::weight_average_config(config), config.json());
+  tensorboard::TensorBoard board(run.path(), printer);
+  tensorboard::BnHistograms histograms(board);
+  Observers observers;
+  observers.add(&printer);
+  observers.add(&board);
   Session session(std::move(model), train,
                   {loaders.train.get(), loaders.holdout.get(), loaders.test.get(), loaders.fingerprint}, run,
-                  config.json(), printer);
+                  config.json(), observers);
   quant::BlockMetrics block_metrics;  // first: it reads counts that go with the model
   session.add_hook(&block_metrics);
+  if (config.get<bool>("log.tensorboard_histograms")) session.add_hook(&histograms);
   if (early_bird.enabled()) {
     session.add_hook(&early_bird);
     session.set_first_phase("search");
   }
   if (swa.enabled()) session.add_hook(&swa);
-  resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
-  return finish(f, run, session.run());
+  const bool goes_on = resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
+  if (!goes_on && first_weights) first_weights(session.trainer().model());
+  if (config.get<bool>("log.tensorboard")) board.begin(session.trainer().steps());
+  const SessionEnd end = run_session(session, run);
+  finish(board);
+  return finish(f, config, run, end);
 }
 
 void add_train_command(CLI::App& app, std::function<int()>& run) {
@@ -113,6 +171,8 @@ void add_train_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--name", f.name, "Name of the run (default: the config's)");
   sub->add_option("--resume", f.resume,
                   "auto, never, must or a checkpoint (default: auto if --out names a run, else never)");
+  sub->add_option("--init-from", f.init_from,
+                  "Checkpoint or run directory whose weights a new run starts from: model.init.from");
   sub->add_option("--allow-change", f.allow_change,
                   "Config key or section that may differ from the resumed run's");
   sub->add_option("--until", f.until, "Stop after this phase")

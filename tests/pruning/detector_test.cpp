@@ -182,6 +182,20 @@ TEST(EarlyBird, does_at_the_deadline_what_it_was_told) {
   }
 }
 
+TEST(EarlyBird, draws_when_it_was_told_and_not_when_the_ticket_emerges) {
+  const TempDir dir;
+  const engine::Model still = test::pruning_model("vgg16");  // its ticket emerges with the first full window
+  EarlyBirdConfig config = search_config();
+  config.draw_at = engine::Duration{engine::Duration::Unit::epochs, 7};
+  EarlyBird search(config, 1056, dir.path(), 10, 200);
+  for (int epoch = 1; epoch <= 7; ++epoch) {
+    search.check(still, epoch, epoch * 10);
+    EXPECT_EQ(search.decision(),
+              epoch < 7 ? EarlyBird::Decision::keep_searching : EarlyBird::Decision::draw_at);
+  }
+  EXPECT_LT(search.summary()["epochs"]["p50"], 7);
+}
+
 TEST(EarlyBird, another_searchs_state_is_refused) {
   const TempDir dir;
   const engine::Model m = test::pruning_model("vgg16");

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 
 #include "engine/arch/arch.h"
 #include "engine/file.h"
 #include "engine/safetensors.h"
+#include "pruning/close.h"
 #include "support/error_code.h"
 #include "support/pruning_models.h"
 #include "support/temp_dir.h"
@@ -197,6 +199,25 @@ TEST(TicketFile, a_damaged_or_missing_file_names_itself) {
   std::filesystem::remove(path);
   EXPECT_NE(test::error_of([&] { load_ticket(path, m.graph()); }).message().find("t.safetensors"),
             std::string::npos);
+}
+
+TEST(Ticket, a_shuffled_ticket_keeps_as_many_channels_in_every_layer_but_others) {
+  const Model m = test::pruning_model("preresnet20");
+  const Ticket t = close_ticket(draw_ticket(m, {0.5, Rule::exact_k, Merge::mean}), m, {}).ticket;
+  const Ticket a = shuffled_ticket(t, m.graph(), 3), b = shuffled_ticket(t, m.graph(), 3);
+  bool moved = false;
+  for (size_t i = 0; i < t.masks.size(); ++i) {
+    const auto& keep = t.masks[i].keep;
+    EXPECT_EQ(std::count(a.masks[i].keep.begin(), a.masks[i].keep.end(), 1),
+              std::count(keep.begin(), keep.end(), 1));
+    EXPECT_EQ(a.masks[i].keep, b.masks[i].keep);
+    moved = moved || a.masks[i].keep != keep;
+  }
+  EXPECT_TRUE(moved);
+  // Channels that additions tie together went the same way: closing finds nothing to unite.
+  const Ticket again = close_ticket(a, m, {}).ticket;
+  for (size_t i = 0; i < a.masks.size(); ++i) EXPECT_EQ(again.masks[i].keep, a.masks[i].keep);
+  EXPECT_NE(shuffled_ticket(t, m.graph(), 4).masks[0].keep, a.masks[0].keep);
 }
 
 TEST(Ticket, random_tickets_hit_their_ratio_and_repeat) {

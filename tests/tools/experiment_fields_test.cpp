@@ -45,6 +45,20 @@ TEST(ExperimentFields, deadline) {
             0);
 }
 
+TEST(ExperimentFields, draw_at) {
+  const auto code = [](const std::string& early_bird) {
+    const std::string text = R"({"train": {"duration": "7ep"}, "early_bird": {)" + early_bird + "}}";
+    return code_of(text.c_str());
+  };
+  EXPECT_EQ(code(R"("draw_at": "3ep")"), 0);
+  EXPECT_EQ(code(R"("draw_at": "0ep")"), 2005);
+  EXPECT_EQ(code(R"("draw_at": "3ep", "deadline": "4ep")"), 2010);
+  EXPECT_EQ(code(R"("draw_at": "7ep")"), 2010) << "nothing is left to train";
+  EXPECT_EQ(code(R"("draw_at": "7ep", "after": {"schedule": "restart"})"), 0);
+  EXPECT_EQ(code(R"("draw_at": "8ep", "after": {"schedule": "restart"})"), 2010);
+  EXPECT_TRUE(load({{"early_bird", {{"draw_at", "3ep"}}}}).is_null("early_bird.deadline"));
+}
+
 TEST(ExperimentFields, data_and_model_must_meet) {
   EXPECT_EQ(code_of("{}"), 0);
   EXPECT_EQ(code_of(R"({"model": {"num_classes": 9}})"), 2010);
@@ -58,10 +72,10 @@ TEST(ExperimentFields, data_and_model_must_meet) {
 }
 
 TEST(ExperimentFields, later_features_are_refused_by_name) {
-  for (const char* text : {R"({"precision": {"mode": "tf32"}})", R"({"train": {"accumulate": 4}})",
-                           R"({"train": {"ema": 0.99}})", R"({"guard": {"on_nonfinite": "rollback"}})",
-                           R"({"log": {"tensorboard": true}})", R"({"guard": {"loss_spike_z": 6}})",
-                           R"({"train": {"optimizer": {"kind": "adamw"}}})"})
+  for (const char* text :
+       {R"({"precision": {"mode": "tf32"}})", R"({"train": {"accumulate": 4}})",
+        R"({"train": {"ema": 0.99}})", R"({"guard": {"on_nonfinite": "rollback"}})",
+        R"({"guard": {"loss_spike_z": 6}})", R"({"train": {"optimizer": {"kind": "adamw"}}})"})
     EXPECT_EQ(code_of(text), 2011) << text;
   EXPECT_EQ(load({{"precision", {{"mode", "fp32"}}}}).get<std::string>("precision.mode"), "f32");
 }

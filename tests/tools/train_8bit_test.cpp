@@ -37,7 +37,8 @@ std::vector<json> epochs(const fs::path& run) {
   std::istringstream lines(slurp(run / "metrics.jsonl"));
   for (std::string line; std::getline(lines, line);)
     if (json row = json::parse(line); row["split"] == "epoch") {
-      for (const char* clock : {"perf/images_per_s", "perf/seconds", "perf/data_wait_seconds"})
+      for (const char* clock :
+           {"perf/images_per_s", "perf/seconds", "perf/data_wait_seconds", "mem/peak_gib", "energy/joules"})
         row.erase(clock);
       rows.push_back(row);
     }

@@ -1,0 +1,172 @@
+"""What must hold for any page made of a report.json, in a real browser. Each check raises AssertionError."""
+import base64
+import math
+
+STOPS = [(252, 253, 191), (254, 194, 135), (248, 132, 96), (211, 67, 110), (142, 41, 129), (77, 17, 120), (8, 8, 36)]
+NONE = "not measured"
+
+
+def expect(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+# --- numbers as the page writes them, from the words of docs and not from its source ---
+
+def grouped(n):
+    return f"{math.floor(abs(n) + 0.5):,}"
+
+
+def three_digits(n):
+    return f"{n:.2f}" if n < 9.995 else f"{n:.1f}" if n < 99.95 else f"{n:.0f}"
+
+
+def scaled(n, base, prefixes, unit):
+    step = 0
+    while n >= base * 0.9995 and step < len(prefixes) - 1:
+        n, step = n / base, step + 1
+    digits = grouped(n) if step == 0 and n == int(n) else three_digits(n)
+    return f"{digits} {prefixes[step]}{unit}"
+
+
+def metric(unit):
+    return lambda n: scaled(n, 1000, ["", "k", "M", "G", "T", "P", "E"], unit)
+
+
+def size(n):
+    return scaled(n, 1024, ["", "Ki", "Mi", "Gi", "Ti"], "B")
+
+
+def duration(s):
+    if s < 59.95:
+        return f"{three_digits(s)} s"
+    s = math.floor(s + 0.5)
+    return f"{s // 60} min {s % 60:02} s" if s < 3600 else f"{s // 3600} h {s // 60 % 60:02} min"
+
+
+def percent(x):
+    return f"{100 * x:.2f} %"
+
+
+def energy(j):
+    return f"{grouped(j)} J ({j / 3.6e6:.3g} kWh)"
+
+
+ROWS = {"top1_last": percent, "top5_last": percent, "top1_best": percent, "params": grouped, "macs_per_image": metric("MACs"),
+        "flops_per_image": metric("FLOPs"), "weight_bytes": size, "training_flops": metric("FLOPs"), "seconds": duration,
+        "images_per_s": grouped, "peak_memory_bytes": size, "joules": energy}
+
+
+def plain(text):
+    return " ".join(text.split())
+
+
+# --- checks; `where` is the part of the page that shows the run: "#run-1" or "main" ---
+
+def headline_table(page, run, where="main"):
+    for key, form in ROWS.items():
+        cells = page.locator(f"{where} table.headline tr[data-row={key}] .value").all_text_contents()
+        expect(len(cells) == len(run["networks"]), f"{key}: {len(cells)} cells for {len(run['networks'])} networks")
+        for cell, network in zip(cells, run["networks"]):
+            value = network[key]
+            wanted = NONE if value is None else form(value)
+            expect(plain(cell) == wanted, f"{key} of {network['label']}: the page says {plain(cell)!r}, report.json {wanted!r}")
+    for kind, factor in (run["speedup"] or {}).items():
+        cell = page.locator(f"{where} tr[data-row=speedup_{kind}] .value").nth(1).text_content()
+        wanted = NONE if factor is None else f"{factor:.2f}×"
+        expect(plain(cell) == wanted, f"speed-up {kind}: the page says {cell!r}, report.json {wanted!r}")
+
+
+def layer_table(page, run, where="main"):
+    rows = page.evaluate("where => [...document.querySelectorAll(where + ' table.layers tbody tr')].map("
+                         "tr => [...tr.cells].map(c => c.textContent))", where)
+    expect(len(rows) == len(run["layers"]), f"{len(rows)} rows for {len(run['layers'])} layers")
+    for row, layer in zip(rows, run["layers"]):
+        expect(row[2:4] == [grouped(layer["kept"]), grouped(layer["total"])], f"{layer['id']}: {row}")
+        expect(row[5] == ("–" if layer["group"] is None else str(layer["group"])), f"group of {layer['id']}: {row}")
+        expect(row[6] == ("held up" if layer["held_up"] else "–"), f"{layer['id']}: {row}")
+
+
+def color(distance):
+    at = math.sqrt(min(max(distance, 0), 1)) * (len(STOPS) - 1)
+    low = min(int(at), len(STOPS) - 2)
+    return tuple(math.floor((1 - (at - low)) * a + (at - low) * b + 0.5) for a, b in zip(STOPS[low], STOPS[low + 1]))
+
+
+PIXELS = """async ([source, cells]) => {
+  const image = new Image(); image.src = source; await image.decode();
+  const canvas = document.createElement('canvas'); canvas.width = image.width; canvas.height = image.height;
+  const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);
+  const data = context.getImageData(0, 0, image.width, image.height).data;
+  const at = ([x, y]) => [...data.subarray(4 * (y * image.width + x)).subarray(0, 3)];
+  return [image.width, image.height, cells.map(at)];
+}"""
+
+
+def pixels(page, source, cells):
+    """Size of a picture given as a data URI, and its colors at cells (x, y)."""
+    width, height, colors = page.evaluate(PIXELS, [source, cells])
+    return width, height, [tuple(c) for c in colors]
+
+
+def wanted_color(ratio, x, y):
+    return color(ratio["differing"][y * len(ratio["epochs"]) + x] / ratio["bits"])
+
+
+def heat_maps(page, run, where="main"):
+    """Each pixel of each picture against the distances of report.json, exactly."""
+    ratios = [r for r in run["early_bird"]["ratios"] if r["epochs"]] if run["early_bird"] else []
+    images = page.locator(f"{where} svg.map image.cells").all()
+    expect(len(images) == len(ratios), f"{len(images)} heat maps for {len(ratios)} ratios")
+    for image, ratio in zip(images, ratios):
+        n = len(ratio["epochs"])
+        cells = [(x, y) for y in range(n) for x in range(n)]
+        width, height, colors = pixels(page, image.get_attribute("href"), cells)
+        expect(width == height == n, f"{ratio['name']}: {width} x {height} pixels for {n} masks")
+        for (x, y), seen in zip(cells, colors):
+            wanted = wanted_color(ratio, x, y)
+            expect(seen == wanted, f"{ratio['name']}, masks {y} and {x}: {seen}, want {wanted}")
+
+
+def heat_maps_on_screen(page, run, where="main"):
+    """What the screen shows in the middle of cells: sharp, in place and not covered."""
+    for image, ratio in zip(page.locator(f"{where} svg.map image.cells").all(), run["early_bird"]["ratios"]):
+        n = len(ratio["epochs"])
+        image.scroll_into_view_if_needed()
+        box = image.bounding_box()
+        shot = "data:image/png;base64," + base64.b64encode(page.screenshot(clip=box)).decode()
+        cells = [(0, 0), (0, n - 1), (n - 1, 0), (n // 2, 1), (2, n // 2)]
+        middles = [[int(box["width"] * (x + 0.5) / n), int(box["height"] * (y + 0.5) / n)] for x, y in cells]
+        for (x, y), seen in zip(cells, pixels(page, shot, middles)[2]):
+            wanted = wanted_color(ratio, x, y)
+            close = all(abs(a - b) <= 1 for a, b in zip(seen, wanted))
+            expect(close, f"{ratio['name']}: the screen shows {seen} for masks {y} and {x}, want {wanted}")
+
+
+LAYOUT = """() => {
+  const width = document.documentElement.clientWidth, wrong = [];
+  if (document.documentElement.scrollWidth > width) wrong.push('the page scrolls sideways: ' + document.documentElement.scrollWidth);
+  for (const e of document.querySelectorAll('figure, figure > svg, table, .box')) {
+    if (e.closest('details:not([open])')) continue;
+    const b = e.getBoundingClientRect();
+    if (b.width <= 0 || b.height <= 0) wrong.push('empty ' + e.outerHTML.slice(0, 80));
+    if (!e.closest('table') && (b.left < 0 || b.right > width + 0.5)) wrong.push('outside the page: ' + e.outerHTML.slice(0, 80));
+  }
+  for (const svg of document.querySelectorAll('figure svg')) {
+    if (svg.closest('details:not([open])')) continue;
+    const outer = svg.closest('figure').getBoundingClientRect();
+    for (const t of svg.querySelectorAll('text')) {
+      const b = t.getBoundingClientRect();
+      if (b.left < outer.left - 0.5 || b.right > outer.right + 0.5) wrong.push('text outside its figure: ' + t.textContent);
+    }
+  }
+  return wrong;
+}"""
+
+
+def layout(page):
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        wrong = page.evaluate(LAYOUT)
+        expect(not wrong, f"at {width} pixels: {wrong[:4]}")
+    page.set_viewport_size({"width": 1280, "height": 900})

@@ -1,0 +1,140 @@
+// `eb_engine compare` and the controls it is made of: the plan, what each variant draws, and that an
+// interrupted comparison goes on.
+#include "tools/compare/plan.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "engine/graph.h"
+#include "engine/safetensors.h"
+#include "support/error_code.h"
+#include "support/run_engine.h"
+
+using namespace eb::test;
+using namespace eb::tools;
+using nlohmann::json;
+
+static const char* short_run =
+    R"({"train": {"duration": "4ep"}, "early_bird": {"window": 2, "threshold": 1, "deadline": null}})";
+
+static std::map<std::string, int64_t> widths(const std::filesystem::path& run) {
+  std::map<std::string, int64_t> kept;
+  for (const auto& entry : std::filesystem::directory_iterator(run / "tickets"))
+    for (const auto& [name, mask] : eb::engine::read_safetensors(entry.path()).tensors)
+      for (int64_t i = 0; i < mask.size(); ++i) kept[name] += mask.data<uint8_t>()[i];
+  return kept;
+}
+
+static std::string ticket_bytes(const std::filesystem::path& run) {
+  for (const auto& entry : std::filesystem::directory_iterator(run / "tickets")) return slurp(entry.path());
+  return "";
+}
+
+TEST(ComparePlan, has_a_run_for_each_variant_ratio_epoch_and_seed) {
+  const auto runs = planned_runs({{"dense", "eb", "early"}, {0.3, 0.5}, {2, 6}, 2, 5, "8ep"});
+  ASSERT_EQ(runs.size(), 2u * (1 + 2 + 2 * 2));
+  std::set<std::string> names, rows;
+  for (const PlannedRun& r : runs) names.insert(r.name), rows.insert(r.row);
+  EXPECT_EQ(names.size(), runs.size());
+  EXPECT_EQ(rows, (std::set<std::string>{"dense", "eb p=0.3", "eb p=0.5", "drawn at epoch 2 p=0.3",
+                                         "drawn at epoch 2 p=0.5", "drawn at epoch 6 p=0.3",
+                                         "drawn at epoch 6 p=0.5"}));
+  EXPECT_EQ(runs[0].seed, 5);
+  EXPECT_EQ(runs[7].seed, 6) << "whole seeds one after the other";
+  EXPECT_EQ(runs[1].sets, (std::vector<std::string>{"early_bird.draw=0.3", "seed=5"}));
+  EXPECT_EQ(planned_runs({{"ns"}, {0.5}, {}, 1, 1, "8ep"})[0].sets[0], "early_bird.draw_at=8ep");
+}
+
+TEST(ComparePlan, faults) {
+  EXPECT_EQ(code_of([] { planned_runs({{"slim"}, {0.5}, {}, 1, 1, "8ep"}); }), 2080);
+  EXPECT_EQ(code_of([] { planned_runs({{"early"}, {0.5}, {}, 1, 1, "8ep"}); }), 2081);
+  EXPECT_EQ(code_of([] { planned_runs({{"eb"}, {0.5}, {2}, 1, 1, "8ep"}); }), 2081);
+}
+
+TEST(Compare, runs_every_variant_once_and_skips_what_is_done) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  const std::vector<std::string> command = {
+      "compare",       config,
+      "--out",         dir / "c",
+      "--ratios",      "0.5",
+      "--threads",     "1",
+      "--variants",    "dense,eb,reinit,random,random-global,ns,rewind,early",
+      "--draw-epochs", "3"};
+  const Outcome o = run_engine(command);
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  const auto summary = [&](const std::string& name) {
+    return json::parse(slurp(dir / ("c/" + name + "/summary.json")));
+  };
+  const auto draw = [&](const std::string& name) { return summary(name)["eb"]["draw"]; };
+  EXPECT_TRUE(summary("dense-seed1").value("ticket", json()).is_null());
+  EXPECT_EQ(draw("eb-p50-seed1")["epoch"], 2);
+  EXPECT_EQ(draw("eb-p50-seed1")["found_by"], "detector");
+  EXPECT_EQ(draw("early-ep3-p50-seed1")["epoch"], 3);
+  EXPECT_EQ(draw("early-ep3-p50-seed1")["found_by"], "draw_at");
+  for (const char* name : {"ns-p50-seed1", "rewind-p50-seed1"}) {
+    EXPECT_EQ(draw(name)["epoch"], 4) << name;
+    EXPECT_EQ(summary(name)["phases"][1]["steps"], 4 * 3)
+        << name << " trains the ticket as long as the network";
+  }
+  EXPECT_EQ(summary("reinit-p50-seed1")["phases"][1]["steps"], 4 * 3);
+  EXPECT_EQ(summary("eb-p50-seed1")["phases"][1]["steps"], 2 * 3);
+  // Controls: the same counts with other channels, and as many channels in other counts.
+  const auto run = [&](const std::string& name) { return dir.path() / "c" / name; };
+  EXPECT_EQ(widths(run("random-p50-seed1")), widths(run("eb-p50-seed1")));
+  EXPECT_NE(ticket_bytes(run("random-p50-seed1")), ticket_bytes(run("eb-p50-seed1")));
+  EXPECT_NE(widths(run("random-global-p50-seed1")), widths(run("eb-p50-seed1")));
+
+  // One report over all of them, a row for each.
+  const json report = json::parse(slurp(dir / "c/report.json"));
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "c/report.html"));
+  std::set<std::string> rows;
+  for (const json& row : report["comparison"]["rows"]) rows.insert(row["label"]);
+  EXPECT_EQ(rows,
+            (std::set<std::string>{"dense", "eb p=0.5", "reinit p=0.5", "random p=0.5", "random-global p=0.5",
+                                   "ns p=0.5", "rewind p=0.5", "drawn at epoch 3 p=0.5"}));
+
+  const Outcome again = run_engine(command);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_EQ(again.err.find("[1/"), std::string::npos) << again.err;
+}
+
+TEST(Compare, goes_on_where_it_was_stopped) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  const std::vector<std::string> command = {"compare",  config, "--out",      dir / "c",
+                                            "--ratios", "0.5",  "--variants", "dense,eb",
+                                            "--seeds",  "2",    "--threads",  "1"};
+  RunOptions stop;
+  stop.signal = SIGTERM;
+  stop.signal_after_ms = 400;
+  const Outcome first = run_engine(command, stop);
+  ASSERT_EQ(first.exit_code, 75) << first.err;
+  const Outcome second = run_engine(command);
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  for (const char* name : {"dense-seed1", "eb-p50-seed1", "dense-seed2", "eb-p50-seed2"})
+    EXPECT_TRUE(std::filesystem::exists(dir.path() / "c" / name / "summary.json")) << name;
+}
+
+TEST(Compare, another_experiment_in_the_same_directory_is_refused) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  std::vector<std::string> command = {"compare", config,      "--out", dir / "c", "--variants",
+                                      "dense",   "--threads", "1",     "--set",   "train.duration=1ep"};
+  ASSERT_EQ(run_engine(command).exit_code, 0);
+  command.insert(command.end(), {"--set", "train.optimizer.lr=0.01"});
+  const Outcome other = run_engine(command);
+  EXPECT_EQ(other.exit_code, 4) << other.err;
+  EXPECT_NE(other.err.find("train.optimizer.lr"), std::string::npos) << other.err;
+}
+
+TEST(Compare, a_typo_is_found_before_the_first_run) {
+  const TempDir dir;
+  const Outcome o = run_engine({"compare", tiny_config(dir, short_run), "--out", dir / "c", "--variants",
+                                "dense,eb", "--ratios", "0.5,1.5"});
+  EXPECT_EQ(o.exit_code, 2) << o.err;
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "c"));
+}

@@ -1,0 +1,123 @@
+#include "tools/compare/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/error.h"
+
+namespace eb::tools {
+
+namespace {
+
+// How a variant differs from the experiment. A ratio is drawn once each; "early" once for each epoch too.
+struct Variant {
+  CompareVariant info;
+  bool has_ratio, has_epoch;
+  std::vector<std::string> sets;  // {duration} stands for the plan's
+};
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> table = {
+      {{"dense", "the network as it is, trained to the end"}, false, false, {"early_bird.enabled=false"}},
+      {{"eb", "Early-Bird: the ticket goes on with its weights"}, true, false, {}},
+      {{"reinit", "the Early-Bird ticket's structure with new weights, trained for the whole duration"},
+       true,
+       false,
+       {"early_bird.after.weights=reinit", "early_bird.after.schedule=restart"}},
+      {{"random", "random channels, as many in every layer as the Early-Bird ticket keeps"},
+       true,
+       false,
+       {"early_bird.criterion=random_per_layer"}},
+      {{"random-global", "random channels anywhere, as many over all layers"},
+       true,
+       false,
+       {"early_bird.criterion=random"}},
+      {{"ns", "network slimming: trained to the end, pruned, trained once more"},
+       true,
+       false,
+       {"early_bird.draw_at={duration}", "early_bird.deadline=null", "early_bird.after.schedule=restart"}},
+      {{"rewind", "lottery ticket: trained to the end, pruned, first weights, trained once more"},
+       true,
+       false,
+       {"early_bird.draw_at={duration}", "early_bird.deadline=null", "early_bird.after.weights=rewind",
+        "early_bird.after.schedule=restart"}},
+      {{"early", "drawn at the epochs of --draw-epochs, whatever the detector says"},
+       true,
+       true,
+       {"early_bird.draw_at={epoch}ep", "early_bird.deadline=null"}},
+  };
+  return table;
+}
+
+const Variant& find(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Variant& v : variants()) {
+    if (name == v.info.name) return v;
+    names.push_back(v.info.name);
+  }
+  const std::string near = did_you_mean(name, names);
+  throw Error(2080, fmt::format("no variant is called \"{}\"", name),
+              near.empty() ? fmt::format("one of {}", fmt::join(names, ", "))
+                           : fmt::format("did you mean \"{}\"?", near));
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  const size_t at = text.find(what);
+  return at == std::string::npos ? text : text.replace(at, what.size(), by);
+}
+
+PlannedRun planned(const ComparePlan& plan, const Variant& v, const double* ratio, int64_t epoch,
+                   int64_t seed) {
+  PlannedRun run{v.info.name, v.info.name, seed, {}};
+  if (v.has_epoch) {
+    run.name += fmt::format("-ep{}", epoch);
+    run.row = fmt::format("drawn at epoch {}", epoch);
+  }
+  for (const std::string& set : v.sets)
+    run.sets.push_back(
+        replaced(replaced(set, "{duration}", plan.duration), "{epoch}", std::to_string(epoch)));
+  if (ratio) {
+    run.name += fmt::format("-p{:g}", *ratio * 100);
+    run.row += fmt::format(" p={:g}", *ratio);
+    run.sets.push_back(fmt::format("early_bird.draw={}", *ratio));
+  }
+  run.name += fmt::format("-seed{}", seed);
+  run.sets.push_back(fmt::format("seed={}", seed));
+  return run;
+}
+
+void add_variant(const ComparePlan& plan, const Variant& v, int64_t seed, std::vector<PlannedRun>& runs) {
+  const std::vector<int64_t> epochs = v.has_epoch ? plan.draw_epochs : std::vector<int64_t>{0};
+  for (const int64_t epoch : epochs) {
+    if (!v.has_ratio) runs.push_back(planned(plan, v, nullptr, epoch, seed));
+    for (size_t i = 0; v.has_ratio && i < plan.ratios.size(); ++i)
+      runs.push_back(planned(plan, v, &plan.ratios[i], epoch, seed));
+  }
+}
+
+}  // namespace
+
+const std::vector<CompareVariant>& compare_variants() {
+  static const std::vector<CompareVariant> list = [] {
+    std::vector<CompareVariant> l;
+    for (const Variant& v : variants()) l.push_back(v.info);
+    return l;
+  }();
+  return list;
+}
+
+std::vector<PlannedRun> planned_runs(const ComparePlan& plan) {
+  const bool early = std::count(plan.variants.begin(), plan.variants.end(), "early") > 0;
+  if (early && plan.draw_epochs.empty())
+    throw Error(2081, "the variant \"early\" needs the epochs to draw at", "--draw-epochs 2,5,10");
+  if (!early && !plan.draw_epochs.empty())
+    throw Error(2081, "--draw-epochs belong to the variant \"early\", which is not asked for",
+                "add it to --variants");
+  std::vector<PlannedRun> runs;
+  for (int64_t seed = plan.first_seed; seed < plan.first_seed + plan.seeds; ++seed)
+    for (const std::string& name : plan.variants) add_variant(plan, find(name), seed, runs);
+  return runs;
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,34 @@
+// Which runs a comparison consists of: every variant, ratio and seed, each as overrides of one experiment.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace eb::tools {
+
+struct ComparePlan {
+  std::vector<std::string> variants;  // names of compare_variants()
+  std::vector<double> ratios;
+  std::vector<int64_t> draw_epochs;  // of the variant "early"
+  int64_t seeds = 1, first_seed = 1;
+  std::string duration;  // train.duration of the experiment: variants that prune a trained network draw then
+};
+
+struct PlannedRun {
+  std::string name;  // folder of the run: "eb-p50-seed1"
+  std::string row;   // what its seeds have in common: "eb p=0.5"
+  int64_t seed;
+  std::vector<std::string> sets;  // "key=value"
+};
+
+struct CompareVariant {
+  const char* name;
+  const char* what;  // one line for people
+};
+const std::vector<CompareVariant>& compare_variants();
+
+// Seed by seed, so that an unfinished comparison has whole rows of few seeds. Error 2080 for an unknown
+// variant, 2081 for "early" without epochs or epochs without "early".
+std::vector<PlannedRun> planned_runs(const ComparePlan& plan);
+
+}  // namespace eb::tools

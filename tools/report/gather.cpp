@@ -1,0 +1,118 @@
+#include "tools/report/gather.h"
+
+#include <fmt/format.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "tools/report/comparison.h"
+#include "tools/report/layers.h"
+#include "tools/report/networks.h"
+#include "tools/report/run_files.h"
+#include "tools/report/run_state.h"
+#include "tools/report/search.h"
+#include "tools/report/settings.h"
+#include "tools/version.h"
+
+namespace eb::tools {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+static json name_of(const RunFiles& run) {
+  const json name = string_at(run.config, {"name"});
+  if (name.is_string()) return name;
+  return utf8(fs::absolute(run.path).lexically_normal().filename().string());
+}
+
+static json speedup(const RunFiles& run) {
+  const json& speedup = at(run.summary, {"speedup"});
+  if (!speedup.is_object()) return nullptr;
+  return {{"counted", number_at(speedup, {"counted"})}, {"measured", number_at(speedup, {"measured"})}};
+}
+
+static json equivalence(const RunFiles& run) {
+  const json difference = number_at(draw_of(run), {"max_abs_difference"});
+  return difference.is_number() ? json{{"max_abs_difference", difference}} : json(nullptr);
+}
+
+// What a reader must know before comparing numbers.
+static void add_warnings(const RunFiles& run, const json& report, std::vector<std::string>& warnings) {
+  const json version = report["eb_engine"];
+  if (version.is_string() && version != version_info()["eb_engine"])
+    warnings.push_back(fmt::format("written by eb_engine {}", version.get<std::string>()));
+  if (run.damaged_lines)
+    warnings.push_back(fmt::format("{} damaged line{} of metrics.jsonl {} left out", run.damaged_lines,
+                                   run.damaged_lines == 1 ? "" : "s",
+                                   run.damaged_lines == 1 ? "was" : "were"));
+  const auto& networks = report["networks"];
+  if (networks.back()["best_rule"] == "on the test set" || networks[0]["best_rule"] == "on the test set")
+    warnings.push_back("best was picked on the test set: data.holdout keeps samples for picking");
+  if (networks.size() > 1 && networks[0]["seconds_note"].is_string())
+    warnings.push_back("seconds and training FLOPs of dense are projected from the search");
+  if (at(report, {"early_bird", "draw", "found_by"}) == "deadline")
+    warnings.push_back("no ticket had emerged by the deadline: this one was drawn there");
+  for (const json& phase : report["phases"])
+    if (phase["joules"].is_number() && number_at(phase, {"seconds", "training"}).is_number() &&
+        phase["seconds"]["training"] < 5)
+      warnings.push_back("energy of phase " + phase["name"].dump() + " is unreliable: it took under 5 s");
+}
+
+static json run_json(RunFiles& run) {
+  const RunState state = state_of(run);
+  const auto ticket = drawn_ticket(run);
+  json phases = phases_json(run);
+  json r = {{"path", utf8(run.path.string())},
+            {"name", name_of(run)},
+            {"seed", number_at(run.config, {"seed"})},
+            {"eb_engine", string_at(run.env, {"versions", "eb_engine"})},
+            {"state", state.name},
+            {"exit_code", state.exit_code},
+            {"epochs_done", epochs_done(run)},
+            {"epochs_planned", epochs_planned(run)},
+            {"damaged_lines", run.damaged_lines},
+            {"config_changes", config_changes(run)},
+            {"environment", environment_json(run)},
+            {"command_lines", run.command_lines},
+            {"networks", networks_json(run, phases, ticket, state.name == "finished")},
+            {"speedup", speedup(run)},
+            {"epochs", epochs_json(run)},
+            {"early_bird", search_json(run, ticket)},
+            {"layers", layers_json(run, ticket)},
+            {"equivalence", equivalence(run)}};
+  r["phases"] = std::move(phases);
+  if (!state.warning.empty()) run.warnings.push_back(state.warning);
+  add_warnings(run, r, run.warnings);
+  r["warnings"] = run.warnings;
+  return r;
+}
+
+static std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+json gather_report(const std::vector<fs::path>& paths, const std::vector<std::string>& rows) {
+  std::vector<RunFiles> runs;
+  json reports = json::array();
+  for (const fs::path& path : paths) {
+    runs.push_back(read_run(path));
+    reports.push_back(run_json(runs.back()));
+  }
+  json comparison = comparison_json(runs, reports, rows);
+  if (!comparison.is_null())
+    for (json& report : reports)
+      if (report["state"] != "finished")
+        report["warnings"].push_back("not part of the comparison's means: it has not finished");
+  return {{"eb_report", 1},
+          {"generated", utc_now()},
+          {"eb_engine", version_info()["eb_engine"]},
+          {"runs", std::move(reports)},
+          {"comparison", std::move(comparison)}};
+}
+
+}  // namespace eb::tools

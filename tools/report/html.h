@@ -1,0 +1,11 @@
+// report.json as a page for a person: one self-contained HTML file without script or network.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace eb::tools {
+
+// Shows what `report` holds and says where it holds nothing; no report makes it throw. Text in it is escaped.
+std::string report_html(const nlohmann::json& report);
+
+}  // namespace eb::tools

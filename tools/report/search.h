@@ -1,0 +1,15 @@
+// The search for a ticket as a report shows it: how far apart the masks of every two checks are, and when one
+// emerged.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+#include "pruning/ticket.h"
+#include "tools/report/run_files.h"
+
+namespace eb::tools {
+
+// Null for a run that searches for none. Warnings about damaged mask files go to `run`.
+nlohmann::json search_json(RunFiles& run, const std::optional<pruning::Ticket>& ticket);
+
+}  // namespace eb::tools

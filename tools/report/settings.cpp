@@ -1,0 +1,77 @@
+#include "tools/report/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "tools/experiment_fields.h"
+
+namespace eb::tools {
+
+using engine::Field;
+using nlohmann::json;
+
+// Null if the run's config does not hold the key.
+static const json* value_of(const json& config, const std::string& key) {
+  const json* here = &config;
+  std::istringstream words(key);
+  for (std::string part; std::getline(words, part, '.');) {
+    if (!here->is_object() || !here->contains(part)) return nullptr;
+    here = &(*here)[part];
+  }
+  return here;
+}
+
+json config_changes(const RunFiles& run) {
+  json changes = json::array();
+  for (const Field& field : experiment_fields().fields) {
+    const json* value = value_of(run.config, field.key);
+    if (value && *value != field.default_value)
+      changes.push_back({{"key", field.key}, {"value", *value}, {"default", field.default_value}});
+  }
+  return changes;
+}
+
+static std::string plain_text(const json& value) {
+  if (value.is_string()) return value;
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const json& item : value) text += (text.empty() ? "" : ", ") + plain_text(item);
+  return text;
+}
+
+static void add_entries(const std::string& prefix, const json& object, json& list) {
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_object())
+      add_entries(prefix + name + ".", value, list);
+    else
+      list.push_back({{"key", prefix + name}, {"value", plain_text(value)}});
+  }
+}
+
+json environment_json(const RunFiles& run) {
+  json list = json::array();
+  if (run.env.is_object()) add_entries("", run.env, list);
+  return list;
+}
+
+std::map<std::string, std::string> settings_of(const RunFiles& run) {
+  std::map<std::string, std::string> settings;
+  for (const Field& field : experiment_fields().fields) {
+    const json* value = value_of(run.config, field.key);
+    settings[field.key] = (value ? *value : field.default_value).dump();
+  }
+  return settings;
+}
+
+bool is_incidental(const std::string& key) {
+  static const std::vector<std::string> names = {"eb_config",        "name",         "seed",
+                                                 "data.root",        "data.workers", "data.cache_mib",
+                                                 "cuda.memory_mib",  "swa.evaluate", "early_bird.watch",
+                                                 "early_bird.preset"};
+  return key.starts_with("checkpoint.") || key.starts_with("log.") ||
+         std::find(names.begin(), names.end(), key) != names.end();
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,17 @@
+// A report on the disk: the page and report.json beside it, and tables and pictures for other programs. Files
+// are replaced whole, so one that could not be written leaves the one before. Errors 8001 and 8002.
+#pragma once
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+namespace eb::tools {
+
+// `page` is FILE.html; the numbers go to FILE.json. Error 2070 if that is the same file.
+void write_report(const nlohmann::json& report, const std::filesystem::path& page);
+
+// networks.csv, epochs.csv, layers.csv, for several runs comparison.csv, and for each watched ratio
+// mask_distance_p50.csv and .png (at least 640 pixels wide). `directory` is made. Of several runs the masks
+// are in directories run1, run2, ...; the tables have a column "run" that counts from 1.
+void write_assets(const nlohmann::json& report, const std::filesystem::path& directory);
+
+}  // namespace eb::tools

@@ -1,0 +1,39 @@
+// `eb_engine report`: what runs came to, as one page and as numbers.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+#include "tools/commands.h"
+#include "tools/report/gather.h"
+#include "tools/report/write.h"
+
+namespace eb::tools {
+
+struct ReportFlags {
+  std::vector<std::filesystem::path> runs;
+  std::string out, assets;
+  bool json = false;
+};
+
+static int report(const ReportFlags& f) {
+  if (f.out.empty() && f.assets.empty() && !f.json)
+    throw Error(2071, "nothing to write", "name the page: -o report.html");
+  const nlohmann::json report = gather_report(f.runs);
+  if (!f.out.empty()) write_report(report, f.out);
+  if (!f.assets.empty()) write_assets(report, f.assets);
+  if (f.json) std::cout << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  return 0;
+}
+
+void add_report_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub = app.add_subcommand("report", "A page about a run, or about several side by side");
+  static ReportFlags f;
+  sub->add_option("RUN", f.runs, "Run directories")->required();
+  sub->add_option("-o,--out", f.out, "The page; its numbers go into a .json beside it");
+  sub->add_option("--assets", f.assets, "Directory for CSV tables and pictures of the masks");
+  sub->add_flag("--json", f.json, "Print the numbers as one JSON object");
+  sub->callback([&run] { run = [] { return report(f); }; });
+}
+
+}  // namespace eb::tools

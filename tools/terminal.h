@@ -1,0 +1,51 @@
+// The terminal as `watch` uses it: a screen of its own, keys one at a time, and back to what it was whatever
+// ends the program.
+#pragma once
+#include <termios.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eb::tools {
+
+struct TerminalSize {
+  int columns = 80, rows = 24;
+};
+TerminalSize terminal_size();  // of stdout
+
+bool shows_unicode();     // by LC_ALL, LC_CTYPE, LANG
+bool wants_color();       // NO_COLOR
+bool stdout_is_screen();  // a terminal, and not a dumb one
+
+// While it lives, SIGINT, SIGTERM, SIGHUP and SIGWINCH arrive in wait() and nowhere else.
+class Waiter {
+ public:
+  enum class Event : uint8_t { time, quit, resize };
+  Waiter();
+  ~Waiter();
+  Waiter(const Waiter&) = delete;
+  // Until one of them comes, q is pressed (keys: read stdin), or the time is over.
+  Event wait(double seconds, bool keys);
+
+ private:
+  bool q_pressed();
+  bool input_open_ = true;
+};
+
+class Screen {
+ public:
+  Screen();
+  ~Screen();
+  Screen(const Screen&) = delete;
+  bool has_keys() const { return saved_.has_value(); }
+  void show(const std::vector<std::string>& lines, bool clear);  // from the top; nothing flickers
+
+ private:
+  std::optional<termios> saved_;
+};
+
+void write_to_terminal(const std::string& text);
+
+}  // namespace eb::tools

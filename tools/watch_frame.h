@@ -1,0 +1,14 @@
+// What `watch` draws: a run as a screenful of text.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tools/run_view.h"
+#include "tools/text_plot.h"
+
+namespace eb::tools {
+
+// style: of the whole frame. At most style.height lines of style.width columns.
+std::vector<std::string> watch_frame(const RunView& run, const PlotStyle& style);
+
+}  // namespace eb::tools
