@@ -9,27 +9,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
 #include "engine/checkpoint.h"
+#include "engine/clock.h"
 #include "engine/error.h"
 #include "engine/json_text.h"
 
 namespace eb::engine {
 
 using nlohmann::json;
-
-static std::string utc(const char* format) {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, format, &parts);
-  return text;
-}
 
 static std::string host_name() {
   struct utsname machine {};
@@ -63,7 +54,7 @@ RunDir RunDir::create(const fs::path& runs, const std::string& name) {
   check_name(name);
   make_parents(runs / name);
   for (int attempt = 0;; ++attempt) {
-    const fs::path path = runs / name / (utc("%Y%m%dT%H%M%SZ") + random_suffix());
+    const fs::path path = runs / name / (utc_now("%Y%m%dT%H%M%SZ") + random_suffix());
     std::error_code error;
     const bool taken = fs::exists(path, error);
     if (taken && attempt < 16) continue;
@@ -190,7 +181,7 @@ void RunDir::describe(const std::vector<std::string>& argv, const json& resolved
   write_json("config.resolved.json", resolved_config);
   struct utsname machine {};
   ::uname(&machine);
-  write_json("env.json", {{"started", utc("%Y-%m-%dT%H:%M:%SZ")},
+  write_json("env.json", {{"started", utc_now()},
                           {"host", machine.nodename},
                           {"kernel", std::string(machine.sysname) + " " + machine.release},
                           {"cpu", cpu_model()},
@@ -218,7 +209,7 @@ void RunDir::write_status_file(const json& exit_code) const {
   try {
     write_json("status.json", {{"phase", phase_},
                                {"step", step_},
-                               {"heartbeat", utc("%Y-%m-%dT%H:%M:%SZ")},
+                               {"heartbeat", utc_now()},
                                {"pid", ::getpid()},
                                {"host", host_name()},
                                {"summary", summary_},

@@ -1,18 +1,14 @@
 #include "engine/session.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "engine/accounting.h"
 #include "engine/allocator.h"
+#include "engine/clock.h"
 #include "engine/error.h"
 #include "engine/stop_signal.h"
 
 namespace eb::engine {
-
-static double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 Session::Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
                  nlohmann::json resolved_config, SessionObserver& observer)

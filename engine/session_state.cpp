@@ -1,8 +1,8 @@
 // What a session saves and restores, its summary, and what it leaves behind when training diverges.
-#include <chrono>
 #include <cmath>
 
 #include "engine/accounting.h"
+#include "engine/clock.h"
 #include "engine/conv_choice.h"
 #include "engine/error.h"
 #include "engine/session.h"
@@ -109,10 +109,6 @@ void Session::restore(const Checkpoint& c) {
   resumed_ = true;
 }
 
-static double clock_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 static bool crossed(const Duration& every, int64_t step, int64_t epoch, bool epoch_end) {
   if (every.count <= 0) return false;
   return every.unit == Duration::Unit::steps ? step % every.count == 0
@@ -121,7 +117,7 @@ static bool crossed(const Duration& every, int64_t step, int64_t epoch, bool epo
 
 void Session::checkpoint_if_due(bool epoch_end) {
   const bool by_clock = config_.checkpoint_every_minutes > 0 &&
-                        clock_seconds() - last_checkpoint_time_ > 60 * config_.checkpoint_every_minutes;
+                        seconds_now() - last_checkpoint_time_ > 60 * config_.checkpoint_every_minutes;
   const bool best = epoch_end && new_best_ && config_.keep_best > 0;
   if (crossed(config_.checkpoint_every, trainer_.steps(), epoch_, epoch_end) || by_clock || best ||
       checkpoint_requested_)
@@ -143,7 +139,7 @@ void Session::save_checkpoint() {
   read_results();
   require_finite_values();
   lap();
-  const double start = clock_seconds();
+  const double start = seconds_now();
   const SaveResult result =
       engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
   if (result == SaveResult::disk_full) {
@@ -156,9 +152,9 @@ void Session::save_checkpoint() {
         "warning: the disk is full, this checkpoint was not written; training goes on until the next");
   }
   disk_was_full_ = result == SaveResult::disk_full;
-  account("checkpoint", clock_seconds() - start);
+  account("checkpoint", seconds_now() - start);
   if (result == SaveResult::saved) last_checkpoint_step_ = trainer_.steps();
-  last_checkpoint_time_ = clock_seconds();
+  last_checkpoint_time_ = seconds_now();
   new_best_ = false;
 }
 

@@ -1,9 +1,8 @@
 #include "engine/trainer.h"
 
-#include <chrono>
-
 #include "engine/allocator.h"
 #include "engine/autograd.h"
+#include "engine/clock.h"
 #include "engine/ops/softmax_cross_entropy.h"
 
 namespace eb::engine {
@@ -37,10 +36,6 @@ Trainer::Input Trainer::place(const Batch& batch) {
   input.images.copy_from(batch.images);
   input.labels.copy_from(batch.labels);
   return input;
-}
-
-static double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 void Trainer::queue_step(const Input& input) {

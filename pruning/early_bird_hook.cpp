@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "engine/accounting.h"
 #include "engine/allocator.h"
 #include "engine/autograd.h"
+#include "engine/clock.h"
 #include "engine/error.h"
 #include "kernels/elementwise.h"
 #include "kernels/philox.h"
@@ -50,15 +50,11 @@ void EarlyBirdHook::after_epoch(Session& session, json& metrics) {
   pending_metrics_ = json::object();
 }
 
-static double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void EarlyBirdHook::check(Session& session) {
   const Model& model = session.trainer().model();
-  const double start = now_seconds();
+  const double start = seconds_now();
   const EarlyBird::Check result = search_->check(model, session.epoch(), session.trainer().steps());
-  const double seconds = now_seconds() - start;
+  const double seconds = seconds_now() - start;
   check_seconds_ += seconds;
   session.account("early_bird", seconds);
   ++checks_;
@@ -144,9 +140,9 @@ static double equivalence(Model& masked, Model& compacted) {
 
 void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) {
   Model& dense = session.trainer().model();
-  const double start = now_seconds();
+  const double start = seconds_now();
   Model small = compact(dense, closed, config_.momentum);
-  ticket_["compaction_ms"] = (now_seconds() - start) * 1e3;
+  ticket_["compaction_ms"] = (seconds_now() - start) * 1e3;
   {
     Model masked = masked_model(dense, closed.ticket);
     ticket_["max_abs_difference"] = equivalence(masked, small);

@@ -66,16 +66,21 @@ MaskRecords read_mask_history(const fs::path& path) {
   return r;
 }
 
-std::vector<double> pairwise_distances(const MaskRecords& r) {
+std::vector<int64_t> pairwise_differences(const MaskRecords& r) {
   const auto& kernel = kernels::topk_mask(kernels::Device::cpu);
   const size_t n = r.masks.size();
-  std::vector<double> d(n * n, 0.0);
+  std::vector<int64_t> d(n * n, 0);
   for (size_t i = 0; i < n; ++i)
     for (size_t j = 0; j < i; ++j)
-      d[i * n + j] = d[j * n + i] =
-          static_cast<double>(kernel.hamming(r.bits, r.masks[i].data(), r.masks[j].data())) /
-          static_cast<double>(r.bits);
+      d[i * n + j] = d[j * n + i] = kernel.hamming(r.bits, r.masks[i].data(), r.masks[j].data());
   return d;
+}
+
+std::vector<double> pairwise_distances(const MaskRecords& r) {
+  std::vector<double> distances;
+  for (int64_t differing : pairwise_differences(r))
+    distances.push_back(static_cast<double>(differing) / static_cast<double>(r.bits));
+  return distances;
 }
 
 }  // namespace eb::pruning

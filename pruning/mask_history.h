@@ -26,7 +26,8 @@ struct MaskRecords {
 };
 // Error 4041 if the file is no mask history; a record cut short at the end is dropped.
 MaskRecords read_mask_history(const std::filesystem::path& path);
-// Hamming distance / bits of every pair, row-major (n, n).
+// Hamming distance of every pair, row-major (n, n): channels that differ, and their share of `bits`.
+std::vector<int64_t> pairwise_differences(const MaskRecords& records);
 std::vector<double> pairwise_distances(const MaskRecords& records);
 
 }  // namespace eb::pruning

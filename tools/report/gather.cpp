@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "engine/clock.h"
 #include "tools/report/comparison.h"
 #include "tools/report/layers.h"
 #include "tools/report/networks.h"
@@ -87,15 +87,6 @@ static json run_json(RunFiles& run) {
   return r;
 }
 
-static std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 json gather_report(const std::vector<fs::path>& paths, const std::vector<std::string>& rows) {
   std::vector<RunFiles> runs;
   json reports = json::array();
@@ -109,7 +100,7 @@ json gather_report(const std::vector<fs::path>& paths, const std::vector<std::st
       if (report["state"] != "finished")
         report["warnings"].push_back("not part of the comparison's means: it has not finished");
   return {{"eb_report", 1},
-          {"generated", utc_now()},
+          {"generated", engine::utc_now()},
           {"eb_engine", version_info()["eb_engine"]},
           {"runs", std::move(reports)},
           {"comparison", std::move(comparison)}};

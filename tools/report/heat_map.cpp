@@ -36,7 +36,8 @@ Picture heat_map(const std::vector<double>& distances, int n) {
   return picture;
 }
 
-Picture enlarge(const Picture& picture, int scale) {
+Picture enlarge_to(const Picture& picture, int width) {
+  const int scale = (width + picture.width - 1) / picture.width;
   Picture large{picture.width * scale, picture.height * scale, {}};
   large.rgb.reserve(picture.rgb.size() * static_cast<size_t>(scale) * static_cast<size_t>(scale));
   for (int y = 0; y < large.height; ++y)

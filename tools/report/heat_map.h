@@ -15,7 +15,7 @@ Color distance_color(double distance);
 
 // One pixel for each pair, first epoch at the top left. `distances` is row-major (n, n), in 0..1.
 Picture heat_map(const std::vector<double>& distances, int n);
-// Each cell as `scale` x `scale` pixels, for viewers that blur small pictures.
-Picture enlarge(const Picture& picture, int scale);
+// Each pixel as a square of pixels, so that the picture is at least `width` wide: viewers blur small ones.
+Picture enlarge_to(const Picture& picture, int width);
 
 }  // namespace eb::tools

@@ -91,20 +91,26 @@ static int64_t steps_of(const json& summary) {
   return steps.is_number_integer() ? steps.get<int64_t>() : -1;
 }
 
+const json* config_value(const json& config, const std::string& key) {
+  const json* here = &config;
+  std::istringstream words(key);
+  for (std::string part; std::getline(words, part, '.');) {
+    if (!here->is_object() || !here->contains(part)) return nullptr;
+    here = &(*here)[part];
+  }
+  return here;
+}
+
 // Keys of another version are left out: the report is of the run, not of its config's spelling.
 static json known_keys(const json& config) {
   json tree = json::object();
   for (const std::string& key : experiment_fields().keys()) {
-    std::vector<std::string> parts;
-    std::istringstream words(key);
-    for (std::string part; std::getline(words, part, '.');) parts.push_back(part);
-    const json* value = &config;
-    for (const std::string& part : parts)
-      value = value && value->is_object() && value->contains(part) ? &(*value)[part] : nullptr;
+    const json* value = config_value(config, key);
     if (!value) continue;
-    json* to = &tree;
-    for (const std::string& part : parts) to = &(*to)[part];
-    *to = *value;
+    std::string pointer("/");
+    pointer += key;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    tree[json::json_pointer(pointer)] = *value;
   }
   return tree;
 }

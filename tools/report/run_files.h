@@ -32,6 +32,8 @@ RunFiles read_run(const std::filesystem::path& path);
 const nlohmann::json& at(const nlohmann::json& j, const std::vector<std::string>& keys);
 nlohmann::json number_at(const nlohmann::json& j, const std::vector<std::string>& keys);
 nlohmann::json string_at(const nlohmann::json& j, const std::vector<std::string>& keys);
+// Of a key like "early_bird.draw"; no value if the config does not hold it.
+const nlohmann::json* config_value(const nlohmann::json& config, const std::string& key);
 // Text that JSON can hold: bytes that are no UTF-8 become U+FFFD.
 std::string utf8(const std::string& text);
 

@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "engine/error.h"
-#include "kernels/topk_mask.h"
 #include "pruning/early_bird.h"
 
 namespace eb::tools {
@@ -64,17 +63,6 @@ static std::vector<double> mask_epochs(const RunFiles& run, const std::string& n
   while (epochs.size() < n)
     epochs.push_back((epochs.empty() ? 0 : epochs.back()) + static_cast<double>(rhythm.count));
   return epochs;
-}
-
-static json differing_json(const MaskRecords& records) {
-  const auto& kernel = kernels::topk_mask(kernels::Device::cpu);
-  const size_t n = records.masks.size();
-  std::vector<int64_t> differing(n * n, 0);
-  for (size_t i = 0; i < n; ++i)
-    for (size_t j = 0; j < i; ++j)
-      differing[i * n + j] = differing[j * n + i] =
-          kernel.hamming(records.bits, records.masks[i].data(), records.masks[j].data());
-  return differing;
 }
 
 static json kept_json(const MaskRecords& records) {
@@ -150,7 +138,7 @@ static json ratio_json(RunFiles& run, double ratio) {
           {"emerged_epoch", emerged},
           {"emerged_index", index},
           {"epochs", epochs_json(pick(epochs, shown))},
-          {"differing", differing_json(records)},
+          {"differing", pruning::pairwise_differences(records)},
           {"window_distance", window_distances(run, name)}};
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "tools/experiment_fields.h"
 
@@ -12,21 +11,10 @@ namespace eb::tools {
 using engine::Field;
 using nlohmann::json;
 
-// Null if the run's config does not hold the key.
-static const json* value_of(const json& config, const std::string& key) {
-  const json* here = &config;
-  std::istringstream words(key);
-  for (std::string part; std::getline(words, part, '.');) {
-    if (!here->is_object() || !here->contains(part)) return nullptr;
-    here = &(*here)[part];
-  }
-  return here;
-}
-
 json config_changes(const RunFiles& run) {
   json changes = json::array();
   for (const Field& field : experiment_fields().fields) {
-    const json* value = value_of(run.config, field.key);
+    const json* value = config_value(run.config, field.key);
     if (value && *value != field.default_value)
       changes.push_back({{"key", field.key}, {"value", *value}, {"default", field.default_value}});
   }
@@ -59,7 +47,7 @@ json environment_json(const RunFiles& run) {
 std::map<std::string, std::string> settings_of(const RunFiles& run) {
   std::map<std::string, std::string> settings;
   for (const Field& field : experiment_fields().fields) {
-    const json* value = value_of(run.config, field.key);
+    const json* value = config_value(run.config, field.key);
     settings[field.key] = (value ? *value : field.default_value).dump();
   }
   return settings;

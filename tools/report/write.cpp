@@ -104,7 +104,7 @@ static void write_masks(const json& ratio, const fs::path& directory) {
   const std::string name = "mask_distance_" + ratio["name"].get<std::string>();
   replace_file(directory / (name + ".csv"), distance_table(ratio, distances));
   constexpr int paper_width = 640;
-  const std::vector<uint8_t> png = to_png(enlarge(heat_map(distances, n), (paper_width + n - 1) / n));
+  const std::vector<uint8_t> png = to_png(enlarge_to(heat_map(distances, n), paper_width));
   replace_file(directory / (name + ".png"), {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 

@@ -99,8 +99,7 @@ std::string TensorBoard::heat_map_if_grown(const std::string& ratio, const At& a
   done = count;
   thin_out(records);
   const int n = static_cast<int>(records.masks.size());
-  const int scale = (320 + n - 1) / n;  // TensorBoard would blur a few pixels
-  const Picture picture = enlarge(heat_map(pruning::pairwise_distances(records), n), scale);
+  const Picture picture = enlarge_to(heat_map(pruning::pairwise_distances(records), n), 320);
   return image_event(at, "eb/heatmap_" + ratio, {picture.width, picture.height, to_png(picture)});
 }
 
