@@ -53,8 +53,7 @@ class Loader : public engine::BatchSource {
   int width() const { return width_; }
   const Dataset& dataset() const { return store_->dataset(); }
   const Ids& ids() const { return ids_; }
-  std::vector<std::string> bad_samples()
-      const;  // described, each once; the first `next` that met them counted them
+  std::vector<std::string> bad_samples() const override;
 
  private:
   void find_size();

@@ -1,6 +1,7 @@
 // What a step eats, and where it comes from. data/ implements BatchSource; the engine only pulls.
 #pragma once
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -22,6 +23,8 @@ class BatchSource {
   virtual bool next(Batch& batch) = 0;  // false at the end of the epoch
   virtual int64_t batches_per_epoch() const = 0;
   virtual int64_t samples() const = 0;
+  // Samples met so far that could not be read and were replaced, described for people, each once.
+  virtual std::vector<std::string> bad_samples() const { return {}; }
 };
 
 }  // namespace eb::engine

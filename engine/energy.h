@@ -13,7 +13,9 @@ namespace eb::engine {
 
 class EnergyMeter {
  public:
-  explicit EnergyMeter(const std::filesystem::path& powercap = "/sys/class/powercap");
+  static constexpr const char* system = "/sys/class/powercap";
+  // From the counters below `powercap`; an empty path measures nothing.
+  explicit EnergyMeter(const std::filesystem::path& powercap = system);
   ~EnergyMeter();
   EnergyMeter(const EnergyMeter&) = delete;
   EnergyMeter& operator=(const EnergyMeter&) = delete;

@@ -19,6 +19,7 @@ Session::Session(Model model, const TrainConfig& config, SessionData data, RunDi
       observer_(observer),
       trainer_(std::move(model), config, data_.train->batches_per_epoch()),
       metrics_(run.path() / "metrics.jsonl"),
+      energy_(config.energy ? EnergyMeter::system : ""),
       steps_per_epoch_(data_.train->batches_per_epoch()),
       lap_start_(seconds_now()),
       last_checkpoint_time_(seconds_now()) {}

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,7 @@ class Session {
   void write_epoch_metrics();
   void lap();
   void write_status();
+  std::set<std::string> bad_samples() const;
   void write_metrics(const nlohmann::json& line);
   void track_best(const Evaluation& e);
   void checkpoint_if_due(bool epoch_end);
@@ -137,7 +139,8 @@ class Session {
   double epoch_seconds_ = 0, lap_start_;
   std::vector<Phase> phases_;
   Evaluation last_test_, last_holdout_;
-  nlohmann::json best_ = nullptr;  // {"top1", "epoch", "split"}
+  std::set<std::string> bad_before_;  // samples that were bad before this process went on with the run
+  nlohmann::json best_ = nullptr;     // {"top1", "epoch", "split"}
   bool new_best_ = false;
   std::string first_phase_ = "dense";
   int64_t last_checkpoint_step_ = -1;

@@ -37,6 +37,7 @@ json Session::state() const {
       {"last_test", to_json(last_test_)},
       {"last_holdout", to_json(last_holdout_)},
       {"best", best_},
+      {"bad_samples", bad_samples()},
       {"metrics_offset", metrics_.offset()},
       {"data_fingerprint", data_.fingerprint},
       {"steps_per_epoch", steps_per_epoch_}};
@@ -95,6 +96,7 @@ void Session::restore(const Checkpoint& c) {
   last_test_ = evaluation_from_json(s.at("last_test"));
   last_holdout_ = evaluation_from_json(s.at("last_holdout"));
   best_ = s.at("best");
+  bad_before_ = s.value("bad_samples", bad_before_);
   metrics_.truncate_to(s.at("metrics_offset"));
   for (SessionHook* hook : hooks_) {
     const json* saved = state_of(s.at("hooks"), hook->name());
@@ -205,6 +207,19 @@ void Session::diverged() {
           (run_.path() / "crash/divergence.json").string());
 }
 
+// Their names are bytes, what we write down is JSON.
+static std::string as_utf8(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+std::set<std::string> Session::bad_samples() const {
+  std::set<std::string> all = bad_before_;
+  for (const BatchSource* source : {data_.train, data_.holdout, data_.test})
+    if (source)
+      for (const std::string& bad : source->bad_samples()) all.insert(as_utf8(bad));
+  return all;
+}
+
 static double total_training_flops(const std::vector<Phase>& phases) {
   double flops = 0;
   for (const Phase& p : phases) flops += training_flops(p.samples, {{1, p.flops_per_image}});
@@ -232,6 +247,7 @@ json Session::summary() const {
             {"phases", phases},
             {"samples_per_epoch", data_.train->samples()},
             {"best", best_},
+            {"bad_samples", bad_samples()},
             {"name", resolved_config_.value("name", "run")},
             {"total_training_flops", total_training_flops(phases_)},
             {"train_seconds", seconds}};

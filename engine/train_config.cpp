@@ -49,6 +49,7 @@ TrainConfig train_config(const Config& c) {
   t.keep_best = c.get<int64_t>("checkpoint.keep_best");
   if (!c.is_null("checkpoint.milestones")) t.milestones = duration(c, "checkpoint.milestones");
   t.log_every = c.get<int64_t>("log.every");
+  t.energy = c.get<std::string>("log.energy") != "off";
   return t;
 }
 

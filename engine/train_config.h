@@ -28,6 +28,7 @@ struct TrainConfig {
   int64_t keep_last = 3, keep_best = 1;
   std::optional<Duration> milestones;
   int64_t log_every = 50;            // steps
+  bool energy = true;                // measured where the machine tells it
   std::optional<int64_t> max_steps;  // stop with a checkpoint when the run's step counter gets here
 };
 

@@ -34,7 +34,7 @@ struct TrainFlags {
   std::string out, name, resume, until, init_from;
   std::vector<std::string> allow_change;
   int64_t max_steps = -1;
-  bool deterministic = false, json = false, quiet = false, dry_run = false;
+  bool deterministic = false, json = false, quiet = false;
 };
 
 static pruning::EarlyBirdHook::Until until(const std::string& text) {
@@ -108,51 +108,66 @@ static void finish(tensorboard::TensorBoard& board) {
     std::cerr << "TensorBoard: " << dropped << " events were not written\n";
 }
 
-static int train(const TrainFlags& f) {
+static Config experiment_of(const TrainFlags& f) {
   Config config = load_experiment(f.common);
   if (!f.name.empty()) config.set("name", f.name);
   if (!f.init_from.empty()) config.set("model.init.from", f.init_from);
   for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
-  const Device device = set_up_device(f.common.device, f.common.threads);
-  set_up_card(config, device);
+  return config;
+}
+
+static TrainConfig train_config_of(const TrainFlags& f, const Config& config) {
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   train.precision = quant::phase_precision(config);
   if (f.max_steps >= 0) train.max_steps = f.max_steps;
+  return train;
+}
 
-  const Graph graph = graph_of(config);
-  const auto data_config = data::data_config(config);
-  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
-  auto loaders = data::make_loaders(
-      data_config, train.batch_size, train.eval_batch_size, graph, train.compute,
-      [&](const std::string& text) { printer.on_message(text); }, device);
-
+static RunDir begin_run(const TrainFlags& f, const Config& config, SessionObserver& observer) {
   RunDir run = open_run(f.out, config);
-  if (!run.warning().empty()) printer.on_message("warning: " + run.warning());
+  if (!run.warning().empty()) observer.on_message("warning: " + run.warning());
   run.describe(command_line(), config.ordered(), version_info());
   watch_stop_signals();
+  return run;
+}
+
+static Model new_model(const Graph& graph, const Config& config, const TrainConfig& train, Device device) {
   Model model(graph, train.compute, device);
   initialize(model, init_of(config), train.seed);
-  pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
-                                    until(f.until));
-  const auto first_weights = first_weights_of(config);
-  early_bird.set_first_weights(first_weights);
-  quant::WeightAverage swa(quant::weight_average_config(config), config.json());
+  return model;
+}
+
+static int train(const TrainFlags& f) {
+  const Config config = experiment_of(f);
+  const Device device = set_up_device(f.common.device, f.common.threads);
+  set_up_card(config, device);
+  const TrainConfig train = train_config_of(f, config);
+  const Graph graph = graph_of(config);
+  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
+  auto loaders = data::make_loaders(
+      data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
+      [&](const std::string& text) { printer.on_message(text); }, device);
+  RunDir run = begin_run(f, config, printer);
+
   tensorboard::TensorBoard board(run.path(), printer);
-  tensorboard::BnHistograms histograms(board);
   Observers observers;
   observers.add(&printer);
   observers.add(&board);
-  Session session(std::move(model), train,
+  Session session(new_model(graph, config, train, device), train,
                   {loaders.train.get(), loaders.holdout.get(), loaders.test.get(), loaders.fingerprint}, run,
                   config.json(), observers);
   quant::BlockMetrics block_metrics;  // first: it reads counts that go with the model
   session.add_hook(&block_metrics);
+  tensorboard::BnHistograms histograms(board);
   if (config.get<bool>("log.tensorboard_histograms")) session.add_hook(&histograms);
-  if (early_bird.enabled()) {
-    session.add_hook(&early_bird);
-    session.set_first_phase("search");
-  }
+  pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
+                                    until(f.until));
+  const auto first_weights = first_weights_of(config);
+  early_bird.set_first_weights(first_weights);
+  if (early_bird.enabled()) session.add_hook(&early_bird);
+  if (early_bird.enabled()) session.set_first_phase("search");
+  quant::WeightAverage swa(quant::weight_average_config(config), config.json());
   if (swa.enabled()) session.add_hook(&swa);
   const bool goes_on = resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
   if (!goes_on && first_weights) first_weights(session.trainer().model());

@@ -72,4 +72,8 @@ TEST_F(EnergyTest, what_cannot_be_read_is_no_number) {
   EXPECT_FALSE(meter.lap().has_value());  // the gap stays unknown
 }
 
+TEST_F(EnergyTest, without_a_path_nothing_is_measured) {
+  EXPECT_EQ(EnergyMeter("").lap(), std::nullopt);
+}
+
 }  // namespace eb::engine

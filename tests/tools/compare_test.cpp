@@ -34,7 +34,7 @@ static std::string ticket_bytes(const std::filesystem::path& run) {
 }
 
 TEST(ComparePlan, has_a_run_for_each_variant_ratio_epoch_and_seed) {
-  const auto runs = planned_runs({{"dense", "eb", "early"}, {0.3, 0.5}, {2, 6}, 2, 5, "8ep"});
+  const auto runs = planned_runs({{"dense", "eb", "early"}, {0.3, 0.5}, {2, 6}, 2, 5, "8ep", {0.3, 0.5}});
   ASSERT_EQ(runs.size(), 2u * (1 + 2 + 2 * 2));
   std::set<std::string> names, rows;
   for (const PlannedRun& r : runs) names.insert(r.name), rows.insert(r.row);
@@ -46,6 +46,9 @@ TEST(ComparePlan, has_a_run_for_each_variant_ratio_epoch_and_seed) {
   EXPECT_EQ(runs[7].seed, 6) << "whole seeds one after the other";
   EXPECT_EQ(runs[1].sets, (std::vector<std::string>{"early_bird.draw=0.3", "seed=5"}));
   EXPECT_EQ(planned_runs({{"ns"}, {0.5}, {}, 1, 1, "8ep"})[0].sets[0], "early_bird.draw_at=8ep");
+  EXPECT_EQ(planned_runs({{"eb"}, {0.4, 0.2}, {}, 1, 1, "8ep", {0.3}})[0].sets,
+            (std::vector<std::string>{"early_bird.draw=0.4", "early_bird.watch=[0.2,0.3,0.4]", "seed=1"}))
+      << "every run of a seed watches all ratios";
 }
 
 TEST(ComparePlan, faults) {
@@ -100,6 +103,79 @@ TEST(Compare, runs_every_variant_once_and_skips_what_is_done) {
   const Outcome again = run_engine(command);
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_EQ(again.err.find("[1/"), std::string::npos) << again.err;
+}
+
+// Bytes of the weights that a run ended with.
+static std::map<std::string, std::string> last_weights(const std::filesystem::path& run) {
+  const std::string latest = json::parse(slurp(run / "ckpt/latest.json"))["path"];
+  std::map<std::string, std::string> bytes;
+  for (const auto& [name, t] :
+       eb::engine::read_safetensors(run / "ckpt" / latest / "model.safetensors").tensors)
+    bytes[name] = std::string(static_cast<const char*>(t.raw()), static_cast<size_t>(t.bytes()));
+  return bytes;
+}
+
+TEST(Compare, a_shared_search_changes_no_bit_of_any_run) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  const auto command = [&](const char* out, std::vector<std::string> more) {
+    std::vector<std::string> c = {
+        "compare",       config,      "--out", dir / out,    "--ratios",
+        "0.2,0.5",       "--threads", "1",     "--variants", "eb,reinit,random,ns,rewind,early",
+        "--draw-epochs", "3"};
+    c.insert(c.end(), more.begin(), more.end());
+    return c;
+  };
+  const Outcome shared = run_engine(command("shared", {}));
+  ASSERT_EQ(shared.exit_code, 0) << shared.err;
+  const Outcome alone = run_engine(command("alone", {"--search-alone"}));
+  ASSERT_EQ(alone.exit_code, 0) << alone.err;
+  EXPECT_EQ(alone.err.find("shared"), std::string::npos);
+  int forked = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path() / "alone")) {
+    if (!entry.is_directory()) continue;
+    const auto twin = dir.path() / "shared" / entry.path().filename();
+    EXPECT_EQ(last_weights(twin), last_weights(entry.path())) << twin;
+    EXPECT_EQ(ticket_bytes(twin), ticket_bytes(entry.path())) << twin;
+    for (const char* mask : {"masks/p20.bits", "masks/p50.bits"})
+      EXPECT_EQ(slurp(twin / mask), slurp(entry.path() / mask)) << twin;
+    // The same epochs with the same numbers, those of the search included.
+    const json a = json::parse(slurp(twin / "report/report.json"))["runs"][0],
+               b = json::parse(slurp(entry.path() / "report/report.json"))["runs"][0];
+    ASSERT_EQ(a["epochs"].size(), b["epochs"].size()) << twin;
+    for (size_t i = 0; i < a["epochs"].size(); ++i)
+      EXPECT_EQ(a["epochs"][i]["test_loss"], b["epochs"][i]["test_loss"]) << twin << " epoch " << i + 1;
+    EXPECT_EQ(a["networks"].back()["training_flops"], b["networks"].back()["training_flops"]) << twin;
+    ++forked;
+  }
+  EXPECT_EQ(forked, 12);
+  EXPECT_NE(shared.err.find("begins from the shared search at epoch 3"), std::string::npos) << shared.err;
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "shared/search-seed1")) << "removed when no run needs it";
+}
+
+TEST(Compare, a_damaged_shared_search_costs_time_and_nothing_else) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  std::vector<std::string> command = {"compare", config,       "--out", dir / "c",   "--ratios",
+                                      "0.5",     "--variants", "ns,eb", "--threads", "1"};
+  ASSERT_EQ(run_engine({"train",     config,
+                        "--set",     "early_bird.draw_at=4ep",
+                        "--set",     "early_bird.deadline=null",
+                        "--set",     "early_bird.after.schedule=restart",
+                        "--set",     "checkpoint.every=1ep",
+                        "--set",     "checkpoint.milestones=1ep",
+                        "--set",     "seed=1",
+                        "--until",   "search",
+                        "--threads", "1",
+                        "--out",     dir / "c/search-seed1"})
+                .exit_code,
+            0);
+  for (const auto& step : std::filesystem::directory_iterator(dir.path() / "c/search-seed1/ckpt"))
+    if (step.is_directory()) std::filesystem::resize_file(step.path() / "model.safetensors", 100);
+  const Outcome o = run_engine(command);
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(o.err.find("begins from the shared search"), std::string::npos) << o.err;
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "c/ns-p50-seed1/summary.json"));
 }
 
 TEST(Compare, goes_on_where_it_was_stopped) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "support/data_sets.h"
 #include "support/run_engine.h"
 
 using namespace eb::test;
@@ -223,4 +224,31 @@ TEST(Train, a_full_disk_during_a_checkpoint_warns_once_and_then_exits_8) {
                                once);
   EXPECT_EQ(o.exit_code, 0) << o.err;
   EXPECT_EQ(run_engine({"eval", dir / "once"}).exit_code, 0);
+}
+
+TEST(Train, bad_samples_are_in_the_report_of_a_resumed_run_too) {
+  const TempDir dir;
+  const fs::path data = dir.path() / "data";
+  write_image_folder(data, 8);
+  const std::string good = slurp(data / "train/a/100.jpg");
+  for (const char* bad : {"train/a/100.jpg", "train/c/104.jpg"})
+    write_bytes(data / bad, std::vector<uint8_t>(fs::file_size(data / bad), 'x'));
+  const std::vector<std::string> command = {
+      "train", tiny_config(dir),         "--out", dir / "run",
+      "--set", "data.kind=image_folder", "--set", "data.root=" + data.string(),
+      "--set", "model.num_classes=3",    "--set", "train.batch_size=8",
+      "--set", "data.on_bad_sample=skip"};
+  auto stopped = command;
+  stopped.insert(stopped.end(), {"--max-steps", "4"});
+  ASSERT_EQ(run_engine(stopped).exit_code, 75);
+  // Mended meanwhile: the steps before still saw others in their place.
+  write_bytes(data / "train/a/100.jpg", {good.begin(), good.end()});
+  const Outcome o = run_engine(command);
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  const json report = json::parse(slurp(dir / "run/report/report.json"))["runs"][0];
+  EXPECT_EQ(report["bad_samples"],
+            json({(data / "train/a/100.jpg").string(), (data / "train/c/104.jpg").string()}));
+  EXPECT_NE(report["warnings"].dump().find("2 bad samples were replaced"), std::string::npos)
+      << report["warnings"];
+  EXPECT_NE(slurp(dir / "run/report/report.html").find("train/c/104.jpg"), std::string::npos);
 }

@@ -1,8 +1,10 @@
 #include "tools/compare/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "engine/error.h"
 
@@ -67,9 +69,17 @@ std::string replaced(std::string text, const std::string& what, const std::strin
   return at == std::string::npos ? text : text.replace(at, what.size(), by);
 }
 
+// All runs watch all ratios, so that one search serves each of them.
+void add_watch(const ComparePlan& plan, PlannedRun& run) {
+  std::set<double> all(plan.watch.begin(), plan.watch.end());
+  all.insert(plan.ratios.begin(), plan.ratios.end());
+  if (all.size() > plan.watch.size())
+    run.sets.push_back(fmt::format("early_bird.watch=[{}]", fmt::join(all, ",")));
+}
+
 PlannedRun planned(const ComparePlan& plan, const Variant& v, const double* ratio, int64_t epoch,
                    int64_t seed) {
-  PlannedRun run{v.info.name, v.info.name, seed, {}};
+  PlannedRun run{v.info.name, v.info.name, seed, v.has_ratio, {}};
   if (v.has_epoch) {
     run.name += fmt::format("-ep{}", epoch);
     run.row = fmt::format("drawn at epoch {}", epoch);
@@ -81,6 +91,7 @@ PlannedRun planned(const ComparePlan& plan, const Variant& v, const double* rati
     run.name += fmt::format("-p{:g}", *ratio * 100);
     run.row += fmt::format(" p={:g}", *ratio);
     run.sets.push_back(fmt::format("early_bird.draw={}", *ratio));
+    add_watch(plan, run);
   }
   run.name += fmt::format("-seed{}", seed);
   run.sets.push_back(fmt::format("seed={}", seed));

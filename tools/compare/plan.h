@@ -12,12 +12,14 @@ struct ComparePlan {
   std::vector<int64_t> draw_epochs;  // of the variant "early"
   int64_t seeds = 1, first_seed = 1;
   std::string duration;  // train.duration of the experiment: variants that prune a trained network draw then
+  std::vector<double> watch = {};  // early_bird.watch of the experiment
 };
 
 struct PlannedRun {
   std::string name;  // folder of the run: "eb-p50-seed1"
   std::string row;   // what its seeds have in common: "eb p=0.5"
   int64_t seed;
+  bool searches;                  // for a ticket; runs of one seed that do share the search
   std::vector<std::string> sets;  // "key=value"
 };
 

@@ -1,0 +1,126 @@
+#include "tools/compare/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+#include "engine/file.h"
+#include "engine/session.h"
+#include "engine/stop_signal.h"
+#include "tools/compare/child.h"
+#include "tools/compare/shared_search.h"
+#include "tools/experiment_fields.h"
+#include "tools/resume.h"
+
+namespace eb::tools {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+CompareRunner::CompareRunner(CommonFlags common, fs::path out, bool share_search)
+    : common_(std::move(common)), out_(std::move(out)), share_search_(share_search) {
+  common_.seed.reset();  // each run has its own
+}
+
+std::vector<std::string> CompareRunner::args_of(const PlannedRun& run) const {
+  std::vector<std::string> args = {"train"};
+  for (const fs::path& file : common_.files) args.push_back(file.string());
+  for (const std::string& set : common_.sets) args.insert(args.end(), {"--set", set});
+  for (const std::string& set : run.sets) args.insert(args.end(), {"--set", set});
+  if (common_.dtype) args.insert(args.end(), {"--dtype", *common_.dtype});
+  if (common_.conv) args.insert(args.end(), {"--conv", *common_.conv});
+  args.insert(args.end(), {"--device", common_.device});
+  if (common_.threads) args.insert(args.end(), {"--threads", std::to_string(common_.threads)});
+  args.insert(args.end(), {"--out", directory(run).string(), "--name", run.name});
+  return args;
+}
+
+engine::Config CompareRunner::config_of(const PlannedRun& run) const {
+  CommonFlags flags = common_;
+  flags.sets.insert(flags.sets.end(), run.sets.begin(), run.sets.end());
+  engine::Config config = load_experiment(flags);
+  config.set("name", run.name);
+  return config;
+}
+
+static engine::Config config_in(const fs::path& run) {
+  const std::string path = (run / "config.resolved.json").string();
+  return engine::config_from_json(experiment_fields(), json::parse(engine::read_file(path)), path);
+}
+
+bool CompareRunner::is_done(const PlannedRun& run) const {
+  if (!fs::exists(directory(run) / "summary.json")) return false;
+  engine::SessionObserver silent;
+  // Which other ratios were watched changes nothing for this one.
+  require_same_config(config_in(directory(run)), config_of(run), {"early_bird.watch"}, silent);
+  return true;
+}
+
+int CompareRunner::run_all(const std::vector<PlannedRun>& runs) {
+  int first_failure = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (is_done(runs[i])) continue;
+    std::cerr << fmt::format("[{}/{}] {}\n", i + 1, runs.size(), runs[i].name);
+    const int code = run_one(runs[i], runs);
+    if (engine::stop_signal_received() || code == 75) {
+      std::cerr << "stopped; the same command goes on\n";
+      return 75;
+    }
+    remove_search_if_done(runs[i].seed, runs);
+    if (code == 0) continue;
+    std::cerr << fmt::format("{} ended with exit code {}; the others go on\n", runs[i].name, code);
+    if (!first_failure) first_failure = code;
+  }
+  return first_failure;
+}
+
+int CompareRunner::run_one(const PlannedRun& run, const std::vector<PlannedRun>& runs) {
+  const bool alone = std::count_if(runs.begin(), runs.end(),
+                                   [&](const PlannedRun& r) { return r.searches && r.seed == run.seed; }) < 2;
+  if (share_search_ && run.searches && !alone && !is_begun(directory(run))) {
+    const PlannedRun search = search_of(run.seed, runs);
+    if (const int code = run_search(search)) return code;
+    if (const int64_t epoch = begin_from_search(directory(search), directory(run), config_of(run)))
+      std::cerr << fmt::format("begins from the shared search at epoch {}\n", epoch);
+  }
+  return run_self(args_of(run));
+}
+
+// --- the shared search of a seed ---
+
+PlannedRun CompareRunner::search_of(int64_t seed, const std::vector<PlannedRun>& runs) const {
+  std::vector<engine::Config> configs;
+  const PlannedRun* any = nullptr;
+  for (const PlannedRun& run : runs)
+    if (run.searches && run.seed == seed) configs.push_back(config_of(run)), any = &run;
+  PlannedRun search{fmt::format("search-seed{}", seed), "", seed, true, {}};
+  // The ratio it is told to draw does not matter, it stops before: but all that are drawn must be watched.
+  for (const std::string& set : any->sets)
+    if (set.starts_with("seed=") || set.starts_with("early_bird.watch=")) search.sets.push_back(set);
+  for (const std::string& set : shared_search_sets(configs)) search.sets.push_back(set);
+  return search;
+}
+
+int CompareRunner::run_search(const PlannedRun& search) const {
+  const fs::path run = directory(search);
+  // With other variants it may have to go on for longer.
+  const char* end = "early_bird.draw_at";
+  if (fs::exists(run / "config.resolved.json") && config_in(run).at(end) != config_of(search).at(end))
+    engine::remove_tree(run);
+  if (is_done(search)) return 0;
+  std::cerr << fmt::format("{}: the search that the runs with seed {} share\n", search.name, search.seed);
+  std::vector<std::string> args = args_of(search);
+  args.insert(args.end(), {"--until", "search"});
+  return run_self(args);
+}
+
+void CompareRunner::remove_search_if_done(int64_t seed, const std::vector<PlannedRun>& runs) const {
+  for (const PlannedRun& run : runs)
+    if (run.seed == seed && !is_done(run)) return;
+  engine::remove_tree(out_ / fmt::format("search-seed{}", seed));
+}
+
+}  // namespace eb::tools

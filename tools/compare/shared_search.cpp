@@ -1,0 +1,102 @@
+#include "tools/compare/shared_search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/checkpoint.h"
+#include "engine/duration.h"
+#include "engine/error.h"
+#include "engine/file.h"
+#include "engine/run_dir.h"
+#include "pruning/early_bird.h"
+
+namespace eb::tools {
+
+using engine::Config;
+using engine::Duration;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+// When a run draws at the latest.
+static Duration last_draw(const Config& config) {
+  for (const char* key : {"early_bird.draw_at", "early_bird.deadline"})
+    if (!config.is_null(key)) return engine::parse_duration(config.get<std::string>(key));
+  return engine::parse_duration(config.get<std::string>("train.duration"));
+}
+
+std::vector<std::string> shared_search_sets(const std::vector<Config>& runs) {
+  Duration end = last_draw(runs.at(0));
+  for (const Config& run : runs) {
+    const Duration draw = last_draw(run);
+    // Epochs and steps compare only with the data at hand: the whole duration is long enough for any.
+    if (draw.unit != end.unit) {
+      end = engine::parse_duration(run.get<std::string>("train.duration"));
+      break;
+    }
+    end.count = std::max(end.count, draw.count);
+  }
+  return {fmt::format("early_bird.draw_at={}", to_string(end)), "early_bird.deadline=null",
+          "early_bird.after.schedule=restart", "checkpoint.every=1ep", "checkpoint.milestones=1ep"};
+}
+
+static std::vector<fs::path> newest_first(const fs::path& search) {
+  std::vector<fs::path> steps;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(search / "ckpt", none))
+    if (entry.path().filename().string().starts_with("step-")) steps.push_back(entry.path());
+  std::sort(steps.rbegin(), steps.rend());
+  return steps;
+}
+
+// Whether a run with this config, had it come to this state of the search, would not have drawn yet.
+static bool still_searching(const json& state, const Config& config) {
+  const json& hook = state.at("hooks").at("early_bird");
+  if (!hook.at("searching") || state.at("batch") != 0) return false;
+  const int64_t step = state.at("step"), per_epoch = state.at("steps_per_epoch");
+  const int64_t last = last_draw(config).in_steps(per_epoch);
+  if (step >= last) return false;
+  if (!config.is_null("early_bird.draw_at")) return true;
+  for (const json& watched : hook.at("search").at("watched"))
+    if (watched.at("ratio") == config.get<double>("early_bird.draw")) return watched.at("found").is_null();
+  return false;  // the search did not watch this ratio
+}
+
+static void copy_history(const fs::path& search, const fs::path& to) {
+  fs::copy_file(search / "metrics.jsonl", to / "metrics.jsonl", fs::copy_options::overwrite_existing);
+  fs::create_directories(to / "masks");
+  for (const auto& entry : fs::directory_iterator(search / "masks"))
+    fs::copy_file(entry.path(), to / "masks" / entry.path().filename(), fs::copy_options::overwrite_existing);
+}
+
+int64_t begin_from_search(const fs::path& search, const fs::path& to, const Config& config) {
+  for (const fs::path& step : newest_first(search)) {
+    try {
+      engine::Checkpoint checkpoint = engine::load_checkpoint(step);
+      const json& state = checkpoint.state;
+      if (state.at("epoch") == 0 || !still_searching(state, config)) continue;
+      checkpoint.metadata["config"] = config.json().dump();
+      const engine::RunDir run = engine::RunDir::open(to);
+      copy_history(search, run.path());
+      engine::CheckpointOptions options;
+      options.best = state.at("best").at("epoch") == state.at("epoch");
+      // Last: until it is there the run has not begun.
+      if (engine::save_checkpoint(run.path() / "ckpt", state.at("step"), checkpoint, options) ==
+          engine::SaveResult::saved)
+        return state.at("epoch");
+      return 0;
+    } catch (const json::exception&) {  // of another version
+    } catch (const Error& e) {
+      if (e.code() < 4020 || e.code() > 4025) throw;  // damaged: an older one may do
+    }
+  }
+  return 0;
+}
+
+bool is_begun(const fs::path& run) {
+  std::error_code none;
+  return fs::exists(run / "summary.json", none) || fs::exists(run / "ckpt/latest.json", none);
+}
+
+}  // namespace eb::tools
