@@ -36,6 +36,16 @@ static json equivalence(const RunFiles& run) {
   return difference.is_number() ? json{{"max_abs_difference", difference}} : json(nullptr);
 }
 
+// Null for a run of a version that did not write them down.
+static json bad_samples(const RunFiles& run) {
+  const json& saved = at(run.summary, {"bad_samples"});
+  if (!saved.is_array()) return nullptr;
+  json list = json::array();
+  for (const json& sample : saved)
+    if (sample.is_string()) list.push_back(utf8(sample));
+  return list;
+}
+
 // What a reader must know before comparing numbers.
 static void add_warnings(const RunFiles& run, const json& report, std::vector<std::string>& warnings) {
   const json version = report["eb_engine"];
@@ -45,6 +55,8 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
     warnings.push_back(fmt::format("{} damaged line{} of metrics.jsonl {} left out", run.damaged_lines,
                                    run.damaged_lines == 1 ? "" : "s",
                                    run.damaged_lines == 1 ? "was" : "were"));
+  if (const size_t bad = report["bad_samples"].size())
+    warnings.push_back(fmt::format("{} bad sample{} replaced by others", bad, bad == 1 ? " was" : "s were"));
   const auto& networks = report["networks"];
   if (networks.back()["best_rule"] == "on the test set" || networks[0]["best_rule"] == "on the test set")
     warnings.push_back("best was picked on the test set: data.holdout keeps samples for picking");
@@ -71,6 +83,7 @@ static json run_json(RunFiles& run) {
             {"epochs_done", epochs_done(run)},
             {"epochs_planned", epochs_planned(run)},
             {"damaged_lines", run.damaged_lines},
+            {"bad_samples", bad_samples(run)},
             {"config_changes", config_changes(run)},
             {"environment", environment_json(run)},
             {"command_lines", run.command_lines},

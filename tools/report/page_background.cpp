@@ -64,6 +64,16 @@ static std::string commands(const RunPage& page) {
   return subheading(page, "Command lines") + "<ol class=\"commands\">" + lines + "</ol>";
 }
 
+static std::string bad_samples(const RunPage& page) {
+  std::string lines;
+  for (const json& sample : list(page.run, "bad_samples"))
+    if (sample.is_string())
+      lines += "<li><code>" + shortened(sample.get<std::string>(), 200) + "</code></li>";
+  if (lines.empty()) return "";
+  return subheading(page, "Samples that could not be read, and were replaced by others") +
+         "<ol class=\"commands\">" + lines + "</ol>";
+}
+
 static std::string facts(const RunPage& page) {
   const json& run = page.run;
   const Number seed = number(run, "seed");
@@ -76,7 +86,7 @@ static std::string facts(const RunPage& page) {
 std::string background_section(const RunPage& page) {
   return section(page, "background", "Background",
                  facts(page) + equivalence(page) + "<div class=\"columns\"><div>" + config(page) +
-                     "</div><div>" + environment(page) + "</div></div>" + commands(page));
+                     "</div><div>" + environment(page) + "</div></div>" + bad_samples(page) + commands(page));
 }
 
 }  // namespace eb::tools::page
