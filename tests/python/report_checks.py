@@ -61,6 +61,16 @@ def plain(text):
     return " ".join(text.split())
 
 
+def shown(form, value):
+    return NONE if value is None else form(value)
+
+
+def rows_of(page, table):
+    """Texts of the cells of each row of the body, of one table or several."""
+    rows = page.evaluate("table => [...document.querySelectorAll(table + ' tbody tr')].map(tr => [...tr.cells].map(c => c.textContent))", table)
+    return [[plain(cell) for cell in row] for row in rows]
+
+
 # --- checks; `where` is the part of the page that shows the run: "#run-1" or "main" ---
 
 def headline_table(page, run, where="main"):
@@ -68,23 +78,90 @@ def headline_table(page, run, where="main"):
         cells = page.locator(f"{where} table.headline tr[data-row={key}] .value").all_text_contents()
         expect(len(cells) == len(run["networks"]), f"{key}: {len(cells)} cells for {len(run['networks'])} networks")
         for cell, network in zip(cells, run["networks"]):
-            value = network[key]
-            wanted = NONE if value is None else form(value)
+            wanted = shown(form, network[key])
             expect(plain(cell) == wanted, f"{key} of {network['label']}: the page says {plain(cell)!r}, report.json {wanted!r}")
     for kind, factor in (run["speedup"] or {}).items():
         cell = page.locator(f"{where} tr[data-row=speedup_{kind}] .value").nth(1).text_content()
-        wanted = NONE if factor is None else f"{factor:.2f}×"
+        wanted = shown(lambda f: f"{f:.2f}×", factor)
         expect(plain(cell) == wanted, f"speed-up {kind}: the page says {cell!r}, report.json {wanted!r}")
 
 
 def layer_table(page, run, where="main"):
-    rows = page.evaluate("where => [...document.querySelectorAll(where + ' table.layers tbody tr')].map("
-                         "tr => [...tr.cells].map(c => c.textContent))", where)
+    rows = rows_of(page, f"{where} table.layers")
     expect(len(rows) == len(run["layers"]), f"{len(rows)} rows for {len(run['layers'])} layers")
     for row, layer in zip(rows, run["layers"]):
         expect(row[2:4] == [grouped(layer["kept"]), grouped(layer["total"])], f"{layer['id']}: {row}")
         expect(row[5] == ("–" if layer["group"] is None else str(layer["group"])), f"group of {layer['id']}: {row}")
         expect(row[6] == ("held up" if layer["held_up"] else "–"), f"{layer['id']}: {row}")
+
+
+# Columns of the comparison, left to right, behind its number, name, runs and seeds.
+COLUMNS = {"top1": percent, "top5": percent, "params": grouped, "flops_per_image": metric("FLOPs"), "training_flops": metric("FLOPs"),
+           "seconds": duration, "joules": energy, "draw_epoch": lambda n: grouped(n) if n == int(n) else f"{n:.1f}"}
+
+
+def mean_and_spread(key, stat):
+    if stat is None:
+        return "–" if key == "draw_epoch" else NONE  # a dense network is never drawn
+    form = COLUMNS[key]
+    return form(stat["mean"]) + ("" if stat["std"] is None else f"± {form(stat['std'])}")
+
+
+def comparison_table(page, comparison):
+    rows = rows_of(page, "table.comparison")
+    expect(len(rows) == len(comparison["rows"]), f"{len(rows)} rows for {len(comparison['rows'])} kinds of runs")
+    for i, (row, wanted) in enumerate(zip(rows, comparison["rows"])):
+        cells = [str(i + 1), wanted["label"], ", ".join(str(run + 1) for run in wanted["runs"]), ", ".join(map(str, wanted["seeds"]))]
+        cells += [mean_and_spread(key, wanted[key]) for key in COLUMNS]
+        expect(row == cells, f"row {i + 1} of the comparison: the page says {row}, report.json {cells}")
+
+
+def window_table(page, run, where="main"):
+    """The distances by which the ticket was drawn, of runs whose detector compares the newest mask with the others."""
+    early_bird = run["early_bird"]
+    drawn = early_bird and early_bird["draw"]
+    ratio = next((r for r in early_bird["ratios"] if r["ratio"] == drawn["ratio"]), None) if drawn else None
+    if not ratio or ratio["emerged_epoch"] is None:
+        return
+    n, at = len(ratio["epochs"]), ratio["epochs"].index(ratio["emerged_epoch"])
+    differing = [ratio["differing"][at * n + j] for j in range(at - early_bird["window"] + 1, at)]
+    wanted = [[grouped(d), f"{d / ratio['bits']:.4f}"] for d in differing]
+    rows = [row[1:3] for row in rows_of(page, f"{where} table.check")]
+    expect(rows == wanted, f"the window of the draw: the page says {rows}, report.json {wanted}")
+
+
+def watched_table(page, run, where="main"):
+    if not run["early_bird"]:
+        return
+    wanted = []
+    for r in run["early_bird"]["ratios"]:
+        last = r["window_distance"][-1]["distance"] if r["window_distance"] else None
+        emerged = "not settled" if r["emerged_epoch"] is None else f"epoch {r['emerged_epoch']}"
+        wanted.append([shown(grouped, r["kept"]), emerged, shown(lambda d: f"{d:.4f}", last)])
+    rows = [row[1:] for row in rows_of(page, f"{where} table.watched")]
+    expect(rows == wanted, f"the watched ratios: the page says {rows}, report.json {wanted}")
+
+
+WORK = {"images_per_s": ("images per second", grouped), "steps": ("steps", grouped), "samples": ("images", grouped),
+        "params": ("parameters", grouped), "flops_per_image": ("FLOPs per image", metric("FLOPs")), "precision": ("arithmetic", str)}
+TIME = {"forward": "forward", "backward": "backward", "optimizer": "optimizer", "data_wait": "waiting for data", "early_bird": "masks",
+        "evaluation": "evaluation", "checkpoint": "checkpoints", "other": "other"}
+
+
+def phase_rows(phase):
+    rows = {name: shown(form, phase[key]) for key, (name, form) in WORK.items()}
+    rows.update({f"bytes of {of}": shown(size, n) for of, n in phase["bytes"].items()})
+    rows.update({name: shown(duration, phase["seconds"][key]) for key, name in TIME.items()})
+    known = [phase["seconds"][key] for key in TIME if phase["seconds"][key] is not None]
+    return {**rows, "sum": shown(duration, sum(known) if known else None),
+            "energy": shown(energy, phase["joules"]) + (phase["energy_method"] or "")}
+
+
+def phase_tables(page, run, where="main"):
+    rows = {row[0]: row[1:] for row in rows_of(page, f"{where} table.phases")}
+    phases = [phase_rows(phase) for phase in run.get("phases", [])]
+    wanted = {name: [phase[name] for phase in phases] for name in phases[0]} if phases else {}
+    expect(rows == wanted, f"the phases: the page says {rows}, report.json {wanted}")
 
 
 def color(distance):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 import numpy as np
+from mask_file import read_masks
 from PIL import Image
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -62,15 +63,6 @@ def color(distance):
     at = math.sqrt(min(max(distance, 0.0), 1.0)) * 6
     low = min(int(at), 5)
     return [(1 - at + low) * a + (at - low) * b for a, b in zip(STOPS[low], STOPS[low + 1])]
-
-
-def read_masks(path):
-    data = open(path, "rb").read()
-    assert data[:8] == b"EBMASKS1"
-    bits = int.from_bytes(data[8:16], "little")
-    words = (bits + 63) // 64
-    rows = np.frombuffer(data[16:], np.uint8).reshape(-1, words * 8)
-    return np.unpackbits(rows, axis=1, bitorder="little")[:, :bits].astype(int)
 
 
 def check_image(run, events, ratio):
