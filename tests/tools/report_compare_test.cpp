@@ -1,4 +1,5 @@
 // Several runs in one report, and the tables and pictures for other programs.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <png.h>
 
@@ -77,8 +78,8 @@ TEST(ReportCompare, mean_and_deviation_over_seeds) {
   const json& comparison = report["comparison"];
   ASSERT_EQ(comparison["rows"].size(), 2u);
   const json &half = comparison["rows"][0], &third = comparison["rows"][1];
-  EXPECT_EQ(half["label"], "early_bird.draw=0.5");
-  EXPECT_EQ(third["label"], "early_bird.draw=0.3");
+  EXPECT_EQ(half["label"], "p=0.5");
+  EXPECT_EQ(third["label"], "p=0.3");
   EXPECT_EQ(half["runs"], json({0, 2, 3}));
   EXPECT_EQ(half["seeds"], json({0, 1, 2}));
   EXPECT_EQ(half["ratio"], 0.5);
@@ -136,16 +137,55 @@ TEST(ReportCompare, labels_tell_what_differs_and_no_more) {
   const TempDir dir;
   const std::string dense = R"({"early_bird": {"enabled": false}})";
   const std::string dense_l1 = R"({"early_bird": {"enabled": false, "draw": 0.3, "watch": [0.3]}})";
-  EXPECT_EQ(labels(dir, {dense, dense_l1, R"({})"}), (Labels{"dense", "early_bird.draw=0.5"}));
+  EXPECT_EQ(labels(dir, {dense, dense_l1, R"({})"}), (Labels{"dense", "p=0.5"}));
   EXPECT_EQ(labels(dir, {dense, dense}), Labels{"dense"});
-  EXPECT_EQ(labels(dir, {R"({})", R"({"seed": 5})"}), Labels{"early_bird.draw=0.5"});
-  EXPECT_EQ(labels(dir, {R"({})", R"({"early_bird": {"draw": 0.3, "after": {"weights": "reinit"}}})",
-                         R"({"early_bird": {"after": {"weights": "reinit"}}})"}),
-            (Labels{"early_bird.draw=0.5, early_bird.after.weights=keep",
-                    "early_bird.draw=0.3, early_bird.after.weights=reinit",
-                    "early_bird.draw=0.5, early_bird.after.weights=reinit"}));
+  EXPECT_EQ(labels(dir, {R"({})", R"({"seed": 5})"}), Labels{"p=0.5"});
+  EXPECT_EQ(
+      labels(dir, {R"({})", R"({"early_bird": {"draw": 0.3, "after": {"weights": "reinit"}}})",
+                   R"({"early_bird": {"after": {"weights": "reinit"}}})"}),
+      (Labels{"p=0.5, after.weights=keep", "p=0.3, after.weights=reinit", "p=0.5, after.weights=reinit"}));
   EXPECT_EQ(labels(dir, {dense, R"({"early_bird": {"enabled": false}, "model": {"depth": 16}})"}),
             (Labels{"dense, model.depth=11", "dense, model.depth=16"}));
+  EXPECT_EQ(labels(dir, {R"({"precision": {"preset": "swalp8", "phases": ["search"]}})",
+                         R"({"precision": {"preset": "swalp8", "phases": ["search", "retrain"]}})"}),
+            (Labels{"precision.phases=search", "precision.phases=search+retrain"}));
+}
+
+TEST(ReportCompare, accuracy_against_the_epoch_of_the_draw) {
+  const TempDir dir;
+  const auto early = [](const char* at, double ratio, const char* more = "") {
+    return json::parse(fmt::format(R"({{"early_bird": {{"deadline": null, "draw_at": "{}", "draw": {}{}}}}})",
+                                   at, ratio, more))
+        .dump();
+  };
+  // make_finished() says that a run drew at the epoch it took seconds.
+  make_finished(dir / "late", early("6ep", 0.5), 0.8, 6);
+  make_finished(dir / "detector", R"({})", 0.82, 4);
+  make_finished(dir / "soon", early("2ep", 0.5), 0.7, 2);
+  make_finished(dir / "soon again", json::parse(R"({"seed": 2})").dump(), 0.86, 4);
+  make_finished(dir / "once", early("2ep", 0.3), 0.9, 2);
+  make_finished(dir / "other channels", early("3ep", 0.5, R"(, "criterion": "random")"), 0.1, 3);
+  make_finished(dir / "other weights", early("3ep", 0.5, R"(, "after": {"weights": "reinit"})"), 0.1, 3);
+  make_finished(dir / "dense", R"({"early_bird": {"enabled": false}})", 0.9, 9);
+  std::vector<std::string> runs;
+  for (const char* name :
+       {"late", "detector", "soon", "soon again", "once", "other channels", "other weights"})
+    runs.push_back(dir / name);
+  const json draws = report_of(runs)["comparison"]["draw_epochs"];
+  ASSERT_EQ(draws["curves"].size(), 1u) << "one ratio was drawn at more than one epoch: " << draws;
+  const json& curve = draws["curves"][0];
+  EXPECT_EQ(curve["label"], "p=0.5");
+  std::vector<double> epochs, top1;
+  for (const json& point : curve["points"])
+    epochs.push_back(point["epoch"]), top1.push_back(point["top1"]["mean"]);
+  EXPECT_EQ(epochs, (std::vector<double>{2, 4, 6}));
+  EXPECT_EQ(top1[0], 0.7);
+  EXPECT_DOUBLE_EQ(top1[1], 0.84) << "mean over the seeds of a row";
+  EXPECT_EQ(top1[2], 0.8);
+  EXPECT_TRUE(draws["dense"].is_null());
+  runs.push_back(dir / "dense");
+  EXPECT_EQ(report_of(runs)["comparison"]["draw_epochs"]["dense"]["mean"], 0.9);
+  EXPECT_TRUE(report_of({dir / "once", dir / "late"})["comparison"]["draw_epochs"].is_null());
 }
 
 static eb::tools::Picture read_png(const fs::path& path) {
@@ -221,7 +261,7 @@ TEST(ReportCompare, tables_of_several_runs) {
   EXPECT_EQ(cell(networks, 1, "name"), "a, \"quoted\"\nname");
   EXPECT_EQ(cell(networks, 3, "run"), "2");
   ASSERT_EQ(comparison.size(), 3u);
-  EXPECT_EQ(cell(comparison, 2, "label"), "early_bird.draw=0.3");
+  EXPECT_EQ(cell(comparison, 2, "label"), "p=0.3");
   EXPECT_EQ(std::stod(cell(comparison, 2, "top1_mean")), 0.6);
   EXPECT_EQ(cell(comparison, 2, "top1_std"), "");
   EXPECT_EQ(cell(comparison, 2, "joules_mean"), "");

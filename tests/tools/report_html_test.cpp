@@ -251,6 +251,20 @@ TEST(ReportHtml, several_runs_come_folded_after_their_comparison) {
   EXPECT_LT(html.find("id=\"comparison\""), html.find("<details"));
   EXPECT_TRUE(has(html, "84.00\u00a0%<small class=\"spread\">± 1.00\u00a0%</small>"));
   EXPECT_TRUE(has(html, "<a href=\"#run-2\">2</a>"));
+  EXPECT_FALSE(has(html, "Accuracy against the epoch of the draw"));
+  EXPECT_FALSE(has(html, "scope=\"col\">Energy")) << "no run measured it";
+  report["comparison"]["rows"][0]["joules"] = {{"mean", 5e3}, {"std", nullptr}, {"n", 1}};
+  const json late = {{"mean", 0.85}, {"std", nullptr}, {"n", 1}};
+  report["comparison"]["draw_epochs"] = {
+      {"dense", {{"mean", 0.86}}},
+      {"curves",
+       {{{"label", "p=0.5"}, {"points", {{{"epoch", 2}, {"top1", stat}}, {{"epoch", 8}, {"top1", late}}}}}}}};
+  const std::string more = report_html(report);
+  EXPECT_TRUE(has(more, "scope=\"col\">Energy"));
+  EXPECT_TRUE(has(more, "Accuracy against the epoch of the draw"));
+  const std::string figure = more.substr(more.find("Accuracy against the epoch of the draw"));
+  EXPECT_EQ(occurrences(figure.substr(0, figure.find("</figure>")), "<circle"), 2u) << "a dot for each draw";
+  EXPECT_TRUE(has(figure, "dense, 86.00"));
 }
 
 static void expect_self_contained(const std::string& html) {

@@ -83,18 +83,33 @@ std::vector<std::string> label_keys(const std::vector<Row>& rows) {
   return keys;
 }
 
-// "dense", "early_bird.draw=0.3", "early_bird.draw=0.3, model.depth=20".
+// "early_bird.draw" is the p of the paper; other keys without the sections that everybody knows.
+std::string short_name(const std::string& key) {
+  if (key == "early_bird.draw") return "p";
+  for (const char* section : {"early_bird.", "train."})
+    if (key.starts_with(section)) return key.substr(std::string(section).size());
+  return key;
+}
+
+// "search+retrain" for ["search", "retrain"].
+std::string plain_value(const std::string& dumped) {
+  const json value = json::parse(dumped, nullptr, false);
+  if (value.is_string()) return engine::printable(value, 40);
+  if (!value.is_array() || value.empty()) return engine::printable(dumped, 40);
+  std::string text;
+  for (const json& item : value) text += (text.empty() ? "" : "+") + plain_value(item.dump());
+  return engine::printable(text, 40);
+}
+
+// "dense", "p=0.3", "p=0.3, model.depth=20, precision.phases=search+retrain".
 std::string label_of(const Row& row, const std::vector<std::string>& keys) {
   std::vector<std::string> parts;
   if (row.dense()) parts.push_back("dense");
   for (const std::string& key : keys) {
     if (key == "early_bird.enabled" || !row.settings.contains(key)) continue;
-    std::string value = row.settings.at(key);
-    if (const json parsed = json::parse(value, nullptr, false); parsed.is_string())
-      value = parsed.get<std::string>();
-    parts.push_back(key + "=" + engine::printable(value, 40));
+    parts.push_back(short_name(key) + "=" + plain_value(row.settings.at(key)));
   }
-  if (parts.empty()) parts.push_back("early_bird.draw=" + value_in(row, "early_bird.draw"));
+  if (parts.empty()) parts.push_back("p=" + value_in(row, "early_bird.draw"));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -152,6 +167,55 @@ json row_json(const json& reports, const Row& row, const std::string& label) {
   return r;
 }
 
+// --- accuracy against the epoch of the draw ---
+
+// Rows with the same key differ only by the ratio and by when they drew. None for dense networks and for
+// tickets that did not go on with their weights: those are another experiment.
+std::string draw_experiment(const Row& row) {
+  if (row.dense() || value_in(row, "early_bird.criterion") != "\"bn_gamma\"" ||
+      value_in(row, "early_bird.after.weights") != "\"keep\"" ||
+      value_in(row, "early_bird.after.schedule") != "\"continue\"")
+    return "";
+  std::string key;
+  for (const auto& [name, value] : row.settings)
+    if (name != "early_bird.draw" && name != "early_bird.draw_at" && name != "early_bird.deadline" &&
+        name != "early_bird.on_not_found")
+      key += name + "=" + value + "\n";
+  return key;
+}
+
+json curve_json(const std::string& label, const json& rows, const std::vector<size_t>& members) {
+  json points = json::array();
+  for (const size_t i : members)
+    if (rows[i]["draw_epoch"].is_object() && rows[i]["top1"].is_object())
+      points.push_back({{"row", i}, {"epoch", rows[i]["draw_epoch"]["mean"]}, {"top1", rows[i]["top1"]}});
+  std::sort(points.begin(), points.end(),
+            [](const json& a, const json& b) { return a["epoch"] < b["epoch"]; });
+  return {{"label", label}, {"ratio", rows[members[0]]["ratio"]}, {"points", points}};
+}
+
+// Null where no ratio was drawn at two different epochs.
+json draw_epochs_json(const std::vector<Row>& rows, const json& list) {
+  std::map<std::string, std::map<std::string, std::vector<size_t>>> experiments;  // by experiment, by ratio
+  json dense = nullptr;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].dense()) dense = list[i]["top1"];
+    const std::string experiment = draw_experiment(rows[i]);
+    if (!experiment.empty()) experiments[experiment][value_in(rows[i], "early_bird.draw")].push_back(i);
+  }
+  json curves = json::array();
+  for (const auto& [experiment, ratios] : experiments)
+    for (const auto& [ratio, members] : ratios) {
+      json curve = curve_json("p=" + ratio, list, members);
+      const json& points = curve["points"];
+      if (points.size() > 1 && points.front()["epoch"] != points.back()["epoch"]) curves.push_back(curve);
+    }
+  if (curves.empty()) return nullptr;
+  const auto is_dense = [](const Row& row) { return row.dense(); };
+  if (std::count_if(rows.begin(), rows.end(), is_dense) != 1) dense = nullptr;
+  return {{"curves", curves}, {"dense", dense}};
+}
+
 }  // namespace
 
 json comparison_json(const std::vector<RunFiles>& runs, const json& reports,
@@ -166,7 +230,10 @@ json comparison_json(const std::vector<RunFiles>& runs, const json& reports,
     list.push_back(row_json(reports, row, label));
     joules = joules && !list.back()["joules"].is_null();
   }
-  return {{"rows", list}, {"cost", joules ? "joules" : "training_flops"}};
+  json draws = draw_epochs_json(rows, list);
+  return {{"rows", std::move(list)},
+          {"cost", joules ? "joules" : "training_flops"},
+          {"draw_epochs", std::move(draws)}};
 }
 
 }  // namespace eb::tools

@@ -1,6 +1,8 @@
 // Several runs side by side: mean and standard deviation over seeds, and accuracy against cost.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tools/report/html_text.h"
 #include "tools/report/numbers.h"
 #include "tools/report/page.h"
@@ -18,22 +20,24 @@ static std::string stat(const json& s, const Format& format) {
   return format(mean) + (spread ? "<small class=\"spread\">± " + format(spread) + "</small>" : "");
 }
 
+// Each leads to its run.
 static std::string seeds(const json& row) {
   std::string out;
-  for (const json& seed : list(row, "seeds"))
-    if (const Number n = number(seed)) out += (out.empty() ? "" : ", ") + brief(*n);
+  const json &runs = list(row, "runs"), &seeds = list(row, "seeds");
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const Number run = number(runs[i]), seed = i < seeds.size() ? number(seeds[i]) : std::nullopt;
+    if (run)
+      out += fmt::format("{}<a href=\"#run-{}\">{}</a>", out.empty() ? "" : ", ", *run + 1,
+                         seed ? brief(*seed) : "?");
+  }
   return out.empty() ? "–" : out;
 }
 
-static std::string links(const json& row) {
-  std::string out;
-  for (const json& run : list(row, "runs"))
-    if (const Number n = number(run))
-      out += fmt::format("{0}<a href=\"#run-{1}\">{1}</a>", out.empty() ? "" : ", ", *n + 1);
-  return out.empty() ? "–" : out;
+static bool any_energy(const json& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const json& r) { return !value(r, "joules").is_null(); });
 }
 
-static std::string comparison_row(const json& r, size_t position) {
+static std::string comparison_row(const json& r, size_t position, bool with_energy) {
   const auto share_of = [](Number n) { return percent(n); };
   const auto flops = [](Number n) { return metric(n, "FLOPs"); };
   const auto whole = [](Number n) { return count(n); };
@@ -42,19 +46,20 @@ static std::string comparison_row(const json& r, size_t position) {
     return "<td>" + stat(value(r, key), format) + "</td>";
   };
   return "<tr><td>" + std::to_string(position) + "</td><th scope=\"row\">" + shortened(text(r, "label"), 40) +
-         "</th><td>" + links(r) + "</td><td>" + seeds(r) + "</td>" + cell("top1", share_of) +
-         cell("top5", share_of) + cell("params", whole) + cell("flops_per_image", flops) +
-         cell("training_flops", flops) + cell("seconds", [](Number n) { return duration(n); }) +
-         cell("joules", [](Number n) { return energy(n); }) +
+         "</th><td>" + seeds(r) + "</td>" + cell("top1", share_of) + cell("top5", share_of) +
+         cell("params", whole) + cell("flops_per_image", flops) + cell("training_flops", flops) +
+         cell("seconds", [](Number n) { return duration(n); }) +
+         (with_energy ? cell("joules", [](Number n) { return energy(n); }) : "") +
          (value(r, "draw_epoch").is_null() ? "<td>–</td>" : cell("draw_epoch", epoch)) + "</tr>\n";
 }
 
 static std::string comparison_table(const json& rows) {
   std::string head, body;
-  for (const char* name : {"#", "What", "Runs", "Seeds", "Top-1", "Top-5", "Parameters", "FLOPs per image",
-                           "Training FLOPs", "Training time", "Energy", "Drawn at"})
-    head += fmt::format("<th scope=\"col\">{}</th>", name);
-  for (size_t i = 0; i < rows.size(); ++i) body += comparison_row(rows[i], i + 1);
+  const bool with_energy = any_energy(rows);
+  for (const std::string name : {"#", "What", "Seeds", "Top-1", "Top-5", "Parameters", "FLOPs per image",
+                                 "Training FLOPs", "Training time", "Energy", "Drawn at"})
+    if (name != "Energy" || with_energy) head += fmt::format("<th scope=\"col\">{}</th>", name);
+  for (size_t i = 0; i < rows.size(); ++i) body += comparison_row(rows[i], i + 1, with_energy);
   return table_box("Comparison of the runs", "<table class=\"comparison\"><thead><tr>" + head +
                                                  "</tr></thead><tbody>" + body + "</tbody></table>");
 }
@@ -78,6 +83,31 @@ static std::string cost_scatter(const json& comparison) {
                 "Each point is a row of the table, by its number; the bar is one standard deviation of the "
                 "accuracy. Up is better, left is "
                 "cheaper: a point above and to the left of another beats it in both.");
+}
+
+// The paper's question whether tickets are there early: one curve for each ratio.
+static std::string draw_epoch_plot(const json& comparison) {
+  const json& draws = value(comparison, "draw_epochs");
+  Plot plot;
+  plot.title = "Top-1 accuracy against the epoch at which the ticket was drawn";
+  plot.x_name = "drawn after epoch", plot.y_name = "top-1";
+  plot.percent_y = plot.markers = true;
+  for (const json& curve : list(draws, "curves")) {
+    Series series{text(curve, "label"), static_cast<int>(plot.series.size() % 8 + 1)};
+    for (const json& point : list(curve, "points")) {
+      const Number epoch = number(point, "epoch");
+      if (!epoch) continue;
+      series.x.push_back(*epoch);
+      series.y.push_back(number(value(point, "top1"), "mean"));
+    }
+    plot.series.push_back(std::move(series));
+  }
+  plot.level = number(value(draws, "dense"), "mean");
+  if (plot.level) plot.level_name = "dense, " + percent(plot.level);
+  return figure(
+      "Accuracy against the epoch of the draw", line_plot(plot),
+      "Each point is a row of the table: a ticket drawn then and trained to the end. Where a curve is "
+      "flat, drawing later buys nothing: the ticket was there already.");
 }
 
 // The row whose mean of `key` is highest, or lowest; null if none has one.
@@ -117,7 +147,7 @@ std::string comparison_section(const json& report) {
          "FLOPs = 2&nbsp;×&nbsp;MACs of "
          "convolutions and linear layers plus batch norms, activations and pools. Everything spent on the "
          "search is included.</p>" +
-         cost_scatter(comparison) + "</section>\n";
+         cost_scatter(comparison) + draw_epoch_plot(comparison) + "</section>\n";
 }
 
 }  // namespace eb::tools::page

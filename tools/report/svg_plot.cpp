@@ -62,7 +62,7 @@ static Axis tight_axis(const Range& r) {
   return {r.low - 1, r.high + 1, 0, 1, false};
 }
 
-static std::string points_path(const Series& s, const Frame& f) {
+static std::string points_path(const Series& s, const Frame& f, bool markers) {
   std::string d, dots;
   for (size_t i = 0; i < s.x.size() && i < s.y.size(); ++i) {
     if (!s.y[i]) continue;
@@ -70,7 +70,7 @@ static std::string points_path(const Series& s, const Frame& f) {
     const bool alone = !joined && (i + 1 >= s.y.size() || !s.y[i + 1]);
     const std::string x = px(f.x.at(s.x[i])), y = px(f.y.at(*s.y[i]));
     d += (joined ? "L" : "M") + x + " " + y;
-    if (alone)
+    if (alone || markers)
       dots += fmt::format("<circle class=\"dot s{}\" cx=\"{}\" cy=\"{}\" r=\"3.5\"/>", s.color, x, y);
   }
   return fmt::format("<path class=\"line s{}{}\" d=\"{}\"/>", s.color, s.dashed ? " dashed" : "", d) + dots;
@@ -110,7 +110,7 @@ std::string line_plot(const Plot& plot) {
   if (plot.level)
     out += fmt::format("<path class=\"level\" d=\"M{} {}H{}\"/>", px(frame_left), px(f.y.at(*plot.level)),
                        px(frame_right));
-  for (const Series& s : plot.series) out += points_path(s, f);
+  for (const Series& s : plot.series) out += points_path(s, f, plot.markers);
   return out + phase_lines(plot, f) + "</svg>";  // names over the lines
 }
 

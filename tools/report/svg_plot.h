@@ -30,6 +30,7 @@ struct Plot {
   Number y_low, y_high;    // ends the y axis at least reaches
   bool log_y = false;      // if all values allow it
   bool percent_y = false;
+  bool markers = false;  // a dot on every value, where they are few
 };
 // "" if there is no value at all.
 std::string line_plot(const Plot& plot);
