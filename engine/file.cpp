@@ -155,9 +155,10 @@ void replace_file(const fs::path& path, std::string_view bytes) {
   try {
     write_file_synced(temporary, bytes);
     rename_synced(temporary, path);
-  } catch (...) {
+  } catch (const Error& e) {
     ::unlink(temporary.c_str());
-    throw;
+    // The name a person knows, beside the one that failed.
+    throw Error(e.code(), "cannot write " + quoted(path) + ": " + e.message(), e.hint());
   }
 }
 

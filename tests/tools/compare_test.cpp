@@ -153,6 +153,27 @@ TEST(Compare, a_shared_search_changes_no_bit_of_any_run) {
   EXPECT_FALSE(std::filesystem::exists(dir.path() / "shared/search-seed1")) << "removed when no run needs it";
 }
 
+TEST(Compare, a_longer_search_of_other_variants_serves_too) {
+  const TempDir dir;
+  const auto command = [&, config = tiny_config(dir, short_run)](const char* variants) {
+    return run_engine({"compare", config, "--out", dir / "c", "--ratios", "0.2,0.5", "--threads", "1",
+                       "--variants", variants});
+  };
+  // Interrupted while the search is there: as if the last run had not been carried out.
+  ASSERT_EQ(command("ns").exit_code, 0);
+  ASSERT_FALSE(std::filesystem::exists(dir.path() / "c/search-seed1"));
+  ASSERT_EQ(run_engine({"train", dir / "c/ns-p20-seed1/config.resolved.json", "--set", "name=search-seed1",
+                        "--set", "early_bird.draw=0.5", "--set", "checkpoint.every=1ep", "--set",
+                        "checkpoint.milestones=1ep", "--until", "search", "--threads", "1", "--out",
+                        dir / "c/search-seed1"})
+                .exit_code,
+            0);
+  const Outcome o = command("eb");
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(o.err.find("that the runs with seed"), std::string::npos) << "it searched anew: " << o.err;
+  EXPECT_NE(o.err.find("begins from the shared search at epoch 1"), std::string::npos) << o.err;
+}
+
 TEST(Compare, a_damaged_shared_search_costs_time_and_nothing_else) {
   const TempDir dir;
   const std::string config = tiny_config(dir, short_run);

@@ -104,12 +104,16 @@ PlannedRun CompareRunner::search_of(int64_t seed, const std::vector<PlannedRun>&
   return search;
 }
 
-int CompareRunner::run_search(const PlannedRun& search) const {
+int CompareRunner::run_search(PlannedRun search) const {
   const fs::path run = directory(search);
-  // With other variants it may have to go on for longer.
-  const char* end = "early_bird.draw_at";
-  if (fs::exists(run / "config.resolved.json") && config_in(run).at(end) != config_of(search).at(end))
-    engine::remove_tree(run);
+  if (fs::exists(run / "config.resolved.json")) {
+    // Of a call with other variants it may end later, which is fine, or too early.
+    const engine::Config before = config_in(run);
+    if (search_reaches(before, config_of(search)))
+      search.sets.push_back("early_bird.draw_at=" + before.get<std::string>("early_bird.draw_at"));
+    else
+      engine::remove_tree(run);
+  }
   if (is_done(search)) return 0;
   std::cerr << fmt::format("{}: the search that the runs with seed {} share\n", search.name, search.seed);
   std::vector<std::string> args = args_of(search);

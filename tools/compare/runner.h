@@ -25,7 +25,7 @@ class CompareRunner {
   std::filesystem::path directory(const PlannedRun& run) const { return out_ / run.name; }
   int run_one(const PlannedRun& run, const std::vector<PlannedRun>& runs);
   PlannedRun search_of(int64_t seed, const std::vector<PlannedRun>& runs) const;
-  int run_search(const PlannedRun& search) const;
+  int run_search(PlannedRun search) const;
   void remove_search_if_done(int64_t seed, const std::vector<PlannedRun>& runs) const;
 
   CommonFlags common_;

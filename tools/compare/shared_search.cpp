@@ -41,6 +41,11 @@ std::vector<std::string> shared_search_sets(const std::vector<Config>& runs) {
           "early_bird.after.schedule=restart", "checkpoint.every=1ep", "checkpoint.milestones=1ep"};
 }
 
+bool search_reaches(const Config& search, const Config& wanted) {
+  const Duration end = last_draw(search), needed = last_draw(wanted);
+  return end.unit == needed.unit && end.count >= needed.count;
+}
+
 static std::vector<fs::path> newest_first(const fs::path& search) {
   std::vector<fs::path> steps;
   std::error_code none;

@@ -13,6 +13,9 @@ namespace eb::tools {
 // The search's own overrides: when it ends, and what it keeps.
 std::vector<std::string> shared_search_sets(const std::vector<engine::Config>& runs);
 
+// True if a search with the config `search` goes on for as long as `wanted` does.
+bool search_reaches(const engine::Config& search, const engine::Config& wanted);
+
 // Makes `to` a run with `config` that stands where the search was; `eb_engine train --out to` goes on, to the
 // same bits as a run of its own. Returns the epoch, or 0 if the search has no intact checkpoint that fits:
 // nothing is written then.
