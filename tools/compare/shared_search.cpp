@@ -68,11 +68,15 @@ static bool still_searching(const json& state, const Config& config) {
   return false;  // the search did not watch this ratio
 }
 
+static void copy_bytes(const fs::path& from, const fs::path& to) {
+  engine::replace_file(to, engine::read_file(from));
+}
+
 static void copy_history(const fs::path& search, const fs::path& to) {
-  fs::copy_file(search / "metrics.jsonl", to / "metrics.jsonl", fs::copy_options::overwrite_existing);
+  copy_bytes(search / "metrics.jsonl", to / "metrics.jsonl");
   fs::create_directories(to / "masks");
   for (const auto& entry : fs::directory_iterator(search / "masks"))
-    fs::copy_file(entry.path(), to / "masks" / entry.path().filename(), fs::copy_options::overwrite_existing);
+    copy_bytes(entry.path(), to / "masks" / entry.path().filename());
 }
 
 int64_t begin_from_search(const fs::path& search, const fs::path& to, const Config& config) {
