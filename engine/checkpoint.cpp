@@ -75,7 +75,7 @@ fs::path temporary_beside(const fs::path& path) {
 
 void export_checkpoint(const fs::path& path, int64_t step, const Checkpoint& checkpoint) {
   if (fs::exists(fs::symlink_status(path)))
-    throw Error(8001, quoted(path) + " exists already", "name a directory that does not exist");
+    throw Error(2026, quoted(path) + " exists already", "name a directory that does not exist");
   const fs::path temporary = temporary_beside(fs::absolute(path));
   try {
     write_parts(temporary, step, checkpoint, false);

@@ -224,8 +224,10 @@ static fs::path checkpoints_of(const fs::path& run_or_checkpoints) {
 }
 
 static Error nothing_at(const fs::path& path, const std::string& why) {
+  const bool weights = path.extension() == ".safetensors";
   return Error(4024, "no checkpoint at " + quoted(path) + ": " + why,
-               "name a run directory, or a checkpoint such as RUN/ckpt/step-00031200");
+               weights ? "eb_engine import makes a checkpoint of a file of weights (docs/pytorch.md)"
+                       : "name a run directory, or a checkpoint such as RUN/ckpt/step-00031200");
 }
 
 static fs::path resolve_latest(const fs::path& directory, const fs::path& given, std::string* warning) {

@@ -28,14 +28,51 @@ static void note(const FileOperation& operation) {
   if (observer_) observer_(operation);
 }
 
-std::string quoted(const fs::path& path) {
-  return '"' + printable(path.string(), 4096) + '"';
+std::string plain(const fs::path& path) {
+  return printable(path.string(), 4096);
 }
 
-static Error failed(const std::string& doing, const fs::path& path, int error) {
+std::string quoted(const fs::path& path) {
+  return '"' + plain(path) + '"';
+}
+
+static std::string next_step(int error) {
+  switch (error) {
+    case ENOSPC:
+      return "free some space, or write to another disk";
+    case EDQUOT:
+      return "free some of your quota, or write to another disk";
+    case EFBIG:
+      return "raise the limit on the size of a file (ulimit -f)";
+    case EACCES:
+    case EPERM:
+      return "change its permissions or its directory's, or name another place";
+    case EROFS:
+      return "it is mounted read-only; name another place";
+    case ENOENT:
+      return "check the path: it, or the directory it lies in, does not exist";
+    case ENOTDIR:
+      return "check the path: a part of it is a file";
+    case EISDIR:
+      return "name a file";
+    case EEXIST:
+      return "name one that does not exist yet";
+    case ENAMETOOLONG:
+      return "choose a shorter name";
+    case ELOOP:
+      return "check the path: its symbolic links lead in a circle";
+    case EMFILE:
+    case ENFILE:
+      return "raise the limit on open files (ulimit -n)";
+    default:
+      return "the file system refused; see the kernel's log (dmesg)";
+  }
+}
+
+Error file_error(const std::string& doing, const fs::path& path, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   return Error(full ? 8002 : 8001, "cannot " + doing + " " + quoted(path) + ": " + std::strerror(error),
-               full ? "free some space, or point --out at another disk" : "");
+               next_step(error));
 }
 
 // Runs a system call again while a signal interrupts it; an injected fault takes its place.
@@ -60,7 +97,7 @@ File::File(const fs::path& path, int open_flags) : path_(path) {
     do fd_ = open();
     while (fd_ == -1 && errno == EINTR);
   }
-  if (fd_ == -1) throw failed(creates ? "create" : "open", path, errno);
+  if (fd_ == -1) throw file_error(creates ? "create" : "open", path, errno);
   if (creates) note({Kind::create, path});
 }
 
@@ -83,27 +120,27 @@ void File::write(std::string_view bytes) const {
     if (fault > 0) errno = fault;
     const ssize_t n = fault > 0 ? -1 : ::write(fd_, bytes.data(), size);
     if (n == -1 && errno == EINTR) continue;
-    if (n == -1) throw failed("write", path_, errno);
+    if (n == -1) throw file_error("write", path_, errno);
     note({Kind::write, path_, {}, bytes.substr(0, static_cast<size_t>(n))});
     bytes.remove_prefix(static_cast<size_t>(n));
   }
 }
 
 void File::sync() const {
-  if (retried(fault::Call::fsync, [&] { return ::fsync(fd_); }) == -1) throw failed("sync", path_, errno);
+  if (retried(fault::Call::fsync, [&] { return ::fsync(fd_); }) == -1) throw file_error("sync", path_, errno);
   note({Kind::sync, path_});
 }
 
 void File::truncate(int64_t size) const {
   if (retried(fault::Call::write, [&] { return ::ftruncate(fd_, size); }) == -1)
-    throw failed("truncate", path_, errno);
+    throw file_error("truncate", path_, errno);
   note({Kind::truncate, path_, {}, {}, size});
 }
 
 // EINTR from close() is not repeated: on Linux the descriptor is gone, and another thread may own its number.
 void File::close() {
   const int fd = std::exchange(fd_, -1);
-  if (fd != -1 && ::close(fd) == -1 && errno != EINTR) throw failed("close", path_, errno);
+  if (fd != -1 && ::close(fd) == -1 && errno != EINTR) throw file_error("close", path_, errno);
 }
 
 static const char* kind_of(mode_t mode) {
@@ -116,10 +153,10 @@ static const char* kind_of(mode_t mode) {
 std::string read_file(const fs::path& path, size_t limit) {
   const File file(path, O_RDONLY | O_NONBLOCK);
   struct stat status {};
-  if (::fstat(file.descriptor(), &status) == -1) throw failed("read", path, errno);
+  if (::fstat(file.descriptor(), &status) == -1) throw file_error("read", path, errno);
   const std::string name = quoted(path);
   if (!S_ISREG(status.st_mode))
-    throw Error(8001, "cannot read " + name + ": it is " + kind_of(status.st_mode));
+    throw Error(8001, "cannot read " + name + ": it is " + kind_of(status.st_mode), "name a regular file");
   const size_t size = static_cast<size_t>(status.st_size);
   if (size > limit)
     throw Error(8001, "cannot read " + name + ": it has " + std::to_string(size) + " bytes, more than the " +
@@ -129,7 +166,7 @@ std::string read_file(const fs::path& path, size_t limit) {
   while (done < size) {
     const ssize_t n = ::read(file.descriptor(), bytes.data() + done, size - done);
     if (n == -1 && errno == EINTR) continue;
-    if (n == -1) throw failed("read", path, errno);
+    if (n == -1) throw file_error("read", path, errno);
     if (n == 0) break;
     done += static_cast<size_t>(n);
   }
@@ -149,7 +186,27 @@ static fs::path parent_of(const fs::path& path) {
   return parent.empty() ? "." : parent;
 }
 
-void replace_file(const fs::path& path, std::string_view bytes) {
+// Where the bytes go: the end of a chain of symbolic links, which stay. Error 8001 for what is no file: a
+// rename would put one in place of the pipe or the device.
+static fs::path target_of(const fs::path& given) {
+  struct stat status {};
+  if (::stat(given.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    throw Error(8001, "cannot write " + quoted(given) + ": it is " + kind_of(status.st_mode),
+                "name a regular file, or one that does not exist yet");
+  constexpr int most_links = 40;  // as the kernel
+  fs::path path = given;
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(fs::symlink_status(path, error)); ++links) {
+    if (links == most_links) throw file_error("write", given, ELOOP);
+    const fs::path to = fs::read_symlink(path, error);
+    if (error) throw file_error("write", given, error.value());
+    path = parent_of(path) / to;  // an absolute one replaces all
+  }
+  return path;
+}
+
+void replace_file(const fs::path& given, std::string_view bytes) {
+  const fs::path path = target_of(given);
   const fs::path temporary =
       parent_of(path) / (".tmp-" + path.filename().string() + "-" + std::to_string(::getpid()));
   try {
@@ -158,13 +215,13 @@ void replace_file(const fs::path& path, std::string_view bytes) {
   } catch (const Error& e) {
     ::unlink(temporary.c_str());
     // The name a person knows, beside the one that failed.
-    throw Error(e.code(), "cannot write " + quoted(path) + ": " + e.message(), e.hint());
+    throw Error(e.code(), "cannot write " + quoted(given) + ": " + e.message(), e.hint());
   }
 }
 
 void rename_synced(const fs::path& from, const fs::path& to) {
   if (retried(fault::Call::rename, [&] { return ::rename(from.c_str(), to.c_str()); }) == -1)
-    throw failed("rename " + quoted(from) + " to", to, errno);
+    throw file_error("rename " + quoted(from) + " to", to, errno);
   note({Kind::rename, from, to});
   sync_directory(parent_of(to));
 }
@@ -175,7 +232,7 @@ bool exchange_synced(const fs::path& a, const fs::path& b) {
   };
   const bool done = retried(fault::Call::rename, exchange) == 0;
   if (!done && (errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP)) return false;
-  if (!done) throw failed("exchange " + quoted(a) + " with", b, errno);
+  if (!done) throw file_error("exchange " + quoted(a) + " with", b, errno);
   note({Kind::exchange, a, b});
   sync_directory(parent_of(b));
   return true;
@@ -184,14 +241,20 @@ bool exchange_synced(const fs::path& a, const fs::path& b) {
 void sync_directory(const fs::path& path) {
   File directory(path, O_RDONLY | O_DIRECTORY);
   if (retried(fault::Call::fsync, [&] { return ::fsync(directory.descriptor()); }) == -1)
-    throw failed("sync", path, errno);
+    throw file_error("sync", path, errno);
   note({Kind::sync_directory, path});
   directory.close();
 }
 
+void make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw file_error("create directory", path, error.value());
+}
+
 void make_directory(const fs::path& path) {
   if (retried(fault::Call::create, [&] { return ::mkdir(path.c_str(), 0777); }) == -1)
-    throw failed("create directory", path, errno);
+    throw file_error("create directory", path, errno);
   note({Kind::make_directory, path});
 }
 
@@ -199,13 +262,13 @@ void remove_tree(const fs::path& path) {
   std::error_code error;
   const int fault = fault::inject(fault::Call::remove);
   if (fault <= 0) fs::remove_all(path, error);
-  if (fault > 0 || error) throw failed("remove", path, fault > 0 ? fault : error.value());
+  if (fault > 0 || error) throw file_error("remove", path, fault > 0 ? fault : error.value());
   note({Kind::remove, path});
 }
 
 void require_disk_space(const fs::path& directory, uint64_t bytes) {
   struct statvfs space {};
-  if (::statvfs(directory.c_str(), &space) == -1) throw failed("see the free space of", directory, errno);
+  if (::statvfs(directory.c_str(), &space) == -1) throw file_error("see the free space of", directory, errno);
   const uint64_t available = uint64_t{space.f_bavail} * space.f_frsize;
   if (available >= bytes) return;
   throw Error(8003,

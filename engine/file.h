@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/error.h"
+
 namespace eb::engine {
 
 namespace fs = std::filesystem;
@@ -34,16 +36,23 @@ class File {
 // Regular files only (a pipe cannot block us, a device cannot feed us forever), at most `limit` bytes.
 std::string read_file(const fs::path& path, size_t limit = size_t{1} << 34);
 void write_file_synced(const fs::path& path,
-                       std::string_view bytes);                   // create, write, fsync, close: all checked
-void replace_file(const fs::path& path, std::string_view bytes);  // temp + fsync + rename + fsync(parent)
-void rename_synced(const fs::path& from, const fs::path& to);     // rename + fsync(parent of `to`)
+                       std::string_view bytes);  // create, write, fsync, close: all checked
+// temp + fsync + rename + fsync(parent). Follows symbolic links; error 8001 for what is there and no file.
+void replace_file(const fs::path& path, std::string_view bytes);
+void rename_synced(const fs::path& from, const fs::path& to);  // rename + fsync(parent of `to`)
 // Both exist and swap names in one step; false if the file system cannot do that.
 bool exchange_synced(const fs::path& a, const fs::path& b);
 void sync_directory(const fs::path& path);
-void make_directory(const fs::path& path);  // must not exist; its parent must
-void remove_tree(const fs::path& path);     // fine if it is not there
+void make_directory(const fs::path& path);    // must not exist; its parent must
+void make_directories(const fs::path& path);  // with its parents; fine if it is there
+void remove_tree(const fs::path& path);       // fine if it is not there
 
-// A path for a message: in quotes, control characters escaped.
+// 8002 if `error` (an errno) says that the disk is full, else 8001: "cannot write "x": reason" and a next
+// step.
+Error file_error(const std::string& doing, const fs::path& path, int error);
+
+// A path for a terminal: printable ASCII, whatever it holds; quoted() puts it in quotes.
+std::string plain(const fs::path& path);
 std::string quoted(const fs::path& path);
 
 // Error 8003 unless the file system of `directory` has that many bytes to spare (quotas are not visible

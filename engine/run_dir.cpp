@@ -30,12 +30,6 @@ static std::string host_name() {
 
 // --- creating and opening ---
 
-static void make_parents(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw Error(8001, "cannot create directory " + quoted(path) + ": " + error.message());
-}
-
 static std::string random_suffix() {
   static std::random_device random;
   std::string suffix = "-";
@@ -52,7 +46,7 @@ static void check_name(const std::string& name) {
 
 RunDir RunDir::create(const fs::path& runs, const std::string& name) {
   check_name(name);
-  make_parents(runs / name);
+  make_directories(runs / name);
   for (int attempt = 0;; ++attempt) {
     const fs::path path = runs / name / (utc_now("%Y%m%dT%H%M%SZ") + random_suffix());
     std::error_code error;
@@ -72,7 +66,7 @@ RunDir RunDir::open(const fs::path& given) {
   const fs::path path = given.has_filename() ? given : given.parent_path();
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) {
-    make_parents(path.has_parent_path() ? path.parent_path() : ".");
+    make_directories(path.has_parent_path() ? path.parent_path() : ".");
     make_directory(path);
   } else if (!fs::is_directory(path, error) || !is_run_or_empty(path)) {
     throw Error(2024, quoted(path) + " exists and is not a run directory",
@@ -83,7 +77,7 @@ RunDir RunDir::open(const fs::path& given) {
 
 RunDir::RunDir(fs::path path) : path_(std::move(path)) {
   lock();
-  make_parents(path_ / "logs");
+  make_directories(path_ / "logs");
   remove_stale_checkpoints(path_ / "ckpt");
   remove_stale_checkpoints(path_);  // temporary files of replace_file()
 }
@@ -101,7 +95,7 @@ static bool is_network_file_system(const fs::path& path) {
 void RunDir::lock() {
   lock_ = File(path_ / "run.lock", O_RDWR | O_CREAT);
   if (::flock(lock_.descriptor(), LOCK_EX | LOCK_NB) == -1) {
-    if (errno != EWOULDBLOCK) throw Error(8001, "cannot lock " + quoted(lock_.path()));
+    if (errno != EWOULDBLOCK) throw file_error("lock", lock_.path(), errno);
     std::string holder = read_file(lock_.path(), 4096);
     if (!holder.empty() && holder.back() == '\n') holder.pop_back();
     throw Error(2021,
@@ -119,7 +113,7 @@ void RunDir::lock() {
 
 void RunDir::write_json(const std::string& file, const json& value) const {
   const fs::path path = path_ / file;
-  make_parents(path.parent_path());
+  make_directories(path.parent_path());
   replace_file(path, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 

@@ -38,8 +38,9 @@ class HeaderReader {
     const auto& names = dtype_names();
     const auto found = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == s; });
     if (found == names.end())
-      throw Error(4006, of_tensor("has dtype " + in_quotes(s)),
-                  "F32, BF16, U8, I32, I64 and F64 can be read");
+      throw Error(
+          4006, of_tensor("has dtype " + in_quotes(s)),
+          "F32, BF16, U8, I32, I64 and F64 can be read; in PyTorch, tensor.float() before saving makes F32");
     entry_->dtype = found->second;
     return go(Where::tensor);
   }

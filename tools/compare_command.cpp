@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
+#include "engine/error.h"
+#include "engine/file.h"
 #include "engine/stop_signal.h"
 #include "tools/commands.h"
 #include "tools/compare/plan.h"
@@ -26,18 +29,44 @@ struct CompareFlags {
   bool dry_run = false, search_alone = false;
 };
 
-// Of the runs that were begun, finished or not.
-static void write_comparison(const fs::path& out, const std::vector<PlannedRun>& runs) {
+// Runs of the same experiment that earlier calls left below `out`, by name.
+static std::vector<PlannedRun> others_in(const fs::path& out, const ComparePlan& plan,
+                                         const std::vector<PlannedRun>& runs) {
+  std::vector<PlannedRun> others;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(out, none)) {
+    const std::string name = entry.path().filename().string();
+    const auto same = [&](const PlannedRun& run) { return run.name == name; };
+    if (std::any_of(runs.begin(), runs.end(), same)) continue;
+    if (auto run = planned_run(plan, name)) others.push_back(std::move(*run));
+  }
+  std::sort(others.begin(), others.end(),
+            [](const PlannedRun& a, const PlannedRun& b) { return a.name < b.name; });
+  return others;
+}
+
+// Of all runs of the experiment that were begun, finished or not, whichever call began them: a call for one
+// more row must not cost the report the others.
+static void write_comparison(const fs::path& out, const ComparePlan& plan, const CompareRunner& runner,
+                             std::vector<PlannedRun> runs) {
+  for (PlannedRun& other : others_in(out, plan, runs)) runs.push_back(std::move(other));
   std::vector<fs::path> begun;
   std::vector<std::string> rows;
   for (const PlannedRun& run : runs) {
-    if (!fs::exists(out / run.name / "config.resolved.json")) continue;
+    if (!runner.is_begun_as(run)) continue;
     begun.push_back(out / run.name);
     rows.push_back(run.row);
   }
   if (begun.empty()) return;
   write_report(gather_report(begun, rows), out / "report.html");
-  std::cerr << "report: " << (out / "report.html").string() << "\n";
+  std::cerr << fmt::format("report of {} runs: {}\n", begun.size(), engine::plain(out / "report.html"));
+}
+
+static void require_no_run(const fs::path& out) {
+  std::error_code none;
+  if (fs::exists(out / "run.lock", none))
+    throw Error(2024, engine::quoted(out) + " is the directory of one run",
+                "--out of compare is a directory for many; name another");
 }
 
 static void print_plan(const CompareRunner& runner, const std::vector<PlannedRun>& runs) {
@@ -59,10 +88,11 @@ static int compare(CompareFlags f) {
     print_plan(runner, runs);
     return 0;
   }
-  fs::create_directories(f.out);
+  require_no_run(f.out);
+  engine::make_directories(f.out);
   engine::watch_stop_signals();
   const int code = runner.run_all(runs);
-  write_comparison(f.out, runs);
+  write_comparison(f.out, f.plan, runner, runs);
   return code;
 }
 
@@ -81,7 +111,7 @@ void add_compare_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("--variants", f.plan.variants, variants_help())->delimiter(',')->capture_default_str();
   sub->add_option("--ratios", f.plan.ratios, "Pruning ratios")->delimiter(',')->capture_default_str();
   sub->add_option("--seeds", f.plan.seeds, "Runs of each, with seeds from --seed (default 1) on")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1'000'000));
   sub->add_option("--draw-epochs", f.plan.draw_epochs, "Epochs that the variant \"early\" draws at")
       ->delimiter(',');
   sub->add_flag("--search-alone", f.search_alone,

@@ -1,10 +1,13 @@
 // The binary: parses the command line, runs one subcommand, turns an Error into its text and exit code. The
 // only place that catches.
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <functional>
+#include <iostream>
 #include <new>
 
 #include "engine/error.h"
@@ -57,7 +60,16 @@ static int report(const std::string& text, int code) {
   return code;
 }
 
+// What was printed is a result too: a full disk behind `> FILE` must not look like success.
+static void flush_stdout() {
+  errno = 0;
+  std::cout.flush();
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout;
+  if (failed) throw engine::file_error("write", "standard output", errno ? errno : EIO);
+}
+
 int main(int argc, char** argv) {
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), with a message
   CLI::App app{
       "Early-Bird ticket training: search, draw, compact, train the small network to the end.\n\n"
       "  eb_engine train models/quickstart.json\n"
@@ -78,7 +90,9 @@ int main(int argc, char** argv) {
   }
   try {
     engine::set_fault_from_environment();
-    return run();
+    const int code = run();
+    flush_stdout();
+    return code;
   } catch (const Error& e) {
     return report(e.text(), e.exit_code());
   } catch (const kernels::DeviceError& e) {

@@ -76,7 +76,7 @@ void ProgressPrinter::on_epoch(const nlohmann::json& m) {
 }
 
 void ProgressPrinter::on_message(const std::string& text) {
-  if (style_ == Style::quiet) return;
+  if (style_ == Style::quiet && !text.starts_with("warning:")) return;
   clear_line();
   std::fputs((text + "\n").c_str(), stderr);
 }

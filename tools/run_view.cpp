@@ -1,18 +1,14 @@
 #include "tools/run_view.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/utsname.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <ctime>
 
 #include "engine/error.h"
 #include "engine/file.h"
-#include "engine/metrics.h"
+#include "tools/run_metrics.h"
 #include "tools/text_plot.h"
 
 namespace eb::tools {
@@ -36,14 +32,14 @@ static int64_t count(const json& object, const char* key) {
   return static_cast<int64_t>(std::clamp(number(object, key).value_or(0), 0.0, 1e15));
 }
 
-// An object in any case: a file may be missing, or half written by something else.
+// Or null: a file may be missing, or half written by something else.
 static json read_object(const fs::path& path) {
   try {
     json value = json::parse(engine::read_file(path, size_t{1} << 26), nullptr, false);
     if (value.is_object()) return value;
   } catch (const Error&) {
   }
-  return json::object();
+  return nullptr;
 }
 
 static json at_path(const json& config, const char* pointer) {
@@ -52,20 +48,20 @@ static json at_path(const json& config, const char* pointer) {
 }
 
 std::string RunView::ending() const {
-  if (gone) return "its process is gone; the same command goes on from the last checkpoint";
-  if (!exit_code) return "running";
-  if (*exit_code == 0) return "finished";
-  if (*exit_code == 75) return "stopped with a checkpoint; the same command goes on";
-  return fmt::format("failed with exit code {}", *exit_code);
+  if (!ended()) return "running";
+  if (state.name == "finished") return "finished";
+  if (state.name == "stopped") return "stopped with a checkpoint; the same command goes on";
+  if (state.name == "unknown") return "not running; no file says how far it came";
+  if (!state.exit_code.is_null()) return fmt::format("failed with exit code {}", state.exit_code.dump());
+  return "interrupted: its process is gone; the same command goes on from the last checkpoint";
 }
 
 RunReader::RunReader(fs::path run) : run_(std::move(run)) {
-  std::error_code error;
-  if (!fs::exists(run_ / "run.lock", error) && !fs::exists(run_ / "metrics.jsonl", error))
-    throw Error(4024, engine::quoted(run_) + " is not a run directory", "name what train --out named");
+  check_is_run(run_);
 }
 
 const RunView& RunReader::read() {
+  const bool locked = is_locked(run_);
   std::error_code error;
   const auto size = fs::file_size(run_ / "metrics.jsonl", error);
   const auto time = error ? fs::file_time_type{} : fs::last_write_time(run_ / "metrics.jsonl", error);
@@ -74,7 +70,7 @@ const RunView& RunReader::read() {
     config_ = read_object(run_ / "config.resolved.json");
     read_metrics();
   }
-  read_status();
+  read_status(locked);
   return view_;
 }
 
@@ -87,7 +83,9 @@ static int64_t end_step(const json& config, const std::vector<json>& epochs) {
   if (!duration.is_string() || epoch == 0) return 0;
   const auto words = duration.get<std::string>();
   const double amount = std::clamp(std::strtod(words.c_str(), nullptr), 0.0, 1e12);
-  const double per_epoch = static_cast<double>(count(epochs.front(), "step"));
+  const double per_epoch =  // the first line may be a damaged one
+      static_cast<double>(count(epochs.front(), "step")) /
+      static_cast<double>(count(epochs.front(), "epoch"));
   const double steps = words.ends_with("ep") ? amount * per_epoch : amount;
   const auto retrained =
       std::find_if(epochs.begin(), epochs.end(), [](const json& e) { return text(e, "phase") == "retrain"; });
@@ -117,18 +115,12 @@ void RunReader::read_metrics() {
   }
   view_ = {};
   view_.name = text(config_, "name");
-  view_.damaged = metrics.damaged;
   if (const json t = at_path(config_, "/early_bird/threshold"); t.is_number())
     view_.threshold = t.get<double>();
-  for (json& line : metrics.lines) {
-    const std::string split = text(line, "split");
-    if (split == "epoch" && count(line, "epoch") > 0)
-      view_.epochs.push_back(std::move(line));
-    else if (split == "train" && number(line, "step"))
-      view_.batches.push_back(std::move(line));
-    else
-      ++view_.damaged;
-  }
+  RunMetrics sound = sound_lines(std::move(metrics));
+  view_.epochs = std::move(sound.epochs);
+  view_.batches = std::move(sound.batches);
+  view_.damaged = sound.damaged;
   for (const auto* lines : {&view_.epochs, &view_.batches})
     if (!lines->empty() && count(lines->back(), "step") >= view_.step) {
       view_.step = count(lines->back(), "step");
@@ -146,19 +138,10 @@ static std::optional<double> seconds_since(const std::string& utc) {
   return std::max(0.0, std::difftime(std::time(nullptr), ::timegm(&parts)));
 }
 
-static bool is_gone(const json& status) {
-  struct utsname machine {};
-  ::uname(&machine);
-  const auto pid = static_cast<pid_t>(std::min<int64_t>(count(status, "pid"), INT32_MAX));
-  return pid > 0 && text(status, "host") == machine.nodename && ::kill(pid, 0) == -1 && errno == ESRCH;
-}
-
-void RunReader::read_status() {
+void RunReader::read_status(bool locked) {
   const json status = read_object(run_ / "status.json");
-  view_.exit_code.reset();
-  if (const auto code = number(status, "exit_code"))
-    view_.exit_code = static_cast<int>(std::clamp(*code, 0.0, 255.0));
-  view_.gone = !view_.exit_code && is_gone(status);
+  const bool has_summary = !read_object(run_ / "summary.json").is_null();
+  view_.state = run_state(locked, status, has_summary);
   view_.silent_seconds = seconds_since(text(status, "heartbeat"));
   if (seen_.first > 0) {
     const auto age = fs::file_time_type::clock::now() - seen_.second;

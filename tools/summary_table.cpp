@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tools/progress.h"
+#include "tools/report/numbers.h"
 
 namespace eb::tools {
 
@@ -19,6 +21,16 @@ static std::string seconds_cell(const json& row, const char* key) {
   return row.contains(key) && row[key].is_number() ? format_seconds(row[key]) : "not measured";
 }
 
+static double number_in(const json& row, const char* key) {
+  return row.contains(key) && row[key].is_number() ? row[key].get<double>() : 0;
+}
+
+// "40.1 MFLOPs"
+static std::string flops_cell(const json& row, const char* key, const char* format) {
+  const page::Unit unit = page::metric_unit(number_in(row, key), "FLOPs");
+  return cell(row, key, format, 1 / unit.size) + " " + unit.name;
+}
+
 static std::string line(const std::string& label, const std::string& dense, const std::string& ticket,
                         const std::string& note = "") {
   return fmt::format("  {:<26}{:>16}{:>16}  {}\n", label, dense, ticket, note);
@@ -30,6 +42,14 @@ static std::string ratio(const json& a, const json& b, const char* key) {
   return fmt::format("{:.2f} of dense", b[key].get<double>() / a[key].get<double>());
 }
 
+// Both in the unit of the larger one, for which {} stands in `label`.
+static std::string flops_line(const char* label, const json& d, const json& t, const char* key,
+                              const char* format, const std::string& note = "") {
+  const page::Unit unit = page::metric_unit(std::max(number_in(d, key), number_in(t, key)), "FLOPs");
+  return line(fmt::format(fmt::runtime(label), unit.name), cell(d, key, format, 1 / unit.size),
+              cell(t, key, format, 1 / unit.size), ratio(d, t, key) + note);
+}
+
 static std::string emergence(const json& eb) {
   std::string text;
   for (const auto& [ratio, epoch] : eb["epochs"].items())
@@ -39,17 +59,18 @@ static std::string emergence(const json& eb) {
 }
 
 static std::string dense_only(const json& d) {
-  return fmt::format("  top-1 {}, loss {}, {} parameters, {} MFLOPs per image, {} PFLOPs in training, {}\n",
+  return fmt::format("  top-1 {}, loss {}, {} parameters, {} per image, {} in training, {}\n",
                      cell(d, "test_top1", "{:.2f} %", 100), cell(d, "test_loss", "{:.4f}"),
-                     cell(d, "params", "{:.0f}"), cell(d, "flops_per_image", "{:.1f}", 1e-6),
-                     cell(d, "training_flops", "{:.4g}", 1e-15), seconds_cell(d, "seconds"));
+                     cell(d, "params", "{:.0f}"), flops_cell(d, "flops_per_image", "{:.3g}"),
+                     flops_cell(d, "training_flops", "{:.4g}"), seconds_cell(d, "seconds"));
 }
 
 static std::string averaged(const json& swa) {
   if (swa["models"] == 0) return "  weight averaging (SWA): no epoch was averaged\n";
-  return fmt::format("  mean of the weights of {} epochs from {} on (SWA): top-1 {}, top-5 {}, loss {}\n",
-                     swa["models"].dump(), swa["start_epoch"].dump(), cell(swa, "top1", "{:.2f} %", 100),
-                     cell(swa, "top5", "{:.2f} %", 100), cell(swa, "loss", "{:.4f}"));
+  return fmt::format("  mean of the weights of {} epoch{} from {} on (SWA): top-1 {}, top-5 {}, loss {}\n",
+                     swa["models"].dump(), swa["models"] == 1 ? "" : "s", swa["start_epoch"].dump(),
+                     cell(swa, "top1", "{:.2f} %", 100), cell(swa, "top5", "{:.2f} %", 100),
+                     cell(swa, "loss", "{:.4f}"));
 }
 
 // Search and retraining side by side, where a part of the run was in 8 bit.
@@ -81,11 +102,8 @@ std::string summary_table(const json& s) {
   out += line("top-1", cell(d, "test_top1", "{:.2f} %", 100), cell(t, "test_top1", "{:.2f} %", 100),
               d.value("test_top1_note", std::string()));
   out += line("parameters", cell(d, "params", "{:.0f}"), cell(t, "params", "{:.0f}"), ratio(d, t, "params"));
-  out += line("MFLOPs per image", cell(d, "flops_per_image", "{:.1f}", 1e-6),
-              cell(t, "flops_per_image", "{:.1f}", 1e-6), ratio(d, t, "flops_per_image"));
-  out +=
-      line("training PFLOPs", cell(d, "training_flops", "{:.4g}", 1e-15),
-           cell(t, "training_flops", "{:.4g}", 1e-15), ratio(d, t, "training_flops") + ", search included");
+  out += flops_line("{} per image", d, t, "flops_per_image", "{:.3g}");
+  out += flops_line("training {}", d, t, "training_flops", "{:.4g}", ", search included");
   out += line("training seconds", seconds_cell(d, "seconds"), seconds_cell(t, "seconds"),
               d.value("seconds_note", std::string()));
   out += line("images/s in training", cell(d, "images_per_s", "{:.0f}"), cell(t, "images_per_s", "{:.0f}"));

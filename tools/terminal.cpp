@@ -63,7 +63,7 @@ static void on_signal(int signal) {
   (signal == SIGWINCH ? resized : quit_asked) = 1;
 }
 
-static constexpr int watched_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+static constexpr int watched_signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH};
 
 static sigset_t watched_set() {
   sigset_t set;
@@ -101,28 +101,36 @@ Waiter::Event Waiter::wait(double seconds, bool keys) {
     const int ready = ::ppoll(&input, keys && input_open_ ? 1 : 0, &time, &none);
     if (quit_asked) return Event::quit;
     if (std::exchange(resized, 0)) return Event::resize;
-    if (ready == 1 && q_pressed()) return Event::quit;
+    if (ready == 1 && quit_pressed()) return Event::quit;
     if (ready == 0) return Event::time;
   }
 }
 
-bool Waiter::q_pressed() {
+// Ctrl-C and Ctrl-\ arrive as bytes where Screen has taken their signals away.
+static bool quits(char key) {
+  constexpr char ctrl_c = 0x03, ctrl_backslash = 0x1c;
+  return key == 'q' || key == 'Q' || key == ctrl_c || key == ctrl_backslash;
+}
+
+bool Waiter::quit_pressed() {
   char keys[64];
   const ssize_t n = ::read(STDIN_FILENO, keys, sizeof keys);
   if (n <= 0 && errno != EINTR) input_open_ = false;
-  return std::any_of(keys, keys + std::max<ssize_t>(0, n), [](char c) { return c == 'q' || c == 'Q'; });
+  return std::any_of(keys, keys + std::max<ssize_t>(0, n), quits);
 }
 
 // --- the screen ---
 
+// A key that stops or kills the program would leave the shell on this screen: Ctrl-Z is no key here, and
+// where stdin is no terminal, so that it still makes a signal, the signal is ignored.
 Screen::Screen() {
+  on_stop_ = ::signal(SIGTSTP, SIG_IGN);
   termios now{};
   if (::isatty(STDIN_FILENO) && ::tcgetattr(STDIN_FILENO, &now) == 0) {
     saved_ = now;
-    now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
     now.c_cc[VMIN] = 1;
     now.c_cc[VTIME] = 0;
-    now.c_cc[VSUSP] = now.c_cc[VQUIT] = _POSIX_VDISABLE;  // nobody would restore the screen
     ::tcsetattr(STDIN_FILENO, TCSANOW, &now);
   }
   write_to_terminal("\x1b[?1049h\x1b[?25l");  // the other screen, no cursor
@@ -131,6 +139,7 @@ Screen::Screen() {
 Screen::~Screen() {
   write_to_terminal("\x1b[0m\x1b[?25h\x1b[?1049l");
   if (saved_) ::tcsetattr(STDIN_FILENO, TCSANOW, &*saved_);
+  ::signal(SIGTSTP, on_stop_);
 }
 
 void Screen::show(const std::vector<std::string>& lines, bool clear) {

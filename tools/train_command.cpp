@@ -7,6 +7,7 @@
 
 #include "data/loader.h"
 #include "engine/error.h"
+#include "engine/file.h"
 #include "engine/session.h"
 #include "engine/stop_signal.h"
 #include "pruning/early_bird_hook.h"
@@ -55,9 +56,9 @@ static std::vector<std::string> command_line() {
 static void write_page(const Config& config, const RunDir& run) {
   if (config.get<std::string>("log.report") == "off") return;
   try {
-    std::filesystem::create_directories(run.path() / "report");
+    make_directories(run.path() / "report");
     write_report(gather_report({run.path()}), run.path() / "report/report.html");
-    std::cerr << "report: " << (run.path() / "report/report.html").string() << "\n";
+    std::cerr << "report: " << plain(run.path() / "report/report.html") << "\n";
   } catch (const std::exception& e) {
     std::cerr << "warning: the report could not be written: " << e.what() << "\n";
   }
@@ -67,8 +68,8 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
   if (end == SessionEnd::stopped) {
     run.write_exit(75);
     write_page(config, run);
-    std::cerr << "stopped with a checkpoint in " << run.path().string() << "; the same command with --out "
-              << run.path().string() << " goes on\n";
+    std::cerr << "stopped with a checkpoint in " << plain(run.path()) << "; the same command with --out "
+              << plain(run.path()) << " goes on\n";
     return 75;
   }
   const nlohmann::json summary = run.read_json("summary.json");
@@ -76,7 +77,7 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
     std::cout << summary.dump(2) << "\n";
   else
     std::cout << summary_table(summary);
-  std::cerr << "run directory: " << run.path().string() << "\n";
+  std::cerr << "run directory: " << plain(run.path()) << "\n";
   run.write_exit(0);
   write_page(config, run);
   return 0;

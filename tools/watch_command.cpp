@@ -77,7 +77,7 @@ static int watch_lines(RunReader& reader, const WatchFlags& f) {
     printed = print_new_epochs(view, printed);
     if (f.once || view.ended()) {
       std::string end = view.ending();
-      if (view.damaged) end += fmt::format("; {} damaged lines skipped", view.damaged);
+      if (view.damaged) end += "; " + damaged_text(view);
       write_to_terminal(end + "\n");
       return 0;
     }

@@ -90,7 +90,7 @@ static std::string second_line(const RunView& run) {
     const auto loss = run.batches.empty() ? std::nullopt : number(run.batches.back(), "train/batch_loss");
     if (loss) words.push_back(fmt::format("loss of the newest batch {:.4f}", *loss));
   }
-  if (run.damaged) words.push_back(fmt::format("{} damaged lines skipped", run.damaged));
+  if (run.damaged) words.push_back(damaged_text(run));
   return fmt::format("{}", fmt::join(words, "; "));
 }
 
@@ -128,6 +128,10 @@ std::vector<std::string> watch_frame(const RunView& run, const PlotStyle& style)
   if (!run.epochs.empty()) add_plots(plots_of(run), style, lines);
   lines.resize(std::min(lines.size(), static_cast<size_t>(std::max(0, style.height))));
   return lines;
+}
+
+std::string damaged_text(const RunView& run) {
+  return fmt::format("{} damaged line{} skipped", run.damaged, run.damaged == 1 ? "" : "s");
 }
 
 }  // namespace eb::tools

@@ -187,7 +187,7 @@ TEST_F(CheckpointTest, export_writes_one_place_only) {
   export_checkpoint(dir_ / "out", 7, sample(7));
   expect_is(load_checkpoint(dir_ / "out"), 7);
   EXPECT_EQ(resolve_checkpoint(dir_ / "out"), dir_ / "out");
-  EXPECT_EQ(error_of([&] { export_checkpoint(dir_ / "out", 8, sample(8)); }).code(), 8001);
+  EXPECT_EQ(error_of([&] { export_checkpoint(dir_ / "out", 8, sample(8)); }).code(), 2026);
   expect_is(load_checkpoint(dir_ / "out"), 7);
   EXPECT_EQ(error_of([&] { export_checkpoint(dir_ / "no" / "out", 8, sample(8)); }).code(), 8001);
 }

@@ -20,13 +20,18 @@ class FileTest : public testing::Test {
 };
 
 template <class F>
-static int code_of(F action) {
+static Error error_of(F action) {
   try {
     action();
   } catch (const Error& e) {
-    return e.code();
+    return e;
   }
-  return 0;
+  return Error(0, "");
+}
+
+template <class F>
+static int code_of(F action) {
+  return error_of(action).code();
 }
 
 template <class F>
@@ -89,6 +94,51 @@ TEST_F(FileTest, replace_keeps_the_old_content_when_any_call_fails) {
     EXPECT_EQ(failures, call == "fsync" ? 2 : 1) << call;
     EXPECT_EQ(read_file(dir_ / "a"), "new content");
   }
+}
+
+TEST_F(FileTest, replace_keeps_what_is_no_file) {
+  ASSERT_EQ(::mkfifo((dir_ / "pipe").c_str(), 0600), 0);
+  std::filesystem::create_symlink("pipe", dir_ / "to_pipe");
+  for (const char* name : {"pipe", "to_pipe"}) {
+    const Error e = error_of([&] { replace_file(dir_ / name, "x"); });
+    EXPECT_EQ(e.code(), 8001);
+    EXPECT_NE(e.message().find("it is a pipe"), std::string::npos) << e.message();
+    EXPECT_FALSE(e.hint().empty());
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(dir_ / "pipe"));
+  EXPECT_EQ(code_of([&] { replace_file(dir_.path(), "x"); }), 8001);
+  EXPECT_EQ(entries_in(dir_.path()), 2u) << "a temporary file is left";
+}
+
+TEST_F(FileTest, replace_writes_through_symbolic_links) {
+  namespace fs = std::filesystem;
+  fs::create_directory(dir_ / "elsewhere");
+  write_file_synced(dir_ / "elsewhere/file", "old");
+  fs::create_symlink("elsewhere/file", dir_ / "link");
+  fs::create_symlink(fs::absolute(dir_ / "link"), dir_ / "link_to_link");
+  fs::create_symlink("elsewhere/new", dir_ / "dangling");
+  replace_file(dir_ / "link_to_link", "new");
+  replace_file(dir_ / "dangling", "first");
+  for (const char* link : {"link", "link_to_link", "dangling"})
+    EXPECT_TRUE(fs::is_symlink(dir_ / link)) << link;
+  EXPECT_FALSE(fs::is_symlink(dir_ / "elsewhere/file"));
+  EXPECT_EQ(read_file(dir_ / "elsewhere/file"), "new");
+  EXPECT_EQ(read_file(dir_ / "elsewhere/new"), "first");
+  fs::create_symlink("loop", dir_ / "loop");
+  EXPECT_EQ(code_of([&] { replace_file(dir_ / "loop", "x"); }), 8001);
+}
+
+TEST_F(FileTest, every_failure_has_a_next_step) {
+  for (const int error :
+       {ENOSPC, EDQUOT, EFBIG, EACCES, EROFS, ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP, EMFILE, EIO}) {
+    const Error e = file_error("write", "a", error);
+    EXPECT_FALSE(e.hint().empty()) << error;
+    EXPECT_EQ(e.code(), error == ENOSPC || error == EDQUOT || error == EFBIG ? 8002 : 8001) << error;
+  }
+  write_file_synced(dir_ / "file", "x");
+  const Error e = error_of([&] { make_directories(dir_ / "file/a/b"); });
+  EXPECT_EQ(e.code(), 8001);
+  EXPECT_NE(e.message().find("Not a directory"), std::string::npos) << e.message();
 }
 
 TEST_F(FileTest, short_writes_are_continued) {

@@ -129,7 +129,9 @@ TEST(Safetensors, header_must_be_one_json_object) {
 // The JSON parser would stop at a NUL: the rest could be a second file that another reader sees.
 TEST(Safetensors, polyglots_are_refused) {
   EXPECT_EQ(code_of(file_of(std::string("{}\0PK\3\4 zip", 10))), 4003);
-  EXPECT_EQ(code_of("PK\3\4" + file_of("{}")), 4002);
+  for (const std::string pickle : {"PK\3\4", "\x80\2", "\x80\5"})  // torch.save, new and old
+    EXPECT_EQ(code_of(pickle + file_of("{}")), 4013);
+  EXPECT_EQ(code_of("PK\3\5" + file_of("{}")), 4002);
   EXPECT_EQ(code_of(file_of("{}", "trailing")), 4008);
 }
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 
 import report_checks as checks
+import report_plots as plots
 from report_checks import expect
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -58,7 +59,8 @@ def open_all(page):
     page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
-RUN_CHECKS = [checks.headline_table, checks.layer_table, checks.window_table, checks.watched_table, checks.phase_tables, checks.heat_maps]
+RUN_CHECKS = [checks.headline_table, checks.layer_table, checks.window_table, checks.watched_table, checks.phase_tables, checks.heat_maps,
+              lambda page, _, where: plots.epoch_axes(page, where), lambda page, _, where: plots.lines(page, where)]
 
 
 def background(page):
@@ -78,6 +80,9 @@ def check_page(browser, path, report):
                 check(page, run, where)
         if several:
             checks.comparison_table(page, report["comparison"])
+            checks.draw_epoch_plot(page, report["comparison"])
+            plots.cost_scatter(page, report["comparison"])
+            plots.epoch_axes(page, "#comparison")
         expect(page.locator("script, iframe, object, embed, link, img[src^=http]").count() == 0, "the page has active content")
         light = background(page)
         page.emulate_media(color_scheme="dark")
@@ -132,15 +137,29 @@ def check_mutations(browser, path, run):
         must_fail("a changed mark of a layer", checks.layer_table, page, group)
         must_fail("a changed count of channels", checks.watched_table, page, kept)
         must_fail("a changed count of steps", checks.phase_tables, page, steps)
+        page.evaluate("() => { document.querySelector('svg:has(path.line) text[y=\"277\"]').textContent = '2.5' }")
+        must_fail("half an epoch", plots.epoch_axes, page)
 
 
 def check_comparison_mutations(browser, path, report):
-    """Of several runs: one accuracy, one deviation, one row."""
-    accuracy, spread, row = (copy.deepcopy(report["comparison"]) for _ in range(3))
+    """Of several runs: one accuracy, one deviation, one row, one draw, the costs."""
+    accuracy, spread, row, draws, cost, dearer = (copy.deepcopy(report["comparison"]) for _ in range(6))
+    if draws["draw_epochs"]:
+        draws["draw_epochs"]["curves"][0]["points"][1]["top1"]["mean"] += 0.002
     accuracy["rows"][-1]["top1"]["mean"] += 0.0001
     spread["rows"][0]["top1"]["std"] = (spread["rows"][0]["top1"]["std"] or 0) + 0.0001
     row["rows"].pop()
+    key = cost["cost"]
+    cost["rows"][0][key]["mean"] *= 0.99
+    for one in dearer["rows"]:
+        one[key]["mean"] *= 1000
     with Watched(browser, path) as page:
         must_fail("a changed mean accuracy", checks.comparison_table, page, accuracy)
         must_fail("a changed deviation", checks.comparison_table, page, spread)
         must_fail("a lost row", checks.comparison_table, page, row)
+        must_fail("a changed cost", plots.cost_scatter, page, cost)
+        must_fail("costs of another unit", plots.cost_scatter, page, dearer)
+        if draws["draw_epochs"]:
+            must_fail("a changed accuracy of a draw", checks.draw_epoch_plot, page, draws)
+        page.evaluate("() => { document.querySelector('table.comparison').style.minWidth = '1100px' }")
+        must_fail("a table that scrolls", checks.comparison_table, page, report["comparison"])

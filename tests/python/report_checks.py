@@ -21,27 +21,40 @@ def three_digits(n):
     return f"{n:.2f}" if n < 9.995 else f"{n:.1f}" if n < 99.95 else f"{n:.0f}"
 
 
-def scaled(n, base, prefixes, unit):
+def unit_step(n, base, most):
     step = 0
-    while n >= base * 0.9995 and step < len(prefixes) - 1:
-        n, step = n / base, step + 1
-    digits = grouped(n) if step == 0 and n == int(n) else three_digits(n)
+    while n / base**step >= base * 0.9995 and step < most:
+        step += 1
+    return step
+
+
+def scaled(n, base, prefixes, unit, like):
+    """In the unit that `like` has: a deviation reads as its mean does."""
+    step = unit_step(n if like is None else like, base, len(prefixes) - 1)
+    shown_n = n / base**step
+    digits = grouped(shown_n) if (step == 0 and n == int(n)) or shown_n >= 999.5 else three_digits(shown_n)
     return f"{digits} {prefixes[step]}{unit}"
 
 
+PREFIXES = ["", "k", "M", "G", "T", "P", "E"]
+
+
 def metric(unit):
-    return lambda n: scaled(n, 1000, ["", "k", "M", "G", "T", "P", "E"], unit)
+    return lambda n, like=None: scaled(n, 1000, PREFIXES, unit, like)
 
 
 def size(n):
-    return scaled(n, 1024, ["", "Ki", "Mi", "Gi", "Ti"], "B")
+    return scaled(n, 1024, ["", "Ki", "Mi", "Gi", "Ti"], "B", None)
 
 
-def duration(s):
-    if s < 59.95:
+def duration(s, like=None):
+    like = s if like is None else like
+    if like < 59.95:
         return f"{three_digits(s)} s"
-    s = math.floor(s + 0.5)
-    return f"{s // 60} min {s % 60:02} s" if s < 3600 else f"{s // 3600} h {s // 60 % 60:02} min"
+    s, minutes = math.floor(s + 0.5), math.floor(s + 0.5) // 60
+    if math.floor(like + 0.5) < 3600:
+        return f"{minutes} min {s % 60:02} s" if minutes else f"{s} s"
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
 def percent(x):
@@ -97,14 +110,17 @@ def layer_table(page, run, where="main"):
 
 # Columns of the comparison, left to right, behind its number, name and seeds.
 COLUMNS = {"top1": percent, "top5": percent, "params": grouped, "flops_per_image": metric("FLOPs"), "training_flops": metric("FLOPs"),
-           "seconds": duration, "joules": energy, "draw_epoch": lambda n: grouped(n) if n == int(n) else f"{n:.1f}"}
+           "seconds": duration, "joules": metric("J"), "draw_epoch": lambda n: grouped(n) if n == int(n) else f"{n:.1f}"}
+
+
+WITH_UNITS = ("flops_per_image", "training_flops", "seconds", "joules")
 
 
 def mean_and_spread(key, stat):
     if stat is None:
         return "–" if key == "draw_epoch" else NONE  # a dense network is never drawn
-    form = COLUMNS[key]
-    return form(stat["mean"]) + ("" if stat["std"] is None else f"± {form(stat['std'])}")
+    form, like = COLUMNS[key], [stat["mean"]] if key in WITH_UNITS else []
+    return form(stat["mean"]) + ("" if stat["std"] is None else f"± {form(stat['std'], *like)}")
 
 
 def comparison_table(page, comparison):
@@ -115,6 +131,34 @@ def comparison_table(page, comparison):
         cells = [str(i + 1), wanted["label"], ", ".join(map(str, wanted["seeds"]))]
         cells += [mean_and_spread(key, wanted[key]) for key in COLUMNS if key != "joules" or with_energy]
         expect(row == cells, f"row {i + 1} of the comparison: the page says {row}, report.json {cells}")
+    width, room = page.evaluate("() => { const t = document.querySelector('table.comparison'); return [t.scrollWidth, t.parentElement.clientWidth] }")
+    expect(width <= room, f"at 1280 pixels the comparison is {width} wide and has room for {room}")
+
+
+def draw_epoch_plot(page, comparison):
+    """Each dot against the first and the last epoch, and the lowest and the highest accuracy, of all curves."""
+    figure = page.locator("#comparison figure", has_text="Accuracy against the epoch of the draw")
+    draws = comparison["draw_epochs"]
+    expect(figure.count() == (draws is not None), f"{figure.count()} figures of the draws")
+    if draws is None:
+        return
+    dots, wanted = [], []
+    for i, curve in enumerate(draws["curves"]):
+        found = figure.locator(f"circle.s{i % 8 + 1}").evaluate_all("dots => dots.map(d => [+d.getAttribute('cx'), +d.getAttribute('cy')])")
+        expect(len(found) == len(curve["points"]), f"{curve['label']}: {len(found)} dots for {len(curve['points'])} points")
+        dots += found
+        wanted += [(point["epoch"], point["top1"]["mean"]) for point in curve["points"]]
+    for axis, side in ((0, "epoch"), (1, "accuracy")):
+        low, high = min(range(len(dots)), key=lambda i: wanted[i][axis]), max(range(len(dots)), key=lambda i: wanted[i][axis])
+        scale = (dots[high][axis] - dots[low][axis]) / ((wanted[high][axis] - wanted[low][axis]) or 1)
+        expect(scale > 0 if axis == 0 else scale <= 0, f"the {side} grows the wrong way")
+        for dot, value in zip(dots, wanted):
+            right = dots[low][axis] + scale * (value[axis] - wanted[low][axis])
+            expect(abs(dot[axis] - right) < 0.3, f"{side} of the dot for {value}: {dot[axis]}, want {right}")
+    dense = [f"dense, {percent(draws['dense']['mean'])}"] if draws["dense"] else []
+    names = [plain(name) for name in figure.locator(".legend li").all_text_contents()]
+    shown_names = [curve["label"] for curve in draws["curves"]] + dense
+    expect(names == (shown_names if len(shown_names) > 1 else []), f"legend of the draws: {names}, want {shown_names}")
 
 
 def window_table(page, run, where="main"):

@@ -111,12 +111,17 @@ def several():
     def stat(mean, std=None, n=2):
         return {"mean": mean, "std": std, "n": n}
 
-    def row(label, indices, ratio, top1, cost):
-        return {"label": label, "runs": indices, "seeds": [i + 1 for i in indices], "ratio": ratio, "top1": stat(top1, 0.0021), "top5": stat(0.99),
-                "params": stat(202889), "flops_per_image": stat(27236314), "training_flops": stat(cost, 1e12), "seconds": stat(1265.5, 31.0),
-                "joules": None, "draw_epoch": stat(11.5, 0.7)}
-    rows = [row("dense", [0], None, 0.8467, 2.4e14), row("ticket p=0.5", [0, 1], 0.5, 0.8393, 1.83e14)]
-    return report(run(1), run(2), comparison={"rows": rows, "cost": "training_flops"})
+    def row(label, indices, ratio, top1, cost, epoch=11.5):
+        """As wide as rows get."""
+        return {"label": label, "runs": indices, "seeds": [i + 1 for i in indices], "ratio": ratio, "top1": stat(top1, 0.0021), "top5": stat(0.99, 0.0009),
+                "params": stat(20034378, 123456), "flops_per_image": stat(627236314, 12.3e6), "training_flops": stat(cost, 1e15),
+                "seconds": stat(45678.0, 3725.0), "joules": stat(1234567.0, 54321.0) if ratio else None, "draw_epoch": epoch and stat(epoch, 0.7)}
+    early = [(row(f"drawn at epoch {epoch} p={p}", [0, 1, 0, 1, 0], p, top1, 1.83e17, epoch), {"epoch": epoch, "row": at, "top1": stat(top1, 0.0021)})
+             for at, (p, epoch, top1) in enumerate([(0.3, 2, 0.811), (0.3, 6, 0.835), (0.3, 20, 0.842), (0.5, 6, 0.803), (0.5, 20, 0.829)], 2)]
+    rows = [row("dense", [0], None, 0.8467, 2.4e17, None),
+            row("p=0.5, criterion=random_per_layer, threshold=0.05, depth=164", [0, 1], 0.5, 0.8393, 1.83e17)] + [r for r, _ in early]
+    curves = [{"label": f"p={p}", "ratio": p, "points": [point for r, point in early if r["ratio"] == p]} for p in (0.3, 0.5)]
+    return report(run(1), run(2), comparison={"rows": rows, "cost": "training_flops", "draw_epochs": {"curves": curves, "dense": stat(0.8467, 0.0021)}})
 
 
 def attacked():

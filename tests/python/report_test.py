@@ -8,6 +8,7 @@ import tempfile
 
 import report_checks as checks
 import report_fixture as fixture
+import report_plots as plots
 from report_browser import (Watched, check_accessible, check_comparison_mutations, check_mutations, check_page, chromium, must_fail,
                             open_all)
 from report_checks import expect
@@ -52,7 +53,8 @@ def check_why(browser, path, run):
     distances = [ratio["differing"][at * n + j] / ratio["bits"] for j in range(at - 4, at)]
     with Watched(browser, path) as page:
         words = checks.plain(page.locator("#run-1-early-bird").text_content())
-        for part in (f"Why epoch {fixture.DRAWN_AT}", "at most 0.1 (32 of 320 channels)", "a window of 5 masks", f"{max(distances):.4f}"):
+        for part in (f"Why epoch {fixture.DRAWN_AT}", f"The ticket was drawn by the detector at epoch {fixture.DRAWN_AT}.",
+                     "at most 0.1 (32 of 320 channels)", "a window of 5 masks", f"{max(distances):.4f}"):
             expect(part in words, f"the explanation lacks {part!r}")
         shown = page.locator("table.check tbody td:nth-child(3)").all_text_contents()
         expect(shown == [f"{d:.4f}" for d in distances], f"distances of the window: {shown}, want {distances}")
@@ -74,6 +76,21 @@ def small_pages(browser, renderer, folder):
             expect(words in page.locator(".lead").text_content(), f"the page of the {name} run does not say so")
 
 
+def long_page(browser, renderer, folder):
+    """Thousands of epochs are a page as small as any, and its lines go from the first epoch to the last."""
+    run, count = fixture.run(), 5000
+    run["epochs"] = [{**run["epochs"][i % fixture.EPOCHS], "epoch": i + 1} for i in range(count)]
+    run.update(epochs_done=count, epochs_planned=count)
+    path = render(renderer, fixture.report(run), folder, "long")
+    expect(path.stat().st_size < 300_000, f"the page of {count} epochs has {path.stat().st_size} bytes")
+    check_page(browser, path, fixture.report(run))
+    with Watched(browser, path) as page:
+        for title in ("Top-1 accuracy", "Loss", "Training speed"):
+            plots.whole_line(page, title, count)
+        page.evaluate("() => { const l = [...document.querySelectorAll('path.line')].at(-1); l.setAttribute('d', l.getAttribute('d').repeat(40)) }")
+        must_fail("a line of all epochs", plots.lines, page)
+
+
 def check_all(browser, renderer, folder):
     run = fixture.run()
     expect(run["early_bird"]["ratios"][1]["emerged_epoch"] == fixture.DRAWN_AT, f"the fixture emerges at {run['early_bird']['ratios'][1]['emerged_epoch']}")
@@ -89,6 +106,7 @@ def check_all(browser, renderer, folder):
     check_comparison_mutations(browser, several, fixture.several())
     check_attack(browser, render(renderer, fixture.attacked(), folder, "attacked"))
     small_pages(browser, renderer, folder)
+    long_page(browser, renderer, folder)
     for path in (one, several):
         check_accessible(browser, path)
 

@@ -1,5 +1,5 @@
-"""`eb_engine watch` at the other end of a pseudo-terminal: draws, follows the size, reacts to q, Ctrl-C and SIGTERM, puts the
-terminal back as it was, and ends with the run."""
+"""`eb_engine watch` at the other end of a pseudo-terminal: draws, follows the size, reacts to q, Ctrl-C, Ctrl-\\ and signals,
+puts the terminal back as it was, is not stopped on a screen of its own, and ends with the run."""
 import fcntl
 import json
 import os
@@ -28,7 +28,9 @@ def set_status(run, exit_code):
 
 
 def make_run(directory, epochs):
-    open(os.path.join(directory, "run.lock"), "w").close()
+    """The lock that says that it goes on."""
+    lock = open(os.path.join(directory, "run.lock"), "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     write(os.path.join(directory, "config.resolved.json"), json.dumps({
         "name": "pty\x1b]0;evil\x07", "train": {"duration": "20ep"}, "early_bird": {"threshold": 0.1}}))
     lines = [{"split": "epoch", "epoch": e, "step": 10 * e, "phase": "search", "train/loss": 2 / e, "test/loss": 2.1 / e,
@@ -36,16 +38,40 @@ def make_run(directory, epochs):
               "eb/distance_p30": 0.6 / e, "eb/distance_p50": 0.5 / e} for e in range(1, epochs + 1)]
     write(os.path.join(directory, "metrics.jsonl"), "".join(json.dumps(line) + "\n" for line in lines))
     set_status(directory, None)
+    return lock
+
+
+STOPPED = 99
+
+
+def run_as_a_shell_does(command, env, stdin):
+    """A job in the foreground whose group has a parent that could continue it: only such a one can be stopped by a signal."""
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    job = os.fork()
+    if job == 0:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(1, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        if stdin:
+            os.dup2(os.open(stdin, os.O_RDONLY), 0)
+        os.execve(command[0], command, env)
+    _, status = os.waitpid(job, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        os.kill(job, signal.SIGKILL)
+        os._exit(STOPPED)
+    os._exit(os.waitstatus_to_exitcode(status) % 256)
 
 
 class Terminal:
     """A child with a terminal of its own; `seen` is all it wrote."""
 
-    def __init__(self, command, rows=30, columns=120, **variables):
+    def __init__(self, command, rows=30, columns=120, shell=False, stdin=None, **variables):
         env = {"PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8", **variables}
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            if shell:
+                run_as_a_shell_does(command, env, stdin)
             os.execve(command[0], command, env)
         self.seen, self.exit_code = b"", None
 
@@ -104,21 +130,44 @@ def started(command, **variables):
     terminal = Terminal(command, **variables)
     settings = termios.tcgetattr(terminal.master)
     terminal.wait_for(b"\x1b[J")
-    assert not termios.tcgetattr(terminal.master)[3] & (termios.ECHO | termios.ICANON)
+    assert not termios.tcgetattr(terminal.master)[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
     return terminal, settings
 
 
-def check_quits(command):
-    def press(terminal, key):
-        os.write(terminal.master, key)
+def press(terminal, key):
+    os.write(terminal.master, key)
 
+
+def send(terminal, number):
+    os.killpg(os.tcgetpgrp(terminal.master), number)
+
+
+def check_quits(command):
     for name, stop in [("q", lambda t: press(t, b"q")), ("Ctrl-C", lambda t: press(t, b"\x03")),
-                       ("SIGTERM", lambda t: os.kill(t.pid, signal.SIGTERM))]:
+                       ("Ctrl-\\", lambda t: press(t, b"\x1c"))] + [
+                           (number.name, lambda t, number=number: send(t, number))
+                           for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)]:
         terminal, settings = started(command)
         press(terminal, b"x")
         stop(terminal)
         assert terminal.finish() == 0, (name, terminal.exit_code, terminal.seen[-500:])
         check_restored(terminal, settings)
+
+
+def check_is_not_stopped(command):
+    """Neither where keys are read nor where stdin is no terminal and keys make signals."""
+    for stdin in (None, "/dev/null"):
+        for name, stop in [("Ctrl-Z", lambda t: press(t, b"\x1a")), ("SIGTSTP", lambda t: send(t, signal.SIGTSTP))]:
+            terminal = Terminal(command, shell=True, stdin=stdin)
+            settings = termios.tcgetattr(terminal.master)
+            terminal.wait_for(b"\x1b[J")
+            stop(terminal)
+            terminal.seen, before = b"", terminal.seen
+            terminal.wait_for(b"\x1b[J")  # it draws on
+            press(terminal, b"\x1c")
+            terminal.seen = before + terminal.seen
+            assert terminal.finish() == 0, (name, stdin, terminal.exit_code, terminal.seen[-500:])
+            check_restored(terminal, settings)
 
 
 def check_draws_and_follows_the_size(command):
@@ -140,9 +189,10 @@ def check_draws_and_follows_the_size(command):
     assert terminal.finish() == 0
 
 
-def check_ends_with_the_run(command, run):
+def check_ends_with_the_run(command, run, lock):
     terminal, settings = started(command)
     set_status(run, 0)
+    fcntl.flock(lock, fcntl.LOCK_UN)
     assert terminal.finish() == 0
     check_restored(terminal, settings)
     last = terminal.seen[terminal.seen.rindex(LEAVE):].decode()
@@ -151,6 +201,13 @@ def check_ends_with_the_run(command, run):
     assert over.finish() == 0
     assert ENTER not in over.seen and b"finished" in over.seen and b"mask distance" in over.seen
     set_status(run, None)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    terminal, settings = started(command)
+    fcntl.flock(lock, fcntl.LOCK_UN)  # as when it is killed
+    assert terminal.finish() == 0
+    check_restored(terminal, settings)
+    assert b"interrupted" in terminal.seen[terminal.seen.rindex(LEAVE):]
+    fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def check_environment(command):
@@ -169,11 +226,12 @@ def check_environment(command):
 
 def main(binary):
     with tempfile.TemporaryDirectory() as run:
-        make_run(run, 6)
+        lock = make_run(run, 6)
         command = [os.path.abspath(binary), "watch", run, "--interval", "0.2"]
         check_draws_and_follows_the_size(command)
         check_quits(command)
-        check_ends_with_the_run(command, run)
+        check_is_not_stopped(command)
+        check_ends_with_the_run(command, run, lock)
         check_environment(command)
 
 

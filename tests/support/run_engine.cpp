@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,11 +21,15 @@ namespace fs = std::filesystem;
 static pid_t start(const std::vector<std::string>& args, const RunOptions& options, const TempDir& dir) {
   const pid_t pid = fork();
   if (pid != 0) return pid;
-  const int out = open((dir / "out").c_str(), O_WRONLY | O_CREAT, 0600);
+  const int out =
+      open((options.out.empty() ? dir / "out" : options.out.string()).c_str(), O_WRONLY | O_CREAT, 0600);
   const int err = open((dir / "err").c_str(), O_WRONLY | O_CREAT, 0600);
   dup2(out, 1);
   dup2(err, 2);
   if (chdir(options.cwd.c_str()) != 0) _exit(127);
+  const rlimit limit{static_cast<rlim_t>(options.file_size_limit),
+                     static_cast<rlim_t>(options.file_size_limit)};
+  if (options.file_size_limit >= 0 && setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(127);
   for (const auto& entry : options.env) putenv(const_cast<char*>(entry.c_str()));
   std::vector<char*> argv;
   static const std::string binary = std::string(EB_BINARY_DIR) + "/eb_engine";

@@ -1,5 +1,6 @@
 // Runs the real binary as a user would and keeps what it said.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct RunOptions {
   std::vector<std::string> env;
   int signal = 0, signal_after_ms = -1;
   std::filesystem::path cwd = ".";
+  std::filesystem::path out;     // where stdout goes; empty: into Outcome::out
+  int64_t file_size_limit = -1;  // bytes (ulimit -f); < 0: none
 };
 
 Outcome run_engine(const std::vector<std::string>& args, const RunOptions& options = {});

@@ -125,3 +125,25 @@ TEST(Cli, a_damaged_checkpoint_falls_back_and_says_so) {
   EXPECT_EQ(o.exit_code, 0);
   EXPECT_NE(o.err.find("step-00000009"), std::string::npos) << o.err;
 }
+
+// What was printed is a result too.
+TEST(Cli, a_full_disk_behind_stdout_is_an_error) {
+  RunOptions full;
+  full.out = "/dev/full";
+  const Outcome o = run_engine({"version", "--json"}, full);
+  EXPECT_EQ(o.exit_code, 8) << o.err;
+  EXPECT_NE(o.err.find("EB8002"), std::string::npos) << o.err;
+}
+
+TEST(Cli, a_limit_on_the_size_of_files_is_an_error_with_a_message) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir), run = dir / "run";
+  ASSERT_EQ(run_engine({"train", config, "--out", run, "-q", "--max-steps", "1"}).exit_code, 75);
+  RunOptions limited;
+  limited.file_size_limit = 1000;
+  const Outcome o = run_engine({"report", run, "-o", dir / "page.html"}, limited);
+  EXPECT_EQ(o.exit_code, 8) << o.err;
+  EXPECT_NE(o.err.find("EB8002"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("ulimit -f"), std::string::npos) << o.err;
+  EXPECT_FALSE(fs::exists(dir / "page.html"));
+}

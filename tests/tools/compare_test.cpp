@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -55,6 +56,29 @@ TEST(ComparePlan, faults) {
   EXPECT_EQ(code_of([] { planned_runs({{"slim"}, {0.5}, {}, 1, 1, "8ep"}); }), 2080);
   EXPECT_EQ(code_of([] { planned_runs({{"early"}, {0.5}, {}, 1, 1, "8ep"}); }), 2081);
   EXPECT_EQ(code_of([] { planned_runs({{"eb"}, {0.5}, {2}, 1, 1, "8ep"}); }), 2081);
+  for (const double ratio : {0.0, 1.0, 1.5, -0.5, std::nan("")})
+    EXPECT_EQ(code_of([&] { planned_runs({{"eb"}, {ratio}, {}, 1, 1, "8ep"}); }), 2030) << ratio;
+  EXPECT_EQ(code_of([] { planned_runs({{"eb"}, {0.5, 0.500000001}, {}, 1, 1, "8ep"}); }), 2082);
+}
+
+TEST(ComparePlan, what_is_asked_for_twice_is_planned_once) {
+  EXPECT_EQ(planned_runs({{"eb", "eb"}, {0.5, 0.5}, {}, 1, 1, "8ep"}).size(), 1u);
+  EXPECT_EQ(planned_runs({{"early"}, {0.5, 0.501}, {2, 2}, 1, 1, "8ep"}).size(), 2u);
+}
+
+TEST(ComparePlan, a_name_tells_its_run) {
+  const ComparePlan plan{{"dense", "eb", "random-global", "early"}, {0.3, 0.125}, {12}, 2, 1, "8ep", {0.3}};
+  for (const PlannedRun& run : planned_runs(plan)) {
+    const auto found = planned_run(plan, run.name);
+    ASSERT_TRUE(found) << run.name;
+    EXPECT_EQ(found->row, run.row);
+    EXPECT_EQ(found->seed, run.seed);
+    EXPECT_EQ(found->sets, run.sets) << run.name;
+  }
+  for (const char* name :
+       {"", "eb", "eb-seed1", "dense-p30-seed1", "eb-p30-seed", "eb-p30-seed1x", "eb-p030-seed1",
+        "search-seed1", "early-p30-seed1", "slim-p30-seed1", "report.html"})
+    EXPECT_FALSE(planned_run(plan, name)) << name;
 }
 
 TEST(Compare, runs_every_variant_once_and_skips_what_is_done) {
@@ -228,10 +252,68 @@ TEST(Compare, another_experiment_in_the_same_directory_is_refused) {
   EXPECT_NE(other.err.find("train.optimizer.lr"), std::string::npos) << other.err;
 }
 
+// One more row must not cost the report the rows of earlier calls.
+TEST(Compare, the_report_has_the_runs_of_earlier_calls) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  const auto command = [&](const std::string& variants, const std::string& lr) {
+    return std::vector<std::string>{"compare",    config,
+                                    "--out",      dir / "c",
+                                    "--ratios",   "0.5",
+                                    "--variants", variants,
+                                    "--set",      "train.duration=1ep",
+                                    "--set",      "train.optimizer.lr=" + lr,
+                                    "--threads",  "1"};
+  };
+  const auto labels = [&] {
+    std::vector<std::string> found;
+    const json report = json::parse(slurp(dir / "c/report.json"));
+    for (const json& row : report["comparison"]["rows"]) found.push_back(row["label"]);
+    return found;
+  };
+  ASSERT_EQ(run_engine(command("dense,random", "0.05")).exit_code, 0);
+  ASSERT_EQ(run_engine(command("eb", "0.05")).exit_code, 0);
+  EXPECT_EQ(labels(), (std::vector<std::string>{"eb p=0.5", "dense", "random p=0.5"}));
+  // Not those of another experiment.
+  std::filesystem::remove_all(dir / "c/random-p50-seed1");
+  ASSERT_EQ(run_engine(command("random", "0.01")).exit_code, 0);
+  EXPECT_EQ(json::parse(slurp(dir / "c/report.json"))["runs"].size(), 1u);
+}
+
+TEST(Compare, a_run_that_fails_does_not_stop_the_others) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  const Outcome o =
+      run_engine({"compare", config, "--out", dir / "c", "--ratios", "0.5", "--variants", "eb,dense", "--set",
+                  "early_bird.threshold=0", "--set", "early_bird.on_not_found=fail", "--set",
+                  "train.optimizer.lr=0.5", "--threads", "1"});
+  EXPECT_EQ(o.exit_code, 10) << o.err;
+  EXPECT_NE(o.err.find("eb-p50-seed1 ended with exit code 10; the others go on"), std::string::npos) << o.err;
+  EXPECT_TRUE(std::filesystem::exists(dir / "c/dense-seed1/summary.json"));
+  const json report = json::parse(slurp(dir / "c/report.json"));
+  ASSERT_EQ(report["runs"].size(), 2u);
+  EXPECT_EQ(report["comparison"]["rows"][0]["top1"], nullptr) << "it did not finish";
+  EXPECT_TRUE(report["comparison"]["rows"][1]["top1"].is_object());
+}
+
+TEST(Compare, places_that_cannot_hold_runs) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir, short_run);
+  spit(dir / "file", "x");
+  const Outcome below_file = run_engine({"compare", config, "--out", dir / "file/c", "--variants", "dense"});
+  EXPECT_EQ(below_file.exit_code, 8) << below_file.err;
+  EXPECT_NE(below_file.err.find("EB8001"), std::string::npos) << below_file.err;
+  ASSERT_EQ(run_engine({"train", config, "--out", dir / "run", "-q", "--max-steps", "1"}).exit_code, 75);
+  const Outcome in_run = run_engine({"compare", config, "--out", dir / "run", "--variants", "dense"});
+  EXPECT_EQ(in_run.exit_code, 2) << in_run.err;
+  EXPECT_NE(in_run.err.find("EB2024"), std::string::npos) << in_run.err;
+}
+
 TEST(Compare, a_typo_is_found_before_the_first_run) {
   const TempDir dir;
   const Outcome o = run_engine({"compare", tiny_config(dir, short_run), "--out", dir / "c", "--variants",
                                 "dense,eb", "--ratios", "0.5,1.5"});
   EXPECT_EQ(o.exit_code, 2) << o.err;
+  EXPECT_NE(o.err.find("--ratios 1.5"), std::string::npos) << o.err;
   EXPECT_FALSE(std::filesystem::exists(dir.path() / "c"));
 }

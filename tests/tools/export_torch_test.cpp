@@ -173,7 +173,10 @@ TEST(Export, faults) {
   expect_refused({"export", dir / "nowhere", "--to", "torch", "-o", out}, 4, "nowhere");
   expect_refused({"export", run, "--to", "torch", "-o", checkpoint}, 2, "EB2077");
   expect_refused({"export", run, "--to", "torch", "-o", dir / "a/b/c"}, 8, "EB8001");
-  EXPECT_FALSE(fs::exists(out));
+  RunOptions full;
+  full.env = {"EB_FAULT=enospc@write:2"};
+  EXPECT_EQ(run_engine({"export", run, "--to", "torch", "-o", out}, full).exit_code, 8);
+  EXPECT_FALSE(fs::exists(out)) << "a part of an export is left";
   EXPECT_NO_THROW(engine::verify_checkpoint(checkpoint));
 }
 
@@ -196,6 +199,26 @@ TEST(Import, everything_that_is_wrong_is_named) {
   bad["feature.77.num_batches_tracked"] = engine::Tensor::zeros({}, engine::DType::i64);
   EXPECT_EQ(import_error(model, bad), 4061);
   EXPECT_EQ(import_error(model, {}), 4060);
+}
+
+TEST(Import, files_of_pytorch_are_named_and_never_read) {
+  const TempDir dir;
+  const std::string config = tiny_config(dir), pth = dir / "weights.pth";
+  spit(pth, std::string("PK\3\4\0\0\10\10", 8) + std::string(100, 'x'));
+  expect_refused({"import", pth, "--model", config, "-o", dir / "start"}, 4, "EB4013");
+  expect_refused({"import", pth, "--model", config, "-o", dir / "start"}, 4, "docs/pytorch.md");
+  spit(dir / "w.safetensors", "x");
+  expect_refused({"train", config, "--init-from", dir / "w.safetensors"}, 4, "eb_engine import");
+}
+
+TEST(Import, never_writes_over_what_is_there) {
+  const TempDir dir;
+  const std::string run = short_run(dir);
+  fs::create_directory(dir / "start");
+  const std::string weights = run + "/ckpt/step-00000003/model.safetensors";
+  expect_refused({"import", weights, "--model", run + "/config.resolved.json", "-o", dir / "start"}, 2,
+                 "EB2026");
+  EXPECT_TRUE(fs::is_empty(dir / "start"));
 }
 
 TEST(Import, only_what_changes_nothing_is_adapted) {

@@ -1,5 +1,4 @@
 // Several runs in one report, and the tables and pictures for other programs.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <png.h>
 
@@ -42,26 +41,6 @@ static std::string cell(const Table& table, size_t row, const std::string& colum
     if (table[0][i] == column) return table.at(row).at(i);
   ADD_FAILURE() << "no column " << column;
   return "";
-}
-
-// A run of one epoch that says of itself what is given here.
-static void make_finished(const std::string& run, const std::string& config, double top1, double seconds) {
-  make_run(run, config);
-  const json phases = json::array({{{"name", "search"}, {"params", 100}, {"flops_per_image", 1000}},
-                                   {{"name", "retrain"}, {"params", 40}, {"flops_per_image", 300}}});
-  spit(run + "/summary.json",
-       json({{"steps", 6},
-             {"phases", phases},
-             {"eb", {{"draw", {{"ratio", 0.5}, {"epoch", static_cast<int>(seconds)}, {"step", 3}}}}},
-             {"dense", {{"seconds", 100}, {"training_flops", 5e9}}},
-             {"ticket", {{"seconds", seconds}, {"training_flops", 3e9}}}})
-           .dump());
-  spit(run + "/metrics.jsonl",
-       json({{"split", "epoch"}, {"epoch", 1}, {"step", 3}, {"phase", "search"}, {"test/top1", 0.1}}).dump() +
-           "\n" +
-           json({{"split", "epoch"}, {"epoch", 2}, {"step", 6}, {"phase", "retrain"}, {"test/top1", top1}})
-               .dump() +
-           "\n");
 }
 
 TEST(ReportCompare, mean_and_deviation_over_seeds) {
@@ -119,73 +98,6 @@ TEST(ReportCompare, averaged_weights_stand_beside_the_network) {
   EXPECT_EQ(networks[2]["top1_note"], "mean of the weights of 3 epochs, from epoch 6 on");
   EXPECT_EQ(report["comparison"]["rows"][0]["top1"]["mean"], 0.5) << "of the network itself";
   EXPECT_EQ(report["comparison"]["rows"][0]["top1"]["std"], 0.0);
-}
-
-static std::vector<std::string> labels(const TempDir& dir, const std::vector<std::string>& configs) {
-  std::vector<std::string> runs, found;
-  for (size_t i = 0; i < configs.size(); ++i) {
-    runs.push_back(dir / ("label" + std::to_string(i)));
-    make_run(runs.back(), configs[i]);
-  }
-  const json report = report_of(runs);
-  for (const json& row : report["comparison"]["rows"]) found.push_back(row["label"]);
-  return found;
-}
-
-TEST(ReportCompare, labels_tell_what_differs_and_no_more) {
-  using Labels = std::vector<std::string>;
-  const TempDir dir;
-  const std::string dense = R"({"early_bird": {"enabled": false}})";
-  const std::string dense_l1 = R"({"early_bird": {"enabled": false, "draw": 0.3, "watch": [0.3]}})";
-  EXPECT_EQ(labels(dir, {dense, dense_l1, R"({})"}), (Labels{"dense", "p=0.5"}));
-  EXPECT_EQ(labels(dir, {dense, dense}), Labels{"dense"});
-  EXPECT_EQ(labels(dir, {R"({})", R"({"seed": 5})"}), Labels{"p=0.5"});
-  EXPECT_EQ(
-      labels(dir, {R"({})", R"({"early_bird": {"draw": 0.3, "after": {"weights": "reinit"}}})",
-                   R"({"early_bird": {"after": {"weights": "reinit"}}})"}),
-      (Labels{"p=0.5, after.weights=keep", "p=0.3, after.weights=reinit", "p=0.5, after.weights=reinit"}));
-  EXPECT_EQ(labels(dir, {dense, R"({"early_bird": {"enabled": false}, "model": {"depth": 16}})"}),
-            (Labels{"dense, model.depth=11", "dense, model.depth=16"}));
-  EXPECT_EQ(labels(dir, {R"({"precision": {"preset": "swalp8", "phases": ["search"]}})",
-                         R"({"precision": {"preset": "swalp8", "phases": ["search", "retrain"]}})"}),
-            (Labels{"precision.phases=search", "precision.phases=search+retrain"}));
-}
-
-TEST(ReportCompare, accuracy_against_the_epoch_of_the_draw) {
-  const TempDir dir;
-  const auto early = [](const char* at, double ratio, const char* more = "") {
-    return json::parse(fmt::format(R"({{"early_bird": {{"deadline": null, "draw_at": "{}", "draw": {}{}}}}})",
-                                   at, ratio, more))
-        .dump();
-  };
-  // make_finished() says that a run drew at the epoch it took seconds.
-  make_finished(dir / "late", early("6ep", 0.5), 0.8, 6);
-  make_finished(dir / "detector", R"({})", 0.82, 4);
-  make_finished(dir / "soon", early("2ep", 0.5), 0.7, 2);
-  make_finished(dir / "soon again", json::parse(R"({"seed": 2})").dump(), 0.86, 4);
-  make_finished(dir / "once", early("2ep", 0.3), 0.9, 2);
-  make_finished(dir / "other channels", early("3ep", 0.5, R"(, "criterion": "random")"), 0.1, 3);
-  make_finished(dir / "other weights", early("3ep", 0.5, R"(, "after": {"weights": "reinit"})"), 0.1, 3);
-  make_finished(dir / "dense", R"({"early_bird": {"enabled": false}})", 0.9, 9);
-  std::vector<std::string> runs;
-  for (const char* name :
-       {"late", "detector", "soon", "soon again", "once", "other channels", "other weights"})
-    runs.push_back(dir / name);
-  const json draws = report_of(runs)["comparison"]["draw_epochs"];
-  ASSERT_EQ(draws["curves"].size(), 1u) << "one ratio was drawn at more than one epoch: " << draws;
-  const json& curve = draws["curves"][0];
-  EXPECT_EQ(curve["label"], "p=0.5");
-  std::vector<double> epochs, top1;
-  for (const json& point : curve["points"])
-    epochs.push_back(point["epoch"]), top1.push_back(point["top1"]["mean"]);
-  EXPECT_EQ(epochs, (std::vector<double>{2, 4, 6}));
-  EXPECT_EQ(top1[0], 0.7);
-  EXPECT_DOUBLE_EQ(top1[1], 0.84) << "mean over the seeds of a row";
-  EXPECT_EQ(top1[2], 0.8);
-  EXPECT_TRUE(draws["dense"].is_null());
-  runs.push_back(dir / "dense");
-  EXPECT_EQ(report_of(runs)["comparison"]["draw_epochs"]["dense"]["mean"], 0.9);
-  EXPECT_TRUE(report_of({dir / "once", dir / "late"})["comparison"]["draw_epochs"].is_null());
 }
 
 static eb::tools::Picture read_png(const fs::path& path) {

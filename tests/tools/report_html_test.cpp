@@ -265,6 +265,7 @@ TEST(ReportHtml, several_runs_come_folded_after_their_comparison) {
   const std::string figure = more.substr(more.find("Accuracy against the epoch of the draw"));
   EXPECT_EQ(occurrences(figure.substr(0, figure.find("</figure>")), "<circle"), 2u) << "a dot for each draw";
   EXPECT_TRUE(has(figure, "dense, 86.00"));
+  EXPECT_TRUE(has(more, "<td>5.00\u00a0kJ</td>")) << "short enough for a column";
 }
 
 static void expect_self_contained(const std::string& html) {

@@ -222,6 +222,7 @@ TEST(Report, best_is_picked_on_the_hold_out_if_there_is_one) {
   for (int i = 0; i < 4; ++i)
     lines += json({{"split", "epoch"},
                    {"epoch", i + 1},
+                   {"step", 3 * (i + 1)},
                    {"phase", "dense"},
                    {"holdout/top1", holdout[i]},
                    {"test/top1", test[i]}})

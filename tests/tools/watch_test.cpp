@@ -1,8 +1,7 @@
 // Text plots, what is read of a run, and what `watch` prints where there is no terminal.
 // tests/python/watch_test.py holds it at the other end of a pseudo-terminal.
 #include <gtest/gtest.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,7 +10,7 @@
 #include <thread>
 
 #include "engine/error.h"
-#include "support/error_code.h"
+#include "support/held_lock.h"
 #include "support/run_engine.h"
 #include "tools/run_view.h"
 #include "tools/text_plot.h"
@@ -119,9 +118,9 @@ static json epoch_line_of(int epoch, const std::string& phase = "search") {
 struct FakeRun {
   TempDir dir;
   std::string metrics;
+  HeldLock lock{dir / "run.lock"};
 
   FakeRun() {
-    spit(dir / "run.lock", "");
     spit(dir / "config.resolved.json",
          R"({"name": "fa\u001bke", "train": {"duration": "10ep"}, "early_bird": {"threshold": 0.1}})");
     status(nullptr);
@@ -130,14 +129,9 @@ struct FakeRun {
     spit(dir / "new", metrics += line.dump() + "\n");
     fs::rename(dir / "new", dir / "metrics.jsonl");
   }
-  void status(const json& exit_code, pid_t pid = getpid()) const {
-    utsname machine{};
-    uname(&machine);
-    spit(dir / "new", json{{"exit_code", exit_code},
-                           {"pid", pid},
-                           {"host", machine.nodename},
-                           {"heartbeat", "2026-01-02T03:04:05Z"}}
-                          .dump());
+  void status(const json& exit_code) const {  // of another process than this one
+    spit(dir / "new",
+         json{{"exit_code", exit_code}, {"pid", getppid()}, {"heartbeat", "2026-01-02T03:04:05Z"}}.dump());
     fs::rename(dir / "new", dir / "status.json");
   }
 };
@@ -157,18 +151,30 @@ TEST(RunView, knows_where_a_run_is) {
   EXPECT_LT(view.silent_seconds.value(), 60) << "the metrics are newer than the heartbeat";
   EXPECT_FALSE(view.ended());
   run.status(75);
+  EXPECT_FALSE(reader.read().ended()) << "that is of the process before";
+  run.lock.release();
   EXPECT_EQ(reader.read().ending(), "stopped with a checkpoint; the same command goes on");
 }
 
-TEST(RunView, a_process_that_is_gone_ends_the_run) {
+TEST(RunView, a_lock_that_nobody_holds_ends_the_run) {
   FakeRun run;
-  const pid_t child = fork();
-  if (child == 0) _exit(0);
-  waitpid(child, nullptr, 0);
-  run.status(nullptr, child);
   RunReader reader(run.dir.path());
+  EXPECT_EQ(reader.read().ending(), "running");
+  run.lock.release();
   EXPECT_TRUE(reader.read().ended());
-  EXPECT_TRUE(reader.read().gone);
+  EXPECT_EQ(reader.read().ending().rfind("interrupted", 0), 0u) << reader.read().ending();
+  run.status(3);
+  EXPECT_EQ(reader.read().ending(), "failed with exit code 3");
+  fs::remove(run.dir / "status.json");
+  EXPECT_EQ(reader.read().ending().rfind("not running", 0), 0u) << reader.read().ending();
+}
+
+TEST(RunView, the_end_is_known_though_the_first_line_is_damaged) {
+  FakeRun run;
+  run.metrics = "{\"split\": \"epoch\", \"epoch\": 1, \"st\n";
+  for (int e = 2; e <= 3; ++e) run.add(epoch_line_of(e));
+  RunReader reader(run.dir.path());
+  EXPECT_EQ(reader.read().end_step, 100);
 }
 
 TEST(RunView, damaged_lines_are_skipped_and_counted_and_truncation_is_seen) {
@@ -182,12 +188,6 @@ TEST(RunView, damaged_lines_are_skipped_and_counted_and_truncation_is_seen) {
   run.metrics.clear();
   run.add(epoch_line_of(1));
   EXPECT_EQ(reader.read().damaged, 0);
-}
-
-TEST(RunView, a_folder_of_something_else_is_refused) {
-  const TempDir dir;
-  EXPECT_EQ(code_of([&] { RunReader reader(dir.path()); }), 4024);
-  EXPECT_EQ(code_of([&] { RunReader reader(dir / "absent"); }), 4024);
 }
 
 TEST(WatchFrame, fits_any_terminal) {
@@ -245,6 +245,7 @@ TEST(Watch, follows_a_run_until_it_ends) {
     pause();
     run.add(epoch_line_of(2, "retrain"));
     run.status(0);
+    run.lock.release();
   });
   const Outcome o = run_engine({"watch", run.dir.path(), "--interval", "0.1"});
   trainer.join();
@@ -262,4 +263,20 @@ TEST(Watch, once_prints_what_there_is_of_a_run_that_goes_on) {
   EXPECT_EQ(empty.out, "running\n");
   run.add(epoch_line_of(1));
   EXPECT_EQ(run_engine({"watch", run.dir.path(), "--once"}).out.rfind("epoch   1", 0), 0u);
+}
+
+TEST(Watch, says_that_a_run_was_interrupted) {
+  FakeRun run;
+  run.lock.release();
+  const Outcome o = run_engine({"watch", run.dir.path()});
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(o.out.rfind("interrupted", 0), 0u) << o.out;
+}
+
+TEST(Watch, sigquit_ends_it_as_other_signals_do) {
+  FakeRun run;
+  RunOptions options;
+  options.signal = SIGQUIT;
+  options.signal_after_ms = 1000;
+  EXPECT_EQ(run_engine({"watch", run.dir.path()}, options).exit_code, 0);
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "engine/error.h"
@@ -52,12 +53,16 @@ const std::vector<Variant>& variants() {
   return table;
 }
 
+const Variant* find_if_any(const std::string& name) {
+  for (const Variant& v : variants())
+    if (name == v.info.name) return &v;
+  return nullptr;
+}
+
 const Variant& find(const std::string& name) {
+  if (const Variant* v = find_if_any(name)) return *v;
   std::vector<std::string> names;
-  for (const Variant& v : variants()) {
-    if (name == v.info.name) return v;
-    names.push_back(v.info.name);
-  }
+  for (const Variant& v : variants()) names.push_back(v.info.name);
   const std::string near = did_you_mean(name, names);
   throw Error(2080, fmt::format("no variant is called \"{}\"", name),
               near.empty() ? fmt::format("one of {}", fmt::join(names, ", "))
@@ -107,6 +112,41 @@ void add_variant(const ComparePlan& plan, const Variant& v, int64_t seed, std::v
   }
 }
 
+// Each name once; two runs of one name that differ would share a directory.
+std::vector<PlannedRun> without_repeats(std::vector<PlannedRun> runs) {
+  std::vector<PlannedRun> once;
+  for (PlannedRun& run : runs) {
+    const auto same = [&](const PlannedRun& other) { return other.name == run.name; };
+    const auto found = std::find_if(once.begin(), once.end(), same);
+    if (found == once.end())
+      once.push_back(std::move(run));
+    else if (found->sets != run.sets)
+      throw Error(2082, fmt::format("two ratios of --ratios would both be called {}", run.name),
+                  "six digits of a percentage tell ratios apart");
+  }
+  return once;
+}
+
+// The number behind `letter`s in a part of a name: 50 in "p50".
+template <class T>
+std::optional<T> number_after(const std::string& letters, const std::string& part) {
+  T value{};
+  if (!part.starts_with(letters)) return std::nullopt;
+  const char* end = part.data() + part.size();
+  const auto [stop, error] = std::from_chars(part.data() + letters.size(), end, value);
+  return error == std::errc() && stop == end ? std::optional<T>(value) : std::nullopt;
+}
+
+// Cuts "-p50" off the end of a name and returns 50.
+template <class T>
+std::optional<T> cut_number(std::string& name, const std::string& letters) {
+  const size_t dash = name.rfind('-');
+  if (dash == std::string::npos) return std::nullopt;
+  const std::optional<T> value = number_after<T>(letters, name.substr(dash + 1));
+  if (value) name.resize(dash);
+  return value;
+}
+
 }  // namespace
 
 const std::vector<CompareVariant>& compare_variants() {
@@ -125,10 +165,28 @@ std::vector<PlannedRun> planned_runs(const ComparePlan& plan) {
   if (!early && !plan.draw_epochs.empty())
     throw Error(2081, "--draw-epochs belong to the variant \"early\", which is not asked for",
                 "add it to --variants");
+  for (const double ratio : plan.ratios)
+    if (!(ratio > 0 && ratio < 1))
+      throw Error(2030,
+                  fmt::format("--ratios {}: a pruning ratio of {} keeps everything or nothing", ratio, ratio),
+                  "give shares between 0 and 1, such as 0.3,0.5,0.7");
   std::vector<PlannedRun> runs;
   for (int64_t seed = plan.first_seed; seed < plan.first_seed + plan.seeds; ++seed)
     for (const std::string& name : plan.variants) add_variant(plan, find(name), seed, runs);
-  return runs;
+  return without_repeats(std::move(runs));
+}
+
+std::optional<PlannedRun> planned_run(const ComparePlan& plan, const std::string& name) {
+  std::string rest = name;
+  const auto seed = cut_number<int64_t>(rest, "seed");
+  const auto percent = cut_number<double>(rest, "p");
+  const auto epoch = cut_number<int64_t>(rest, "ep");
+  const Variant* v = find_if_any(rest);
+  if (!seed || !v || v->has_ratio != percent.has_value() || v->has_epoch != epoch.has_value())
+    return std::nullopt;
+  const double ratio = percent.value_or(0) / 100;
+  const PlannedRun run = planned(plan, *v, percent ? &ratio : nullptr, epoch.value_or(0), *seed);
+  return run.name == name ? std::optional<PlannedRun>(run) : std::nullopt;
 }
 
 }  // namespace eb::tools

@@ -1,6 +1,7 @@
 // Which runs a comparison consists of: every variant, ratio and seed, each as overrides of one experiment.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,11 @@ struct CompareVariant {
 const std::vector<CompareVariant>& compare_variants();
 
 // Seed by seed, so that an unfinished comparison has whole rows of few seeds. Error 2080 for an unknown
-// variant, 2081 for "early" without epochs or epochs without "early".
+// variant, 2081 for "early" without epochs or epochs without "early", 2030 for a ratio outside (0, 1), 2082
+// for ratios too close for different names. What is asked for twice is planned once.
 std::vector<PlannedRun> planned_runs(const ComparePlan& plan);
+
+// The run that has this name in some plan of the same experiment; none if no plan makes such a name.
+std::optional<PlannedRun> planned_run(const ComparePlan& plan, const std::string& name);
 
 }  // namespace eb::tools

@@ -25,11 +25,25 @@ CompareRunner::CompareRunner(CommonFlags common, fs::path out, bool share_search
   common_.seed.reset();  // each run has its own
 }
 
+static std::string key_of(const std::string& set) {
+  return set.substr(0, set.find('='));
+}
+
+// The user's overrides and then the run's; of a key in both only the run's.
+std::vector<std::string> CompareRunner::sets_of(const PlannedRun& run) const {
+  std::vector<std::string> sets;
+  for (const std::string& set : common_.sets)
+    if (std::none_of(run.sets.begin(), run.sets.end(),
+                     [&](const std::string& own) { return key_of(own) == key_of(set); }))
+      sets.push_back(set);
+  sets.insert(sets.end(), run.sets.begin(), run.sets.end());
+  return sets;
+}
+
 std::vector<std::string> CompareRunner::args_of(const PlannedRun& run) const {
   std::vector<std::string> args = {"train"};
   for (const fs::path& file : common_.files) args.push_back(file.string());
-  for (const std::string& set : common_.sets) args.insert(args.end(), {"--set", set});
-  for (const std::string& set : run.sets) args.insert(args.end(), {"--set", set});
+  for (const std::string& set : sets_of(run)) args.insert(args.end(), {"--set", set});
   if (common_.dtype) args.insert(args.end(), {"--dtype", *common_.dtype});
   if (common_.conv) args.insert(args.end(), {"--conv", *common_.conv});
   args.insert(args.end(), {"--device", common_.device});
@@ -40,7 +54,7 @@ std::vector<std::string> CompareRunner::args_of(const PlannedRun& run) const {
 
 engine::Config CompareRunner::config_of(const PlannedRun& run) const {
   CommonFlags flags = common_;
-  flags.sets.insert(flags.sets.end(), run.sets.begin(), run.sets.end());
+  flags.sets = sets_of(run);
   engine::Config config = load_experiment(flags);
   config.set("name", run.name);
   return config;
@@ -51,12 +65,30 @@ static engine::Config config_in(const fs::path& run) {
   return engine::config_from_json(experiment_fields(), json::parse(engine::read_file(path)), path);
 }
 
-bool CompareRunner::is_done(const PlannedRun& run) const {
-  if (!fs::exists(directory(run) / "summary.json")) return false;
+void CompareRunner::require_same(const PlannedRun& run) const {
   engine::SessionObserver silent;
   // Which other ratios were watched changes nothing for this one.
   require_same_config(config_in(directory(run)), config_of(run), {"early_bird.watch"}, silent);
+}
+
+bool CompareRunner::is_done(const PlannedRun& run) const {
+  std::error_code none;
+  if (!fs::exists(directory(run) / "summary.json", none)) return false;
+  require_same(run);
   return true;
+}
+
+bool CompareRunner::is_begun_as(const PlannedRun& run) const {
+  std::error_code none;
+  if (!fs::exists(directory(run) / "config.resolved.json", none)) return false;
+  try {
+    require_same(run);
+    return true;
+  } catch (const Error&) {  // another experiment's, or damaged
+    return false;
+  } catch (const json::exception&) {
+    return false;
+  }
 }
 
 int CompareRunner::run_all(const std::vector<PlannedRun>& runs) {
@@ -66,7 +98,7 @@ int CompareRunner::run_all(const std::vector<PlannedRun>& runs) {
     std::cerr << fmt::format("[{}/{}] {}\n", i + 1, runs.size(), runs[i].name);
     const int code = run_one(runs[i], runs);
     if (engine::stop_signal_received() || code == 75) {
-      std::cerr << "stopped; the same command goes on\n";
+      std::cerr << fmt::format("stopped in {}; the same compare command goes on\n", runs[i].name);
       return 75;
     }
     remove_search_if_done(runs[i].seed, runs);

@@ -16,11 +16,15 @@ class CompareRunner {
   engine::Config config_of(const PlannedRun& run) const;
   // Error 4052 if what is done there was another experiment.
   bool is_done(const PlannedRun& run) const;
+  // Whether what was begun there is this run and no other experiment's.
+  bool is_begun_as(const PlannedRun& run) const;
   // Skips what is done. Returns 0, 75 when stopped by a signal, or the exit code of the first run that
   // failed.
   int run_all(const std::vector<PlannedRun>& runs);
 
  private:
+  void require_same(const PlannedRun& run) const;  // error 4052
+  std::vector<std::string> sets_of(const PlannedRun& run) const;
   std::vector<std::string> args_of(const PlannedRun& run) const;
   std::filesystem::path directory(const PlannedRun& run) const { return out_ / run.name; }
   int run_one(const PlannedRun& run, const std::vector<PlannedRun>& runs);

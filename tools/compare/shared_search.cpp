@@ -74,7 +74,7 @@ static void copy_bytes(const fs::path& from, const fs::path& to) {
 
 static void copy_history(const fs::path& search, const fs::path& to) {
   copy_bytes(search / "metrics.jsonl", to / "metrics.jsonl");
-  fs::create_directories(to / "masks");
+  engine::make_directories(to / "masks");
   for (const auto& entry : fs::directory_iterator(search / "masks"))
     copy_bytes(entry.path(), to / "masks" / entry.path().filename());
 }

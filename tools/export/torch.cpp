@@ -13,12 +13,17 @@ namespace eb::tools {
 
 using namespace engine;
 
-// A new directory, or one that an earlier export filled; never one that holds a checkpoint or other things.
-static void prepare_directory(const fs::path& out) {
+// True for a new directory, false for one that an earlier export filled; never one that holds a checkpoint or
+// other things.
+static bool prepare_directory(const fs::path& out) {
   std::error_code error;
   const auto status = fs::symlink_status(out, error);
-  if (!fs::exists(status)) return make_directory(out);
-  if (fs::is_directory(status) && (fs::is_empty(out, error) || fs::exists(out / "model.py", error))) return;
+  if (!fs::exists(status)) {
+    make_directory(out);
+    return true;
+  }
+  if (fs::is_directory(status) && (fs::is_empty(out, error) || fs::exists(out / "model.py", error)))
+    return false;
   throw Error(2077, quoted(out) + " exists and is no earlier export", "name a directory that does not exist");
 }
 
@@ -31,9 +36,14 @@ static std::string weights_of(const Model& model) {
 
 void export_torch(const Model& model, const ExportOptions& options) {
   const std::string source = torch_source(model.graph(), options.name);
-  prepare_directory(options.out);
-  replace_file(options.out / "model.safetensors", weights_of(model));
-  replace_file(options.out / "model.py", source);
+  const bool is_new = prepare_directory(options.out);
+  try {
+    replace_file(options.out / "model.safetensors", weights_of(model));
+    replace_file(options.out / "model.py", source);
+  } catch (const Error&) {
+    if (is_new) remove_tree(options.out);
+    throw;
+  }
 }
 
 }  // namespace eb::tools

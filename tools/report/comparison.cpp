@@ -1,117 +1,16 @@
 #include "tools/report/comparison.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
-#include "engine/json_text.h"
-#include "tools/experiment_fields.h"
-#include "tools/report/settings.h"
+#include "tools/report/comparison_rows.h"
 
 namespace eb::tools {
 
 using nlohmann::json;
-using Settings = std::map<std::string, std::string>;
 
 namespace {
-
-struct Row {
-  Settings settings;  // what its runs have in common and other rows may not
-  std::vector<size_t> runs;
-  bool dense() const { return settings.at("early_bird.enabled") == "false"; }
-};
-
-// Without a search its settings say nothing.
-Settings telling(const RunFiles& run) {
-  Settings settings = settings_of(run);
-  const bool dense = settings["early_bird.enabled"] == "false";
-  std::erase_if(settings, [&](const auto& entry) {
-    const bool search = entry.first.starts_with("early_bird.") && entry.first != "early_bird.enabled";
-    return is_incidental(entry.first) || (dense && search);
-  });
-  return settings;
-}
-
-std::vector<Row> rows_of(const std::vector<RunFiles>& runs) {
-  std::vector<Row> rows;
-  for (size_t i = 0; i < runs.size(); ++i) {
-    Settings settings = telling(runs[i]);
-    const auto same = [&](const Row& row) { return row.settings == settings; };
-    auto row = std::find_if(rows.begin(), rows.end(), same);
-    if (row == rows.end()) row = rows.insert(rows.end(), {std::move(settings), {}});
-    row->runs.push_back(i);
-  }
-  return rows;
-}
-
-// --- labels ---
-
-std::string value_in(const Row& row, const std::string& key) {
-  const auto found = row.settings.find(key);
-  return found == row.settings.end() ? "" : found->second;
-}
-
-// True if the values of `keys` tell all rows apart.
-bool tell_apart(const std::vector<Row>& rows, const std::vector<std::string>& keys) {
-  std::set<std::vector<std::string>> seen;
-  for (const Row& row : rows) {
-    std::vector<std::string> values;
-    for (const std::string& key : keys) values.push_back(value_in(row, key));
-    seen.insert(values);
-  }
-  return seen.size() == rows.size();
-}
-
-// Keys whose values differ, less those that the others make superfluous; the drawn ratio stays longest.
-std::vector<std::string> label_keys(const std::vector<Row>& rows) {
-  std::vector<std::string> keys;
-  for (const std::string& key : experiment_fields().keys())
-    if (std::any_of(rows.begin(), rows.end(),
-                    [&](const Row& row) { return value_in(row, key) != value_in(rows[0], key); }))
-      keys.push_back(key);
-  std::vector<std::string> order(keys.rbegin(), keys.rend());
-  std::stable_partition(order.begin(), order.end(), [](const auto& k) { return k != "early_bird.draw"; });
-  for (const std::string& key : order) {
-    std::vector<std::string> fewer = keys;
-    std::erase(fewer, key);
-    if (tell_apart(rows, fewer)) keys = std::move(fewer);
-  }
-  return keys;
-}
-
-// "early_bird.draw" is the p of the paper; other keys without the sections that everybody knows.
-std::string short_name(const std::string& key) {
-  if (key == "early_bird.draw") return "p";
-  for (const char* section : {"early_bird.", "train."})
-    if (key.starts_with(section)) return key.substr(std::string(section).size());
-  return key;
-}
-
-// "search+retrain" for ["search", "retrain"].
-std::string plain_value(const std::string& dumped) {
-  const json value = json::parse(dumped, nullptr, false);
-  if (value.is_string()) return engine::printable(value, 40);
-  if (!value.is_array() || value.empty()) return engine::printable(dumped, 40);
-  std::string text;
-  for (const json& item : value) text += (text.empty() ? "" : "+") + plain_value(item.dump());
-  return engine::printable(text, 40);
-}
-
-// "dense", "p=0.3", "p=0.3, model.depth=20, precision.phases=search+retrain".
-std::string label_of(const Row& row, const std::vector<std::string>& keys) {
-  std::vector<std::string> parts;
-  if (row.dense()) parts.push_back("dense");
-  for (const std::string& key : keys) {
-    if (key == "early_bird.enabled" || !row.settings.contains(key)) continue;
-    parts.push_back(short_name(key) + "=" + plain_value(row.settings.at(key)));
-  }
-  if (parts.empty()) parts.push_back("p=" + value_in(row, "early_bird.draw"));
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
 
 // --- numbers ---
 
@@ -169,51 +68,85 @@ json row_json(const json& reports, const Row& row, const std::string& label) {
 
 // --- accuracy against the epoch of the draw ---
 
-// Rows with the same key differ only by the ratio and by when they drew. None for dense networks and for
-// tickets that did not go on with their weights: those are another experiment.
-std::string draw_experiment(const Row& row) {
-  if (row.dense() || value_in(row, "early_bird.criterion") != "\"bn_gamma\"" ||
-      value_in(row, "early_bird.after.weights") != "\"keep\"" ||
-      value_in(row, "early_bird.after.schedule") != "\"continue\"")
-    return "";
-  std::string key;
-  for (const auto& [name, value] : row.settings)
-    if (name != "early_bird.draw" && name != "early_bird.draw_at" && name != "early_bird.deadline" &&
-        name != "early_bird.on_not_found")
-      key += name + "=" + value + "\n";
-  return key;
+// Rows that differ only by the ratio and by when they drew.
+struct Experiment {
+  Row common;
+  std::map<std::string, std::vector<size_t>> rows;  // by ratio
+  json curves = json::array();
+};
+
+// None where the network is dense or does not go on as it was drawn: those are other experiments.
+bool goes_on(const Row& row) {
+  return !row.dense() && row.setting("early_bird.criterion") == "\"bn_gamma\"" &&
+         row.setting("early_bird.after.weights") == "\"keep\"" &&
+         row.setting("early_bird.after.schedule") == "\"continue\"";
 }
 
-json curve_json(const std::string& label, const json& rows, const std::vector<size_t>& members) {
-  json points = json::array();
-  for (const size_t i : members)
-    if (rows[i]["draw_epoch"].is_object() && rows[i]["top1"].is_object())
-      points.push_back({{"row", i}, {"epoch", rows[i]["draw_epoch"]["mean"]}, {"top1", rows[i]["top1"]}});
-  std::sort(points.begin(), points.end(),
-            [](const json& a, const json& b) { return a["epoch"] < b["epoch"]; });
-  return {{"label", label}, {"ratio", rows[members[0]]["ratio"]}, {"points", points}};
+std::vector<Experiment> experiments_of(const std::vector<Row>& rows) {
+  std::vector<Experiment> experiments;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!goes_on(rows[i])) continue;
+    Row common{rows[i].settings, {}};
+    for (const char* key : {"draw", "draw_at", "deadline", "on_not_found"})
+      common.settings.erase(std::string("early_bird.") + key);
+    const auto same = [&](const Experiment& e) { return e.common.settings == common.settings; };
+    auto found = std::find_if(experiments.begin(), experiments.end(), same);
+    if (found == experiments.end()) found = experiments.insert(found, {std::move(common), {}, json::array()});
+    found->rows[rows[i].setting("early_bird.draw")].push_back(i);
+  }
+  return experiments;
 }
 
-// Null where no ratio was drawn at two different epochs.
-json draw_epochs_json(const std::vector<Row>& rows, const json& list) {
-  std::map<std::string, std::map<std::string, std::vector<size_t>>> experiments;  // by experiment, by ratio
+// One for each ratio that was drawn at two epochs at least, earliest first.
+json curves_of(const Experiment& experiment, const json& rows) {
+  json curves = json::array();
+  for (const auto& [ratio, members] : experiment.rows) {
+    json points = json::array();
+    for (const size_t i : members)
+      if (rows[i]["draw_epoch"].is_object() && rows[i]["top1"].is_object())
+        points.push_back({{"row", i}, {"epoch", rows[i]["draw_epoch"]["mean"]}, {"top1", rows[i]["top1"]}});
+    std::stable_sort(points.begin(), points.end(),
+                     [](const json& a, const json& b) { return a["epoch"] < b["epoch"]; });
+    if (!points.empty() && points.front()["epoch"] != points.back()["epoch"])
+      curves.push_back({{"label", "p=" + ratio}, {"ratio", rows[members[0]]["ratio"]}, {"points", points}});
+  }
+  return curves;
+}
+
+// True if `dense` is the network in which all of them search, trained alike.
+bool belongs_to(const Row& dense, const std::vector<Experiment>& experiments) {
+  return std::all_of(experiments.begin(), experiments.end(), [&](const Experiment& e) {
+    return std::all_of(e.common.settings.begin(), e.common.settings.end(), [&](const auto& entry) {
+      return entry.first.starts_with("early_bird.") || dense.setting(entry.first) == entry.second;
+    });
+  });
+}
+
+json dense_json(const std::vector<Row>& rows, const json& list, const std::vector<Experiment>& experiments) {
   json dense = nullptr;
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].dense()) dense = list[i]["top1"];
-    const std::string experiment = draw_experiment(rows[i]);
-    if (!experiment.empty()) experiments[experiment][value_in(rows[i], "early_bird.draw")].push_back(i);
+    if (!rows[i].dense() || !belongs_to(rows[i], experiments)) continue;
+    if (!dense.is_null()) return nullptr;  // which of them?
+    dense = list[i]["top1"];
   }
+  return dense;
+}
+
+json draw_epochs_json(const std::vector<Row>& rows, const json& list) {
+  std::vector<Experiment> experiments = experiments_of(rows);
+  for (Experiment& e : experiments) e.curves = curves_of(e, list);
+  std::erase_if(experiments, [](const Experiment& e) { return e.curves.empty(); });
+  if (experiments.empty()) return nullptr;
+  std::vector<Row> common;
+  for (const Experiment& e : experiments) common.push_back(e.common);
+  const std::vector<std::string> labels = labels_of(common);
   json curves = json::array();
-  for (const auto& [experiment, ratios] : experiments)
-    for (const auto& [ratio, members] : ratios) {
-      json curve = curve_json("p=" + ratio, list, members);
-      const json& points = curve["points"];
-      if (points.size() > 1 && points.front()["epoch"] != points.back()["epoch"]) curves.push_back(curve);
+  for (size_t i = 0; i < experiments.size(); ++i)
+    for (json& curve : experiments[i].curves) {
+      if (!labels[i].empty()) curve["label"] = curve["label"].get<std::string>() + ", " + labels[i];
+      curves.push_back(std::move(curve));
     }
-  if (curves.empty()) return nullptr;
-  const auto is_dense = [](const Row& row) { return row.dense(); };
-  if (std::count_if(rows.begin(), rows.end(), is_dense) != 1) dense = nullptr;
-  return {{"curves", curves}, {"dense", dense}};
+  return {{"curves", std::move(curves)}, {"dense", dense_json(rows, list, experiments)}};
 }
 
 }  // namespace
@@ -222,12 +155,11 @@ json comparison_json(const std::vector<RunFiles>& runs, const json& reports,
                      const std::vector<std::string>& names) {
   if (runs.size() < 2) return nullptr;
   const std::vector<Row> rows = rows_of(runs);
-  const std::vector<std::string> keys = label_keys(rows);
+  const std::vector<std::string> labels = labels_of(rows);
   json list = json::array();
   bool joules = true;
-  for (const Row& row : rows) {
-    const std::string label = names.empty() ? label_of(row, keys) : names[row.runs[0]];
-    list.push_back(row_json(reports, row, label));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    list.push_back(row_json(reports, rows[i], names.empty() ? labels[i] : names[rows[i].runs[0]]));
     joules = joules && !list.back()["joules"].is_null();
   }
   json draws = draw_epochs_json(rows, list);

@@ -46,6 +46,18 @@ static json bad_samples(const RunFiles& run) {
   return list;
 }
 
+// What metrics.jsonl no longer tells of a run. Damaged lines have a warning of their own.
+static std::string lost_epochs(const RunFiles& run, bool finished) {
+  const json& epochs = at(run.summary, {"epochs"});
+  const int64_t trained = epochs.is_number_integer() ? epochs.get<int64_t>() : 0;
+  const int64_t told = run.epochs.empty() ? 0 : run.epochs.back()["epoch"].get<int64_t>();
+  std::error_code error;
+  if (!fs::exists(run.path / "metrics.jsonl", error))
+    return finished || trained > 0 ? "metrics.jsonl is missing: the curves are lost" : "";
+  if (!finished || run.damaged_lines > 0 || told >= trained) return "";
+  return fmt::format("metrics.jsonl ends after epoch {} of {}: the curves are cut off", told, trained);
+}
+
 // What a reader must know before comparing numbers.
 static void add_warnings(const RunFiles& run, const json& report, std::vector<std::string>& warnings) {
   const json version = report["eb_engine"];
@@ -55,6 +67,8 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
     warnings.push_back(fmt::format("{} damaged line{} of metrics.jsonl {} left out", run.damaged_lines,
                                    run.damaged_lines == 1 ? "" : "s",
                                    run.damaged_lines == 1 ? "was" : "were"));
+  if (const std::string lost = lost_epochs(run, report["state"] == "finished"); !lost.empty())
+    warnings.push_back(lost);
   if (const size_t bad = report["bad_samples"].size())
     warnings.push_back(fmt::format("{} bad sample{} replaced by others", bad, bad == 1 ? " was" : "s were"));
   const auto& networks = report["networks"];

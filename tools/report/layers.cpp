@@ -9,6 +9,7 @@
 #include "pruning/compact.h"
 #include "pruning/early_bird.h"
 #include "pruning/mask_history.h"
+#include "tools/report/search.h"
 
 namespace eb::tools {
 
@@ -44,12 +45,12 @@ static int64_t count(const std::vector<uint8_t>& keep) {
 }
 
 // Channels that the ranking alone would have kept, per batch norm: the last mask of the drawn ratio. Empty if
-// there is none.
+// it is not there.
 static std::vector<pruning::Mask> ranked_masks(const RunFiles& run, const Ticket& ticket) {
   try {
     const auto history =
         pruning::read_mask_history(run.path / "masks" / (pruning::ratio_name(ticket.ratio) + ".bits"));
-    if (history.masks.empty()) return {};
+    if (history.masks.empty() || history.masks.size() < masks_drawn(run, ticket.ratio)) return {};
     return pruning::unpack_mask(*run.graph, history.masks.back(), history.bits).masks;
   } catch (const Error&) {
     return {};

@@ -40,9 +40,10 @@ static void add_accuracy(const RunFiles& run, const json& phase_name, json& row)
   }
 }
 
-// The line of the last epoch may be a damaged one; the summary knows better then.
+// The line of the last epoch may be damaged or lost; the summary knows better then.
 static void add_last_accuracy(const RunFiles& run, const json& summary_row, json& row) {
-  if (run.damaged_lines == 0 || !number_at(summary_row, {"test_top1"}).is_number()) return;
+  const bool lost = run.damaged_lines > 0 || (run.epochs.empty() && at(run.summary, {"epochs"}) > 0);
+  if (!lost || !number_at(summary_row, {"test_top1"}).is_number()) return;
   row["top1_last"] = number_at(summary_row, {"test_top1"});
   row["top5_last"] = number_at(summary_row, {"test_top5"});
 }
@@ -123,8 +124,9 @@ static json averaged_row(const json& swa, const json& network) {
   for (const char* key : {"ratio", "params", "flops_per_image", "macs_per_image"}) row[key] = network[key];
   row["top1_last"] = number_at(swa, {"top1"});
   row["top5_last"] = number_at(swa, {"top5"});
-  row["top1_note"] = fmt::format("mean of the weights of {} epochs, from epoch {} on",
-                                 at(swa, {"models"}).dump(), at(swa, {"start_epoch"}).dump());
+  row["top1_note"] =
+      fmt::format("mean of the weights of {} epoch{}, from epoch {} on", at(swa, {"models"}).dump(),
+                  at(swa, {"models"}) == 1 ? "" : "s", at(swa, {"start_epoch"}).dump());
   return row;
 }
 

@@ -24,6 +24,10 @@ static std::string grouped(double n) {
   return (std::llround(n) < 0 ? "−" : "") + digits;
 }
 
+std::string counted(double n, const char* noun) {
+  return grouped(n) + " " + noun + (n == 1 ? "" : "s");
+}
+
 std::string count(Number n) {
   return n ? grouped(*n) : not_measured();
 }
@@ -38,30 +42,46 @@ static std::string three_digits(double n) {
   return fmt::format("{:.{}f}", n, decimals);
 }
 
-static std::string scaled(double n, double base, const std::array<const char*, 7>& prefixes,
-                          const char* unit) {
+using Prefixes = std::array<const char*, 7>;
+
+static Unit unit_of(double largest, double base, const Prefixes& prefixes, const char* unit) {
+  double size = 1;
   size_t step = 0;
-  while (n >= base * 0.9995 && step + 1 < prefixes.size()) n /= base, ++step;
-  const std::string digits = step == 0 && is_whole(n) ? grouped(n) : three_digits(n);
-  return digits + space + prefixes[step] + unit;
+  while (largest / size >= base * 0.9995 && step + 1 < prefixes.size()) size *= base, ++step;
+  return {size, std::string(prefixes[step]) + unit};
 }
 
-std::string metric(Number n, const char* unit) {
-  if (!n) return not_measured();
-  return scaled(*n, 1000, {"", "k", "M", "G", "T", "P", "E"}, unit);
+static std::string in_unit(double n, const Unit& unit) {
+  const double scaled = n / unit.size;
+  const bool exact = (unit.size == 1 && is_whole(n)) || scaled >= 999.5;
+  return (exact ? grouped(scaled) : three_digits(scaled)) + space + unit.name;
+}
+
+Unit metric_unit(double largest, const char* unit) {
+  return unit_of(largest, 1000, {"", "k", "M", "G", "T", "P", "E"}, unit);
+}
+
+std::string metric(Number n, const char* unit, Number like) {
+  return n ? in_unit(*n, metric_unit(like.value_or(*n), unit)) : not_measured();
 }
 
 std::string bytes(Number n) {
   if (!n) return not_measured();
-  return scaled(*n, 1024, {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"}, "B");
+  return in_unit(*n, unit_of(*n, 1024, {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"}, "B"));
 }
 
-std::string duration(Number seconds) {
+// "21 min 05 s", "5 s"
+static std::string in_sixtieths(long long n, const char* whole, const char* sixtieth) {
+  const std::string large = n < 60 ? "" : fmt::format("{}{}{} ", n / 60, space, whole);
+  return large + fmt::format(fmt::runtime(n < 60 ? "{}" : "{:02}"), n % 60) + space + sixtieth;
+}
+
+std::string duration(Number seconds, Number like) {
   if (!seconds) return not_measured();
-  if (*seconds < 59.95) return fmt::format("{}", three_digits(*seconds)) + space + "s";
+  const double shown = like.value_or(*seconds);
+  if (shown < 59.95) return three_digits(*seconds) + space + "s";
   const long long s = std::llround(*seconds);
-  if (s < 3600) return fmt::format("{}{}min {:02}{}s", s / 60, space, s % 60, space);
-  return fmt::format("{}{}h {:02}{}min", s / 3600, space, s / 60 % 60, space);
+  return std::llround(shown) < 3600 ? in_sixtieths(s, "min", "s") : in_sixtieths(s / 60, "h", "min");
 }
 
 std::string energy(Number joules) {

@@ -12,12 +12,13 @@ namespace eb::tools::page {
 
 using nlohmann::json;
 
-// mean ± std, both in the unit of `format`.
+// mean ± std. `format` takes a number and the one whose unit it is to have: both have that of the mean.
 template <typename Format>
 static std::string stat(const json& s, const Format& format) {
   const Number mean = number(s, "mean"), spread = number(s, "std");
   if (!mean) return not_measured();
-  return format(mean) + (spread ? "<small class=\"spread\">± " + format(spread) + "</small>" : "");
+  return format(mean, mean) +
+         (spread ? "<small class=\"spread\">± " + format(spread, mean) + "</small>" : "");
 }
 
 // Each leads to its run.
@@ -38,18 +39,18 @@ static bool any_energy(const json& rows) {
 }
 
 static std::string comparison_row(const json& r, size_t position, bool with_energy) {
-  const auto share_of = [](Number n) { return percent(n); };
-  const auto flops = [](Number n) { return metric(n, "FLOPs"); };
-  const auto whole = [](Number n) { return count(n); };
-  const auto epoch = [](Number n) { return n && is_whole(*n) ? count(n) : decimal(n, 1); };
+  const auto share_of = [](Number n, Number) { return percent(n); };
+  const auto flops = [](Number n, Number like) { return metric(n, "FLOPs", like); };
+  const auto joules = [](Number n, Number like) { return metric(n, "J", like); };
+  const auto whole = [](Number n, Number) { return count(n); };
+  const auto epoch = [](Number n, Number) { return n && is_whole(*n) ? count(n) : decimal(n, 1); };
   const auto cell = [&](const char* key, const auto& format) {
     return "<td>" + stat(value(r, key), format) + "</td>";
   };
-  return "<tr><td>" + std::to_string(position) + "</td><th scope=\"row\">" + shortened(text(r, "label"), 40) +
-         "</th><td>" + seeds(r) + "</td>" + cell("top1", share_of) + cell("top5", share_of) +
+  return "<tr><td>" + std::to_string(position) + "</td><th scope=\"row\">" + shortened(text(r, "label"), 60) +
+         "</th><td class=\"seeds\">" + seeds(r) + "</td>" + cell("top1", share_of) + cell("top5", share_of) +
          cell("params", whole) + cell("flops_per_image", flops) + cell("training_flops", flops) +
-         cell("seconds", [](Number n) { return duration(n); }) +
-         (with_energy ? cell("joules", [](Number n) { return energy(n); }) : "") +
+         cell("seconds", duration) + (with_energy ? cell("joules", joules) : "") +
          (value(r, "draw_epoch").is_null() ? "<td>–</td>" : cell("draw_epoch", epoch)) + "</tr>\n";
 }
 
@@ -64,22 +65,28 @@ static std::string comparison_table(const json& rows) {
                                                  "</tr></thead><tbody>" + body + "</tbody></table>");
 }
 
+// In the unit of the dearest point.
+static std::string scatter_of_costs(Scatter& scatter, bool in_joules) {
+  double largest = 0;
+  for (const ScatterPoint& p : scatter.points) largest = std::max(largest, p.x);
+  const Unit unit = metric_unit(largest, in_joules ? "J" : "FLOPs");
+  for (ScatterPoint& p : scatter.points) p.x /= unit.size;
+  scatter.x_name = in_joules ? "energy in " + unit.name : "training " + unit.name + ", search included";
+  return scatter_plot(scatter);
+}
+
 static std::string cost_scatter(const json& comparison) {
   const bool in_joules = text(comparison, "cost") == "joules";
   const char* key = in_joules ? "joules" : "training_flops";
-  Scatter scatter{"Top-1 accuracy against the cost of training",
-                  in_joules ? "energy in joules" : "training PFLOPs, search included",
-                  "top-1",
-                  {},
-                  true};
+  Scatter scatter{"Top-1 accuracy against the cost of training", "", "top-1", {}, true};
   const json& rows = list(comparison, "rows");
   for (size_t i = 0; i < rows.size(); ++i) {
     const Number x = number(value(rows[i], key), "mean"), y = number(value(rows[i], "top1"), "mean");
     if (x && y)
-      scatter.points.push_back({static_cast<int>(i + 1), text(rows[i], "label"), *x * (in_joules ? 1 : 1e-15),
-                                *y, number(value(rows[i], "top1"), "std")});
+      scatter.points.push_back(
+          {static_cast<int>(i + 1), text(rows[i], "label"), *x, *y, number(value(rows[i], "top1"), "std")});
   }
-  return figure("Accuracy against cost", scatter_plot(scatter),
+  return figure("Accuracy against cost", scatter_of_costs(scatter, in_joules),
                 "Each point is a row of the table, by its number; the bar is one standard deviation of the "
                 "accuracy. Up is better, left is "
                 "cheaper: a point above and to the left of another beats it in both.");
@@ -99,6 +106,7 @@ static std::string draw_epoch_plot(const json& comparison) {
       if (!epoch) continue;
       series.x.push_back(*epoch);
       series.y.push_back(number(value(point, "top1"), "mean"));
+      series.y_std.push_back(number(value(point, "top1"), "std"));
     }
     plot.series.push_back(std::move(series));
   }
@@ -106,8 +114,8 @@ static std::string draw_epoch_plot(const json& comparison) {
   if (plot.level) plot.level_name = "dense, " + percent(plot.level);
   return figure(
       "Accuracy against the epoch of the draw", line_plot(plot),
-      "Each point is a row of the table: a ticket drawn then and trained to the end. Where a curve is "
-      "flat, drawing later buys nothing: the ticket was there already.");
+      "Each point is a row of the table: tickets drawn then and trained to the end; the bar is one standard "
+      "deviation. Where a curve is flat, drawing later buys nothing: the ticket was there already.");
 }
 
 // The row whose mean of `key` is highest, or lowest; null if none has one.

@@ -39,13 +39,13 @@ static std::string rule_words(const json& eb, const json& ratio) {
   if (!threshold || window < 2) return "";
   std::string limit = "at most <strong>" + brief(*threshold) + "</strong>";
   if (bits)
-    limit += " (" + count(std::floor(*threshold * *bits + 1e-9)) + " of " + count(bits) + " channels)";
-  const std::string masks = count(window - 1);
+    limit += " (" + count(std::floor(*threshold * *bits + 1e-9)) + " of " + counted(*bits, "channel") + ")";
+  const std::string others =
+      window == 2 ? "the mask before it" : "each of the " + count(window - 1) + " masks before it";
   const std::string rule = text(eb, "compare") == "consecutive"
                                ? "in the last " + count(window) + " masks each is at a distance of " + limit +
                                      " from the one before it"
-                               : "the newest mask is at a distance of " + limit + " from each of the " +
-                                     masks + " masks before it";
+                               : "the newest mask is at a distance of " + limit + " from " + others;
   return "<p class=\"rule\"><strong>The rule.</strong> The ticket has emerged when " + rule +
          " (a window of " + count(window) + " masks).</p>";
 }
@@ -88,14 +88,27 @@ static std::string why_not_before(const json& eb, const MaskDistances& m, size_t
          count(m.epochs[before->older]) + ").";
 }
 
+// " The ticket was drawn by the detector at epoch 10."; "" before the draw.
+static std::string how_drawn(const json& eb, bool emerged) {
+  const json& draw = value(eb, "draw");
+  if (!draw.is_object()) return "";
+  const std::string by = text(draw, "found_by"), epoch = "epoch " + count(number(draw, "epoch"));
+  const std::string how = by == "detector"   ? "by the detector at " + epoch
+                          : by == "deadline" ? "at the deadline, " + epoch
+                          : by == "draw_at"  ? "at an epoch fixed beforehand, " + epoch
+                          : by.empty()       ? "at " + epoch
+                                             : "at " + epoch + " (" + shortened(by) + ")";
+  return std::string(" The ticket was drawn ") + (emerged ? "" : "all the same, ") + how + ".";
+}
+
 static std::string emerged_words(const json& eb, const json& ratio, const MaskDistances& m, size_t at) {
   const auto worst = largest(m, comparisons(eb, at));
   std::string out = "<p><strong>Epoch " + count(m.epochs[at]) + "</strong> was the first to fulfil it for " +
                     ratio_words(ratio);
   if (worst)
     out += ": the largest distance in its window is " + decimal(m.distance(worst->older, worst->newer), 4) +
-           ", " + count(m.differing(worst->older, worst->newer)) + " channels";
-  return out + "." + why_not_before(eb, m, at) + "</p>" + check_table(eb, m, at);
+           ", " + counted(m.differing(worst->older, worst->newer), "channel");
+  return out + "." + why_not_before(eb, m, at) + how_drawn(eb, true) + "</p>" + check_table(eb, m, at);
 }
 
 static std::string not_emerged_words(const json& eb, const json& ratio, const MaskDistances& m) {
@@ -105,11 +118,8 @@ static std::string not_emerged_words(const json& eb, const json& ratio, const Ma
     out += " At the last check, epoch " + count(m.epochs.back()) +
            ", the largest distance in the window was " + decimal(m.distance(worst->older, worst->newer), 4) +
            ".";
-  const json& draw = value(eb, "draw");
-  if (draw.is_object() && text(draw, "found_by") != "detector")
-    out += " The ticket was drawn at epoch " + count(number(draw, "epoch")) +
-           " all the same, by: " + shortened(text(draw, "found_by")) + ".";
-  return out + "</p>" + (m.epochs.empty() ? "" : check_table(eb, m, m.epochs.size() - 1));
+  return out + how_drawn(eb, false) + "</p>" +
+         (m.epochs.empty() ? "" : check_table(eb, m, m.epochs.size() - 1));
 }
 
 static std::string why(const json& eb, const json& ratio) {
@@ -119,7 +129,7 @@ static std::string why(const json& eb, const json& ratio) {
   const Number epoch = number(ratio, "emerged_epoch");
   if (!epoch) return not_emerged_words(eb, ratio, m);
   return "<p><strong>Epoch " + count(epoch) + "</strong> was the first to fulfil it for " +
-         ratio_words(ratio) + "; the masks themselves are not in this report.</p>";
+         ratio_words(ratio) + "; the masks themselves are not in this report." + how_drawn(eb, true) + "</p>";
 }
 
 static std::string watched_table(const json& eb) {

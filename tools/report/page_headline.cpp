@@ -7,10 +7,6 @@ namespace eb::tools::page {
 
 using nlohmann::json;
 
-static std::string epochs_word(double n) {
-  return count(n) + (n == 1 ? " epoch" : " epochs");
-}
-
 static std::string of_planned(const json& run) {
   const Number planned = number(run, "epochs_planned");
   return planned ? " of " + count(planned) : "";
@@ -46,6 +42,7 @@ static std::string how_found(const json& run, const json& draw) {
   const std::string where = epoch ? " at epoch " + count(epoch) + of_planned(run) : "";
   if (by == "detector" || by.empty()) return name + " was found" + where;
   if (by == "deadline") return name + " had not settled by the deadline and was drawn" + where;
+  if (by == "draw_at") return name + " was drawn" + where + ", an epoch fixed beforehand";
   return name + " was drawn" + where + " (" + shortened(by) + ")";
 }
 
@@ -54,13 +51,14 @@ static std::string without_ticket(const json& run) {
   const Number top1 = number(dense_of(run), "top1_last");
   const Number done = number(run, "epochs_done");
   std::string out = eb.is_object() ? "No ticket has been drawn in " : "A dense training of ";
-  out += epochs_word(done.value_or(0)) + (of_planned(run).empty() ? "" : "," + of_planned(run) + " planned");
+  out += counted(done.value_or(0), "epoch") +
+         (of_planned(run).empty() ? "" : "," + of_planned(run) + " planned");
   return out + (top1 ? ": " + percent(top1, 1) + " top-1" : "");
 }
 
 static std::string state_words(const json& run) {
   const std::string state = text(run, "state");
-  const std::string done = epochs_word(number(run, "epochs_done").value_or(0)) + of_planned(run);
+  const std::string done = counted(number(run, "epochs_done").value_or(0), "epoch") + of_planned(run);
   if (state == "running") return " The run is still going: " + done + " done.";
   if (state == "stopped") return " The run was stopped after " + done + "; the same command goes on with it.";
   if (state == "failed") {

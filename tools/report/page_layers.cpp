@@ -77,8 +77,9 @@ std::string layers_section(const RunPage& page) {
   if (layers.empty())
     return section(page, "channels", "Channels",
                    "<p class=\"empty\">No ticket has been drawn, so every channel is still there.</p>");
-  const std::string bars = share_bars(
-      "Share of channels kept in each of " + std::to_string(layers.size()) + " layers", layer_bars(layers));
+  const std::string bars =
+      share_bars("Share of channels kept in each of " + counted(static_cast<double>(layers.size()), "layer"),
+                 layer_bars(layers));
   return section(page, "channels", "Which channels survived",
                  "<div class=\"columns\">" +
                      figure("Kept share of each layer", bars_legend(layers) + bars, explanation(layers)) +

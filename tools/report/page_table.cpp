@@ -31,6 +31,7 @@ static std::function<std::string(Number)> with_unit(const char* unit) {
 static const std::vector<Measure>& measures() {
   using V = Measure::Versus;
   const auto share_of = [](Number n) { return percent(n); };
+  const auto time_of = [](Number n) { return duration(n); };
   static const std::vector<Measure> all = {
       {"top1_last", "Top-1, last epoch", share_of, V::points, "top1_note"},
       {"top5_last", "Top-5, last epoch", share_of, V::points, nullptr},
@@ -40,7 +41,7 @@ static const std::vector<Measure>& measures() {
       {"flops_per_image", "FLOPs per image", with_unit("FLOPs"), V::share, nullptr},
       {"weight_bytes", "Weights", bytes, V::share, nullptr},
       {"training_flops", "Training FLOPs, search included", with_unit("FLOPs"), V::share, nullptr},
-      {"seconds", "Training time, search included", duration, V::share, "seconds_note"},
+      {"seconds", "Training time, search included", time_of, V::share, "seconds_note"},
       {"images_per_s", "Training images per second", count, V::share, nullptr},
       {"peak_memory_bytes", "Peak memory", bytes, V::share, nullptr},
       {"joules", "Energy", energy, V::share, "energy_method"}};

@@ -5,9 +5,10 @@
 
 #include "engine/error.h"
 #include "engine/file.h"
-#include "engine/metrics.h"
 #include "engine/model_config.h"
 #include "tools/experiment_fields.h"
+#include "tools/run_metrics.h"
+#include "tools/run_status.h"
 
 namespace eb::tools {
 
@@ -73,10 +74,9 @@ static void read_metrics_lines(RunFiles& run) {
   } catch (const Error& e) {
     run.warnings.push_back(utf8(e.message()));
   }
-  run.damaged_lines = metrics.damaged;
-  for (json& line : metrics.lines)
-    if (at(line, {"split"}) == "epoch" && at(line, {"epoch"}).is_number_integer())
-      run.epochs.push_back(std::move(line));
+  RunMetrics sound = sound_lines(std::move(metrics));
+  run.damaged_lines = sound.damaged;
+  run.epochs = std::move(sound.epochs);
 }
 
 // Of the checkpoint that latest.json names, without its tensors: this says how far the run came.
@@ -129,11 +129,10 @@ static void understand_config(RunFiles& run) {
 }
 
 RunFiles read_run(const fs::path& path) {
-  if (!is_there(path / "config.resolved.json") && !is_there(path / "metrics.jsonl"))
-    throw Error(4070, quoted(path) + " is not a run directory",
-                "name the directory that a training wrote: it holds config.resolved.json and metrics.jsonl");
+  check_is_run(path);
   RunFiles run;
   run.path = path;
+  run.locked = is_locked(path);
   run.config = object_of(run, "config.resolved.json");
   run.env = object_of(run, "env.json");
   run.status = object_of(run, "status.json");

@@ -14,11 +14,12 @@ namespace eb::tools {
 
 struct RunFiles {
   std::filesystem::path path;
+  bool locked = false;                        // by a process, when status.json was about to be read
   nlohmann::json config, env, status, state;  // state: of the newest checkpoint
   // summary.json, or what it would have said when status.json was last written.
   nlohmann::json summary;
   std::vector<std::string> command_lines;
-  std::vector<nlohmann::json> epochs;  // lines of metrics.jsonl that close an epoch
+  std::vector<nlohmann::json> epochs;  // sound lines of metrics.jsonl that close an epoch
   int64_t damaged_lines = 0;
   std::optional<engine::Config> known;  // the config's keys that this version knows; none if it refuses them
   std::optional<engine::Graph> graph;   // of the dense network

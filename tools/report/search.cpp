@@ -30,14 +30,34 @@ static std::vector<double> ratios_of(const RunFiles& run) {
   return ratios;
 }
 
-static MaskRecords masks_of(RunFiles& run, const std::string& name) {
-  const fs::path file = run.path / "masks" / (name + ".bits");
+size_t masks_drawn(const RunFiles& run, double ratio) {
+  const std::string key = "eb/kept_" + pruning::ratio_name(ratio);
+  const auto told = std::count_if(run.epochs.begin(), run.epochs.end(),
+                                  [&](const json& line) { return line.contains(key); });
+  json saved = 0;
+  if (const json& watched = at(run.state, {"hooks", "early_bird", "search", "watched"}); watched.is_array())
+    for (const json& w : watched)
+      if (at(w, {"ratio"}) == ratio && at(w, {"records"}).is_number_unsigned()) saved = at(w, {"records"});
+  return std::max(static_cast<size_t>(told), saved.get<size_t>());
+}
+
+// Named as they lie in the run: a reader of the report may have moved it.
+static MaskRecords masks_of(RunFiles& run, double ratio) {
+  const std::string name = "masks/" + pruning::ratio_name(ratio) + ".bits";
+  const size_t drawn = masks_drawn(run, ratio);
   std::error_code error;
-  if (!fs::exists(file, error)) return {};
+  if (!fs::exists(run.path / name, error)) {
+    if (drawn > 0) run.warnings.push_back(name + " is missing: its masks cannot be compared");
+    return {};
+  }
   try {
-    return pruning::read_mask_history(file);
+    MaskRecords records = pruning::read_mask_history(run.path / name);
+    if (records.masks.size() < drawn)
+      run.warnings.push_back(
+          fmt::format("{} is cut off: it holds {} of {} masks", name, records.masks.size(), drawn));
+    return records;
   } catch (const Error& e) {
-    run.warnings.push_back(utf8(e.message()));
+    run.warnings.push_back(e.code() == 4041 ? name + " is damaged and was left out" : utf8(e.message()));
     return {};
   }
 }
@@ -121,7 +141,7 @@ static json epochs_json(const std::vector<double>& epochs) {
 // An epoch is complete when it is named, so checks between two count for the one before.
 static json ratio_json(RunFiles& run, double ratio) {
   const std::string name = pruning::ratio_name(ratio);
-  MaskRecords records = masks_of(run, name);
+  MaskRecords records = masks_of(run, ratio);
   const std::vector<double> epochs = mask_epochs(run, name, records.masks.size());
   const std::vector<size_t> shown = shown_masks(run, name, records.masks.size());
   json emerged = number_at(run.summary, {"eb", "epochs", name}), index = emerged_index(run, records);

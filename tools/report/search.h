@@ -9,7 +9,10 @@
 
 namespace eb::tools {
 
-// Null for a run that searches for none. Warnings about damaged mask files go to `run`.
+// Null for a run that searches for none. Warnings about missing and damaged mask files go to `run`.
 nlohmann::json search_json(RunFiles& run, const std::optional<pruning::Ticket>& ticket);
+
+// Masks of a ratio that must be on the disk: each lies there before a line or a checkpoint counts it.
+size_t masks_drawn(const RunFiles& run, double ratio);
 
 }  // namespace eb::tools

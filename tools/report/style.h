@@ -66,6 +66,7 @@ svg .scale{image-rendering:auto}
 .axis{stroke:var(--soft);fill:none}
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 .dashed{stroke-dasharray:5 4}
+.deviation{stroke-width:1.3;fill:none}
 .phase{stroke:var(--soft);stroke-dasharray:2 3;fill:none}
 .phase-name text{fill:var(--ink);paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
 .level,.key.level{stroke:var(--bad);stroke-width:1.8;stroke-dasharray:7 4;fill:none}
@@ -110,7 +111,7 @@ small{display:block;color:var(--soft);font-size:13px;line-height:1.4}
 .comparison td,.watched td,.check th,.phases td{white-space:nowrap}
 .check thead th{white-space:normal}
 .layers th,.layers td{padding:6px 9px}.comparison{font-size:13.5px}.comparison th,.comparison td{padding:9px 7px}
-#comparison figure{max-width:680px;margin-top:24px}.comparison tbody th{white-space:nowrap}.check th,.check td,.watched th,.watched td{padding:9px 12px}
+#comparison figure{max-width:680px;margin-top:24px}.comparison tbody th{min-width:9em;overflow-wrap:anywhere}.comparison td.seeds{white-space:normal}.check th,.check td,.watched th,.watched td{padding:9px 12px}
 .layers{font-size:14px}
 .yes{color:var(--good)}
 .no{color:var(--bad)}
@@ -123,7 +124,7 @@ details section{margin-top:44px}
 @media (max-width:600px){header{padding-top:32px}section{margin-top:48px}.tiles{grid-template-columns:1fr 1fr}
 .tiles dd{font-size:25px}figure{padding:14px 12px 12px}table{font-size:14px}th,td{padding:8px 7px}.headline td{min-width:96px}
 .check th,.check td,.watched th,.watched td{padding:8px 7px}.check thead th{white-space:normal}
-details{padding:2px 14px}}
+details{padding:2px 14px}.comparison tbody th{overflow-wrap:break-word}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--accent:#8e2981;--tint:#f6edf5;
 --warn:#8a4b00;--warn-bg:#fff;--good:#1d6b45;--bad:#a3262a;--c1:#8e2981;--c2:#60708a;--c3:#c9791b;--c4:#1f8a8a;--c5:#c65b7c;
 --c6:#7a8f3c;--c7:#9b8ac4;--c8:#b7b2bb;--gone:#e9e5ec}

@@ -29,7 +29,8 @@ static std::vector<double> powers_of_ten(double low, double high) {
 
 std::vector<double> Axis::ticks(int most) const {
   if (log) return powers_of_ten(low, high);
-  const double step = round_step((high - low) / most);
+  double step = round_step((high - low) / most);
+  if (whole && high - low >= 1) step = std::max(step, 1.0);  // within one epoch only fractions are left
   std::vector<double> ticks;
   for (double i = std::ceil(low / step - 1e-6); i * step <= high + step * 1e-6; ++i)
     ticks.push_back(i * step + 0.0);  // never -0

@@ -9,6 +9,7 @@ struct Axis {
   double low = 0, high = 1;  // values at the two ends
   double from = 0, to = 1;   // where the ends lie, in user units
   bool log = false;
+  bool whole = false;         // there is nothing to say between whole numbers, such as epochs
   double at(double v) const;  // clamped to the ends
   // About `most` round values between the ends, ascending.
   std::vector<double> ticks(int most) const;

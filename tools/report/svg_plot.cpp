@@ -7,6 +7,7 @@
 
 #include "tools/report/html_text.h"
 #include "tools/report/svg_frame.h"
+#include "tools/report/svg_thin.h"
 
 namespace eb::tools::page {
 
@@ -46,20 +47,27 @@ static Range x_range(const Plot& plot) {
   return r;
 }
 
+static Number deviation(const Series& s, size_t i) {
+  return i < s.y_std.size() ? s.y_std[i] : std::nullopt;
+}
+
 static Range y_range(const Plot& plot) {
   Range r;
   for (const Series& s : plot.series)
-    for (const Number& y : s.y) r.add(y);
+    for (size_t i = 0; i < s.y.size(); ++i) {
+      const double spread = deviation(s, i).value_or(0);
+      if (s.y[i]) r.add(*s.y[i] - spread), r.add(*s.y[i] + spread);
+    }
   if (r.empty()) return r;
   r.add(plot.level), r.add(plot.y_low), r.add(plot.y_high);
   return r;
 }
 
 // The ends of the x axis are the first and the last epoch themselves: a run has no "epoch 50" if it ended
-// at 40.
-static Axis tight_axis(const Range& r) {
-  if (r.high > r.low) return {r.low, r.high, 0, 1, false};
-  return {r.low - 1, r.high + 1, 0, 1, false};
+// at 40, and none has an "epoch 2.5".
+static Axis epoch_axis(const Range& r) {
+  const double room = r.high > r.low ? 0 : 1;
+  return {r.low - room, r.high + room, 0, 1, false, true};
 }
 
 static std::string points_path(const Series& s, const Frame& f, bool markers) {
@@ -70,6 +78,9 @@ static std::string points_path(const Series& s, const Frame& f, bool markers) {
     const bool alone = !joined && (i + 1 >= s.y.size() || !s.y[i + 1]);
     const std::string x = px(f.x.at(s.x[i])), y = px(f.y.at(*s.y[i]));
     d += (joined ? "L" : "M") + x + " " + y;
+    if (const Number spread = deviation(s, i))
+      dots += fmt::format("<path class=\"deviation s{}\" d=\"M{} {}V{}\"/>", s.color, x,
+                          px(f.y.at(*s.y[i] - *spread)), px(f.y.at(*s.y[i] + *spread)));
     if (alone || markers)
       dots += fmt::format("<circle class=\"dot s{}\" cx=\"{}\" cy=\"{}\" r=\"3.5\"/>", s.color, x, y);
   }
@@ -103,14 +114,15 @@ std::string line_plot(const Plot& plot) {
   const Range xs = x_range(plot), ys = y_range(plot);
   if (xs.empty() || ys.empty()) return "";
   const bool log = plot.log_y && ys.low > 0 && ys.high >= 20 * ys.low;
-  Frame f{tight_axis(xs), log ? log_axis(ys.low, ys.high) : round_axis(ys.low, ys.high, 5), plot.x_name,
+  Frame f{epoch_axis(xs), log ? log_axis(ys.low, ys.high) : round_axis(ys.low, ys.high, 5), plot.x_name,
           plot.y_name, plot.percent_y};
   place(f);
   std::string out = legend(plot) + svg_open(plot.title, "wide", frame_width, frame_height) + frame_svg(f);
   if (plot.level)
     out += fmt::format("<path class=\"level\" d=\"M{} {}H{}\"/>", px(frame_left), px(f.y.at(*plot.level)),
                        px(frame_right));
-  for (const Series& s : plot.series) out += points_path(s, f, plot.markers);
+  constexpr size_t most_points = 1000;  // twice as many as the plot has pixels
+  for (const Series& s : plot.series) out += points_path(thinned(s, most_points), f, plot.markers);
   return out + phase_lines(plot, f) + "</svg>";  // names over the lines
 }
 

@@ -14,15 +14,16 @@ struct Series {
   int color = 1;  // 1..8, see style.h
   bool dashed = false;
   std::vector<double> x;
-  std::vector<Number> y;  // one for each x; an empty one interrupts the line
+  std::vector<Number> y;      // one for each x; an empty one interrupts the line
+  std::vector<Number> y_std;  // drawn as bars; empty, or one for each x
 };
 struct PhaseLine {  // where something changed
   double x;
   std::string name;
 };
 struct Plot {
-  std::string title;  // read aloud in place of the picture
-  std::string x_name = "epoch", y_name;
+  std::string title;                     // read aloud in place of the picture
+  std::string x_name = "epoch", y_name;  // x counts epochs
   std::vector<Series> series;
   std::vector<PhaseLine> phases;
   Number level;            // a horizontal line, such as a threshold

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -14,15 +15,44 @@ namespace eb::tools {
 using namespace engine;
 using nlohmann::json;
 
-void write_report(const json& report, const fs::path& page) {
+fs::path numbers_beside(const fs::path& page) {
+  std::error_code error;
+  if (!page.has_filename() || fs::is_directory(page, error))
+    throw Error(2072, quoted(page) + " is not the name of a page", "name a file: -o report.html");
   fs::path numbers = page;
   numbers.replace_extension(".json");
   if (numbers == page)
     throw Error(2070, quoted(page) + " is the name of report.json's place, not of a page",
                 "end it in .html; the numbers are written beside it");
+  return numbers;
+}
+
+// A file as it was before, or gone if there was none. What cannot be put back is no news: the disk failed.
+static void put_back(const fs::path& file, const std::optional<std::string>& before) {
+  std::error_code error;
+  if (!before) {
+    fs::remove(file, error);
+    return;
+  }
+  try {
+    replace_file(file, *before);
+  } catch (const Error&) {
+  }
+}
+
+void write_report(const json& report, const fs::path& page) {
+  const fs::path numbers = numbers_beside(page);
   const std::string html = report_html(report);
+  std::error_code error;
+  std::optional<std::string> before;
+  if (fs::exists(numbers, error)) before = read_file(numbers);
   replace_file(numbers, report.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
-  replace_file(page, html);
+  try {
+    replace_file(page, html);
+  } catch (const Error&) {
+    put_back(numbers, before);
+    throw;
+  }
 }
 
 // --- tables ---

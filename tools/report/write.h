@@ -6,7 +6,10 @@
 
 namespace eb::tools {
 
-// `page` is FILE.html; the numbers go to FILE.json. Error 2070 if that is the same file.
+// FILE.json of FILE.html. Error 2070 if that is the same file, 2072 if `page` names none.
+std::filesystem::path numbers_beside(const std::filesystem::path& page);
+
+// `page` is FILE.html; the numbers go beside it. Both are there afterwards, or both as they were before.
 void write_report(const nlohmann::json& report, const std::filesystem::path& page);
 
 // networks.csv, epochs.csv, layers.csv, for several runs comparison.csv, and for each watched ratio

@@ -103,7 +103,7 @@ static int64_t time_for_name(const fs::path& directory) {
 }
 
 void EventWriter::open() {
-  fs::create_directories(directory_);
+  engine::make_directories(directory_);
   struct utsname machine {};
   ::uname(&machine);
   const std::string name =
