@@ -9,6 +9,7 @@
 #include <functional>
 #include <iostream>
 #include <new>
+#include <system_error>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -60,12 +61,45 @@ static int report(const std::string& text, int code) {
   return code;
 }
 
+static int bug(const std::exception& e) {
+  return report(fmt::format("error[EB1000]: a bug in eb_engine, please report it: {}", e.what()), 1);
+}
+
 // What was printed is a result too: a full disk behind `> FILE` must not look like success.
 static void flush_stdout() {
   errno = 0;
   std::cout.flush();
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout;
-  if (failed) throw engine::file_error("write", "standard output", errno ? errno : EIO);
+  if (failed && errno) throw engine::file_error("write", "standard output", errno);
+  if (failed) throw Error(8001, "not all of the standard output could be written", "is its disk full?");
+}
+
+static int exit_code_of(const std::function<int()>& run) {
+  try {
+    engine::set_fault_from_environment();
+    const int code = run();
+    flush_stdout();
+    return code;
+  } catch (const Error& e) {
+    return report(e.text(), e.exit_code());
+  } catch (const kernels::DeviceError& e) {
+    const Error error = e.lost
+                            ? Error(1002, std::string("the device is lost: ") + e.what(),
+                                    "the last checkpoint is intact; --resume auto goes on from it once the "
+                                    "card answers (nvidia-smi)")
+                            : Error(1001, std::string("a kernel failed: ") + e.what(),
+                                    "the last checkpoint is intact; the same command with EB_CUDA_SYNC=1 "
+                                    "names the kernel that failed, please report it");
+    return report(error.text(), error.exit_code());
+  } catch (const std::system_error& e) {  // of fmt::print; the file layer throws Errors
+    if (!std::ferror(stdout)) return bug(e);
+    const Error error = engine::file_error("write", "standard output", e.code().value());
+    return report(error.text(), error.exit_code());
+  } catch (const std::bad_alloc&) {
+    return report("error[EB6001]: out of memory\n  hint: a smaller train.batch_size needs less", 6);
+  } catch (const std::exception& e) {
+    return bug(e);
+  }
 }
 
 int main(int argc, char** argv) {
@@ -88,25 +122,5 @@ int main(int argc, char** argv) {
         fmt::format("error[EB2020]: {}{}\n  see: eb_engine --help", e.what(), suggestion(app, argc, argv)),
         2);
   }
-  try {
-    engine::set_fault_from_environment();
-    const int code = run();
-    flush_stdout();
-    return code;
-  } catch (const Error& e) {
-    return report(e.text(), e.exit_code());
-  } catch (const kernels::DeviceError& e) {
-    const Error error = e.lost
-                            ? Error(1002, std::string("the device is lost: ") + e.what(),
-                                    "the last checkpoint is intact; --resume auto goes on from it once the "
-                                    "card answers (nvidia-smi)")
-                            : Error(1001, std::string("a kernel failed: ") + e.what(),
-                                    "the last checkpoint is intact; the same command with EB_CUDA_SYNC=1 "
-                                    "names the kernel that failed, please report it");
-    return report(error.text(), error.exit_code());
-  } catch (const std::bad_alloc&) {
-    return report("error[EB6001]: out of memory\n  hint: a smaller train.batch_size needs less", 6);
-  } catch (const std::exception& e) {
-    return report(fmt::format("error[EB1000]: a bug in eb_engine, please report it: {}", e.what()), 1);
-  }
+  return exit_code_of(run);
 }

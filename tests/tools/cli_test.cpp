@@ -133,6 +133,8 @@ TEST(Cli, a_full_disk_behind_stdout_is_an_error) {
   const Outcome o = run_engine({"version", "--json"}, full);
   EXPECT_EQ(o.exit_code, 8) << o.err;
   EXPECT_NE(o.err.find("EB8002"), std::string::npos) << o.err;
+  // More than a buffer: it fails long before the end.
+  EXPECT_EQ(run_engine({"config", "explain"}, full).exit_code, 8);
 }
 
 TEST(Cli, a_limit_on_the_size_of_files_is_an_error_with_a_message) {
