@@ -23,7 +23,6 @@ void watch_stop_signals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;  // a read of the data set goes on
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
-  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool stop_signal_received() {

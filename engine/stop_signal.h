@@ -5,7 +5,7 @@
 
 namespace eb::engine {
 
-void watch_stop_signals();    // also turns SIGXFSZ into an error of write(), which means a full disk
+void watch_stop_signals();
 bool stop_signal_received();  // since watch_stop_signals()
 
 }  // namespace eb::engine

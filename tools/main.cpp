@@ -103,7 +103,7 @@ static int exit_code_of(const std::function<int()>& run) {
 }
 
 int main(int argc, char** argv) {
-  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), with a message
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(): the disk is full
   CLI::App app{
       "Early-Bird ticket training: search, draw, compact, train the small network to the end.\n\n"
       "  eb_engine train models/quickstart.json\n"

@@ -138,12 +138,6 @@ static void write_masks(const json& ratio, const fs::path& directory) {
   replace_file(directory / (name + ".png"), {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 
-static void make_directories(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw Error(8001, "cannot create directory " + quoted(path) + ": " + error.message());
-}
-
 void write_assets(const json& report, const fs::path& directory) {
   static const Columns networks = {
       "label",          "ratio",     "top1_last",    "top5_last",      "top1_best",         "best_epoch",
