@@ -6,7 +6,7 @@
 
 #include "data/dataset.h"
 #include "data/file_bytes.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 namespace {

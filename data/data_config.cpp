@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 namespace eb::data {
 

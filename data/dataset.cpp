@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <memory>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 namespace {

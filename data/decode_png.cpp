@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "data/decode.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 namespace {

@@ -9,7 +9,7 @@
 #include "data/dataset.h"
 #include "data/order.h"
 #include "data/prefetch.h"
-#include "engine/batch.h"
+#include "engine/train/batch.h"
 #include "kernels/image.h"
 
 namespace eb::data {

@@ -1,6 +1,6 @@
 // Config keys of the data: kind, place, hold-out, augmentation, loading.
 #pragma once
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 namespace eb::data {
 

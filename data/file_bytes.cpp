@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 

@@ -9,7 +9,7 @@
 #include "data/dataset.h"
 #include "data/decode.h"
 #include "data/file_bytes.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 namespace fs = std::filesystem;

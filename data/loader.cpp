@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "data/resize.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "kernels/image.h"
 
 namespace eb::data {

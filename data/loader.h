@@ -8,7 +8,7 @@
 #include "data/device_feed.h"
 #include "data/prefetch.h"
 #include "data/sample_store.h"
-#include "engine/batch.h"
+#include "engine/train/batch.h"
 
 namespace eb::engine {
 struct Graph;

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "data/loader.h"
-#include "engine/error.h"
-#include "engine/graph.h"
+#include "engine/base/error.h"
+#include "engine/graph/graph.h"
 
 namespace eb::data {
 namespace {

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "data/resize.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::data {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/channel_groups.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
+#include "engine/graph/channel_groups.h"
 
 namespace eb::pruning {
 

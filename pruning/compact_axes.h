@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/channel_groups.h"
+#include "engine/graph/channel_groups.h"
 #include "pruning/compact.h"
 
 namespace eb::pruning {

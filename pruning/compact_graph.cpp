@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "engine/accounting.h"
+#include "engine/graph/accounting.h"
 #include "pruning/compact_axes.h"
 
 namespace eb::pruning {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "engine/config.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
+#include "engine/config/config.h"
 
 namespace eb::pruning {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/duration.h"
+#include "engine/base/duration.h"
 #include "pruning/close.h"
 #include "pruning/compact.h"
 #include "pruning/detector.h"

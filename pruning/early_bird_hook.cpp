@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/accounting.h"
-#include "engine/allocator.h"
-#include "engine/autograd.h"
-#include "engine/clock.h"
-#include "engine/error.h"
+#include "engine/base/clock.h"
+#include "engine/base/error.h"
+#include "engine/graph/accounting.h"
+#include "engine/tensor/allocator.h"
+#include "engine/tensor/autograd.h"
 #include "kernels/elementwise.h"
 #include "kernels/philox.h"
 #include "pruning/compact.h"

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/session.h"
+#include "engine/run/session.h"
 #include "pruning/early_bird.h"
 
 namespace eb::pruning {

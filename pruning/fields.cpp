@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/duration.h"
+#include "engine/base/duration.h"
 
 namespace eb::pruning {
 

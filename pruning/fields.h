@@ -1,6 +1,6 @@
 // Config keys of the search for an Early-Bird ticket.
 #pragma once
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 namespace eb::pruning {
 

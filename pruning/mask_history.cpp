@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "engine/error.h"
-#include "engine/file.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
 #include "kernels/topk_mask.h"
 
 namespace eb::pruning {

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "engine/channel_groups.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
+#include "engine/graph/channel_groups.h"
 #include "kernels/philox.h"
 
 namespace eb::pruning {

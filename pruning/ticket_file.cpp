@@ -5,9 +5,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/safetensors.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/checkpoint/safetensors.h"
 #include "pruning/ticket.h"
 
 namespace eb::pruning {

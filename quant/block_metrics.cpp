@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/block_arena.h"
+#include "engine/bfp/block_arena.h"
 #include "quant/training_ops.h"
 
 namespace eb::quant {

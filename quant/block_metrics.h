@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "engine/session.h"
+#include "engine/run/session.h"
 
 namespace eb::quant {
 

@@ -1,8 +1,8 @@
 // The section `precision` of the config, but for precision.mode: which tensors are stored in 8 bit, how, and
 // in which phases of the run.
 #pragma once
-#include "engine/config.h"
-#include "engine/precision.h"
+#include "engine/bfp/precision.h"
+#include "engine/config/config.h"
 
 namespace eb::quant {
 

@@ -1,6 +1,6 @@
 #include "quant/training_ops.h"
 
-#include "engine/accounting.h"
+#include "engine/graph/accounting.h"
 #include "kernels/conv2d_int8.h"
 
 namespace eb::quant {

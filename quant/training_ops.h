@@ -1,8 +1,8 @@
 // Operations of one training image by the arithmetic they take: int8 products are not floating-point
 // operations, and a saving is claimed for each apart.
 #pragma once
-#include "engine/graph.h"
-#include "engine/precision.h"
+#include "engine/bfp/precision.h"
+#include "engine/graph/graph.h"
 
 namespace eb::quant {
 

@@ -1,8 +1,8 @@
 // y = relu(bn(x)[select] + residual), with relu, select and residual each optional: one op, because a network
 // spends its memory traffic here.
 #pragma once
-#include "engine/autograd.h"
 #include "engine/ops/moments.h"
+#include "engine/tensor/autograd.h"
 
 namespace eb::engine {
 

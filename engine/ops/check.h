@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "engine/tensor/tensor.h"
 
 namespace eb::engine {
 

@@ -1,9 +1,9 @@
 #include "engine/ops/conv2d.h"
 
-#include "engine/conv_choice.h"
+#include "engine/bfp/quantize.h"
 #include "engine/ops/check.h"
 #include "engine/ops/conv2d_calls.h"
-#include "engine/ops/quantize.h"
+#include "engine/ops/conv_choice.h"
 
 namespace eb::engine {
 

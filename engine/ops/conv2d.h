@@ -1,7 +1,7 @@
 // y = conv(x, w) + b. x (N, H, W, C), w (K, R, S, C / groups), b (K) f32 or undefined, y (N, P, Q, K).
 #pragma once
-#include "engine/autograd.h"
 #include "engine/ops/moments.h"
+#include "engine/tensor/autograd.h"
 #include "kernels/conv2d.h"
 
 namespace eb::engine {

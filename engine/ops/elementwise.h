@@ -1,6 +1,6 @@
 // Elementwise ops on tensors of any shape; select keeps channels of (N, H, W, C).
 #pragma once
-#include "engine/autograd.h"
+#include "engine/tensor/autograd.h"
 
 namespace eb::engine {
 

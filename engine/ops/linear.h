@@ -1,7 +1,7 @@
 // y = x w^T + b. x (N, H, W, C) is read as (N, H * W * C); w (out, H, W, C), b (out) f32 or undefined; y (N,
 // 1, 1, out).
 #pragma once
-#include "engine/autograd.h"
+#include "engine/tensor/autograd.h"
 
 namespace eb::engine {
 

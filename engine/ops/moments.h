@@ -1,7 +1,7 @@
 // Statistics of an activation by runs of its rows, which a convolution may leave for the batch norm behind
 // it: kernels::BatchNorm::Moments with their memory.
 #pragma once
-#include "engine/tensor.h"
+#include "engine/tensor/tensor.h"
 
 namespace eb::engine {
 

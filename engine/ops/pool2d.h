@@ -1,6 +1,6 @@
 // Pooling over (N, H, W, C). Max keeps window indices for backward; average divides by the whole window.
 #pragma once
-#include "engine/autograd.h"
+#include "engine/tensor/autograd.h"
 
 namespace eb::engine {
 

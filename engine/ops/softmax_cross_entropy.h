@@ -1,7 +1,7 @@
 // Mean cross entropy with label smoothing, and how many samples were right. The gradient is computed with the
 // loss.
 #pragma once
-#include "engine/autograd.h"
+#include "engine/tensor/autograd.h"
 
 namespace eb::engine {
 

@@ -1,6 +1,6 @@
 // Sum over the threads of a block in a fixed order: lanes of a warp pairwise, then the warps first to last.
 #pragma once
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/platform/platform.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "kernels/conv2d_int8.h"
-#include "kernels/cuda/backend.h"
+#include "kernels/cuda/platform/backend.h"
 #include "kernels/dtype.h"
 
 namespace eb::kernels::EB_BACKEND {

@@ -1,7 +1,7 @@
 // A linear layer is a 1x1 convolution over a map of one pixel.
 #include "kernels/linear.h"
 
-#include "kernels/cuda/conv2d.cuh"
+#include "kernels/cuda/conv2d/conv2d.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 

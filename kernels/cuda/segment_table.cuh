@@ -1,6 +1,6 @@
 // Tensors of an arena in a table that is passed to a kernel by value: a block of threads finds its own.
 #pragma once
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/platform/platform.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 

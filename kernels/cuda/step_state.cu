@@ -1,7 +1,7 @@
 // One thread each: numbers that would cost the step a round trip to the host.
 #include "kernels/step_state.h"
 
-#include "kernels/cuda/platform.cuh"
+#include "kernels/cuda/platform/platform.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 

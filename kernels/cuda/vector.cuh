@@ -3,7 +3,7 @@
 #pragma once
 #include <type_traits>
 
-#include "kernels/cuda/ptx.cuh"
+#include "kernels/cuda/gemm/ptx.cuh"
 
 namespace eb::kernels::EB_BACKEND {
 

@@ -1,4 +1,4 @@
-#include "kernels/cuda/hopper.cuh"
+#include "kernels/cuda/gemm/hopper.cuh"
 
 #include <stdexcept>
 

@@ -1,4 +1,4 @@
-// Emulated twins of kernels/cuda/hopper.cuh: mbarriers, bulk tensor copies and warpgroup multiplies.
+// Emulated twins of kernels/cuda/gemm/hopper.cuh: mbarriers, bulk tensor copies and warpgroup multiplies.
 #pragma once
 #include "kernels/emulated/ptx.h"
 #include "kernels/emulated/warp_multiply.h"

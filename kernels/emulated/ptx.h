@@ -1,4 +1,4 @@
-// Emulated twins of kernels/cuda/ptx.cuh: warp collectives over the fragment layouts of the PTX ISA.
+// Emulated twins of kernels/cuda/gemm/ptx.cuh: warp collectives over the fragment layouts of the PTX ISA.
 #pragma once
 #include <bit>
 #include <cstring>

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/device_cache.h"
-#include "engine/error.h"
-#include "engine/step_capture.h"
+#include "engine/base/error.h"
+#include "engine/tensor/device_cache.h"
+#include "engine/train/step_capture.h"
 #include "kernels/device_error.h"
 #include "kernels/elementwise.h"
 #include "kernels/emulated/grid.h"

@@ -2,7 +2,7 @@
 // warpgroup multiplies.
 #define EB_EMULATED 1
 #include "emulated/int8_exact.h"
-#include "kernels/cuda/conv2d_int8.cuh"
+#include "kernels/cuda/conv2d/conv2d_int8.cuh"
 #include "support/as_on_hopper.h"
 
 namespace eb::test {

@@ -2,7 +2,7 @@
 // blocks per sample and filter, both outputs. Small shapes: a fiber switch costs 50 ns.
 #define EB_EMULATED 1
 #include "emulated/int8_exact.h"
-#include "kernels/cuda/conv2d_dispatch.cuh"
+#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
 
 namespace eb::test {
 namespace {

@@ -2,7 +2,7 @@
 // each direction, more than one block along every axis of the grid.
 #define EB_EMULATED 1
 #include "kernels/conv2d.h"
-#include "kernels/cuda/conv2d_dispatch.cuh"
+#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
 #include "support/conv_cases.h"
 #include "support/devices.h"
 #include "support/oracle_batch_norm.h"

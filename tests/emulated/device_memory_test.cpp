@@ -3,9 +3,9 @@
 
 #include <cstring>
 
-#include "engine/allocator.h"
-#include "engine/error.h"
-#include "engine/tensor.h"
+#include "engine/base/error.h"
+#include "engine/tensor/allocator.h"
+#include "engine/tensor/tensor.h"
 #include "kernels/emulated/strict_memory.h"
 #include "pruning/compact.h"
 #include "support/error_code.h"

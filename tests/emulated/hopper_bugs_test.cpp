@@ -1,7 +1,7 @@
 // Proof that mistakes with mbarriers, bulk copies and wgmma are seen: one ring of two stages between a
 // copying thread and a warpgroup, correct and with one mistake each.
 #define EB_EMULATED 1
-#include "kernels/cuda/hopper.cuh"
+#include "kernels/cuda/gemm/hopper.cuh"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // The emulated copy unit and warpgroup multiplies against plain loops. Where elements lie in shared memory is
 // written out here once more, so that the twins and the test must agree.
 #define EB_EMULATED 1
-#include "kernels/cuda/hopper.cuh"
+#include "kernels/cuda/gemm/hopper.cuh"
 
 #include <gtest/gtest.h>
 

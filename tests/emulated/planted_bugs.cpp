@@ -3,7 +3,7 @@
 #define EB_EMULATED 1
 #include "emulated/planted_bugs.h"
 
-#include "kernels/cuda/ptx.cuh"
+#include "kernels/cuda/gemm/ptx.cuh"
 
 namespace eb::kernels::emulated {
 

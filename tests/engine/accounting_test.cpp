@@ -1,9 +1,9 @@
 // Counts against the tables of spec 7.1 and 7.2; every expected number is the reference's or the paper's.
-#include "engine/accounting.h"
+#include "engine/graph/accounting.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/arch/arch.h"
+#include "engine/graph/arch/arch.h"
 
 namespace eb::engine {
 

@@ -1,5 +1,5 @@
 // Reuse, alignment, merging of holes, and what is given back.
-#include "engine/allocator.h"
+#include "engine/tensor/allocator.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/address_range.h"
+#include "engine/tensor/address_range.h"
 #include "kernels/philox.h"
 
 namespace eb::engine {

@@ -1,9 +1,9 @@
 // The presets against the reference's own numbers and names (spec 1.1, 1.2, 9).
-#include "engine/arch/arch.h"
+#include "engine/graph/arch/arch.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::engine {
 

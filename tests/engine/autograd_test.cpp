@@ -1,10 +1,10 @@
 // The tape: sums, sharing, freeing, leaves, refusals.
-#include "engine/autograd.h"
+#include "engine/tensor/autograd.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/allocator.h"
 #include "engine/ops/elementwise.h"
+#include "engine/tensor/allocator.h"
 
 namespace eb::engine {
 

@@ -1,5 +1,5 @@
 // The grouping expected of each architecture, written down by node ids.
-#include "engine/channel_groups.h"
+#include "engine/graph/channel_groups.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/arch/arch.h"
+#include "engine/graph/arch/arch.h"
 
 namespace eb::engine {
 

@@ -1,5 +1,5 @@
 // Layers of a configuration, origins, --set and what the program sets itself, on a small table.
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 #include "support/config_fixture.h"
 

@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "engine/conv_choice.h"
-#include "engine/session.h"
+#include "engine/ops/conv_choice.h"
+#include "engine/run/session.h"
 #include "support/temp_dir.h"
 
 namespace eb::engine {

@@ -1,10 +1,10 @@
 // Which convolution runs, without a card: a second implementation and a clock that the test sets.
-#include "engine/conv_choice.h"
+#include "engine/ops/conv_choice.h"
 
 #include <set>
 
-#include "engine/autograd.h"
 #include "engine/ops/conv2d.h"
+#include "engine/tensor/autograd.h"
 #include "support/checkpoint_fixture.h"
 
 namespace eb::engine {

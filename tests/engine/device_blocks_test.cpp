@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/block_arena.h"
-#include "engine/ops/block_conv2d.h"
+#include "engine/bfp/block_arena.h"
+#include "engine/bfp/block_conv2d.h"
 #include "engine/ops/elementwise.h"
-#include "engine/trainer.h"
+#include "engine/train/trainer.h"
 #include "support/devices.h"
 #include "support/pruning_models.h"
 #include "support/values.h"

@@ -1,8 +1,8 @@
 // "deterministic" asks for the same bits every time, not for other arithmetic.
 #include <gtest/gtest.h>
 
-#include "engine/autograd.h"
 #include "engine/ops/linear.h"
+#include "engine/tensor/autograd.h"
 #include "support/devices.h"
 
 namespace eb::test {

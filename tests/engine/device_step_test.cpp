@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "data/loader.h"
-#include "engine/autograd.h"
 #include "engine/ops/softmax_cross_entropy.h"
-#include "engine/trainer.h"
+#include "engine/tensor/autograd.h"
+#include "engine/train/trainer.h"
 #include "support/data_sets.h"
 #include "support/devices.h"
 #include "support/pruning_models.h"

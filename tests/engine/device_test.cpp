@@ -5,10 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/allocator.h"
-#include "engine/arch/arch.h"
-#include "engine/evaluate.h"
-#include "engine/trainer.h"
+#include "engine/graph/arch/arch.h"
+#include "engine/tensor/allocator.h"
+#include "engine/train/evaluate.h"
+#include "engine/train/trainer.h"
 #include "pruning/close.h"
 #include "pruning/compact.h"
 #include "support/devices.h"

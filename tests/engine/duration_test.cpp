@@ -1,8 +1,8 @@
-#include "engine/duration.h"
+#include "engine/base/duration.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 using namespace eb::engine;
 

@@ -1,5 +1,5 @@
 // RAPL counters as files of our own.
-#include "engine/energy.h"
+#include "engine/run/energy.h"
 
 #include <gtest/gtest.h>
 

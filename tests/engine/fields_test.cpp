@@ -1,5 +1,5 @@
 // The engine's own keys: defaults and the rules between them.
-#include "engine/fields.h"
+#include "engine/train/fields.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The file layer: what it refuses, what it survives, and that every injected fault surfaces as an Error.
-#include "engine/file.h"
+#include "engine/base/file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "support/child.h"
 #include "support/temp_dir.h"
 

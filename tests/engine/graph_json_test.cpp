@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/arch/arch.h"
-#include "engine/error.h"
-#include "engine/graph.h"
+#include "engine/base/error.h"
+#include "engine/graph/arch/arch.h"
+#include "engine/graph/graph.h"
 
 namespace eb::engine {
 

@@ -1,12 +1,12 @@
 // Shape inference and its refusals, on graphs built in code.
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::engine {
 

@@ -1,8 +1,8 @@
 // Spec section 6: deviations by fan out, constants, and that a draw depends on seed and element alone.
 #include <gtest/gtest.h>
 
-#include "engine/arch/arch.h"
-#include "engine/model.h"
+#include "engine/graph/arch/arch.h"
+#include "engine/model/model.h"
 #include "support/values.h"
 
 namespace eb::test {

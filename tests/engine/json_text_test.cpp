@@ -1,12 +1,12 @@
 // Strict JSON: what is refused, with which code, and where the message points.
-#include "engine/json_text.h"
+#include "engine/base/json_text.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 using namespace eb;
 using engine::parse_json;

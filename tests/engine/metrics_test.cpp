@@ -1,4 +1,4 @@
-#include "engine/metrics.h"
+#include "engine/run/metrics.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "support/child.h"
 #include "support/temp_dir.h"
 

@@ -1,14 +1,14 @@
 // The model against a double oracle of the whole graph: logits, gradients of every parameter, fusion, dtypes,
 // threads, memory.
-#include "engine/model.h"
+#include "engine/model/model.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/allocator.h"
-#include "engine/arch/arch.h"
-#include "engine/autograd.h"
+#include "engine/graph/arch/arch.h"
+#include "engine/model/optimizer.h"
 #include "engine/ops/softmax_cross_entropy.h"
-#include "engine/optimizer.h"
+#include "engine/tensor/allocator.h"
+#include "engine/tensor/autograd.h"
 #include "support/oracle_graph.h"
 
 namespace eb::test {

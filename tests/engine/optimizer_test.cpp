@@ -1,5 +1,5 @@
 // SGD through the model: which parameters are decayed, the non-finite gate, clipping, the bf16 copy.
-#include "engine/optimizer.h"
+#include "engine/model/optimizer.h"
 
 #include <gtest/gtest.h>
 

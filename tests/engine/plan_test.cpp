@@ -1,9 +1,9 @@
 // What is fused and what is not.
-#include "engine/plan.h"
+#include "engine/model/plan.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/arch/arch.h"
+#include "engine/graph/arch/arch.h"
 #include "support/oracle_graph.h"
 #include "support/pruning_models.h"
 

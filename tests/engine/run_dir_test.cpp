@@ -1,4 +1,4 @@
-#include "engine/run_dir.h"
+#include "engine/run/run_dir.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "engine/checkpoint.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "support/child.h"
 #include "support/temp_dir.h"
 

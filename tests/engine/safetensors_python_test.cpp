@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "engine/file.h"
-#include "engine/safetensors.h"
+#include "engine/base/file.h"
+#include "engine/checkpoint/safetensors.h"
 #include "support/temp_dir.h"
 
 namespace eb::engine {

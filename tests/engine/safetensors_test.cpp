@@ -1,14 +1,14 @@
 // Our reader against files built by hand, byte by byte: only what the format says is read, all else is an
 // Error.
-#include "engine/safetensors.h"
+#include "engine/checkpoint/safetensors.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <limits>
 
-#include "engine/error.h"
-#include "engine/file.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
 #include "support/temp_dir.h"
 
 namespace eb::engine {

@@ -1,5 +1,5 @@
 // The learning rate at hand-computed steps.
-#include "engine/schedule.h"
+#include "engine/model/schedule.h"
 
 #include <gtest/gtest.h>
 

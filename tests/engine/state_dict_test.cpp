@@ -1,8 +1,8 @@
 // Names and layout by hand, round trips, and what a strict load refuses.
 #include <gtest/gtest.h>
 
-#include "engine/arch/arch.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
+#include "engine/graph/arch/arch.h"
 #include "support/oracle_graph.h"
 
 namespace eb::test {

@@ -1,4 +1,4 @@
-#include "engine/stop_signal.h"
+#include "engine/base/stop_signal.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

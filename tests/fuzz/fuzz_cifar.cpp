@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "data/dataset.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "support/temp_dir.h"
 
 using eb::data::Split;

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "engine/config.h"
-#include "engine/error.h"
-#include "tools/experiment_fields.h"
+#include "engine/base/error.h"
+#include "engine/config/config.h"
+#include "tools/experiment/experiment_fields.h"
 
 using namespace eb;
 

@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "engine/accounting.h"
-#include "engine/channel_groups.h"
-#include "engine/error.h"
-#include "engine/graph.h"
+#include "engine/base/error.h"
+#include "engine/graph/accounting.h"
+#include "engine/graph/channel_groups.h"
+#include "engine/graph/graph.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto j = nlohmann::json::parse(data, data + size, nullptr, false);

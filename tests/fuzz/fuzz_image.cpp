@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "data/decode.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 // The first byte asks for a scaled decode or not. The limit keeps the inputs per second high.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "engine/arch/arch.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
+#include "engine/graph/arch/arch.h"
 #include "pruning/mask_history.h"
 #include "pruning/ticket.h"
 #include "support/temp_dir.h"

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "engine/allocator.h"
+#include "engine/tensor/allocator.h"
 
 namespace eb::engine {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/autograd.h"
+#include "engine/tensor/autograd.h"
 #include "kernels/elementwise.h"
 #include "pruning/compact.h"
 #include "support/oracle_graph.h"

@@ -9,9 +9,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "engine/autograd.h"
-#include "engine/error.h"
-#include "engine/optimizer.h"
+#include "engine/base/error.h"
+#include "engine/model/optimizer.h"
+#include "engine/tensor/autograd.h"
 #include "pruning/compact_axes.h"
 #include "support/pruning_models.h"
 

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "engine/trainer.h"
+#include "engine/train/trainer.h"
 #include "pruning/compact.h"
 #include "support/oracle_graph.h"
 #include "support/pruning_models.h"

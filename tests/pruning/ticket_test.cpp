@@ -7,9 +7,9 @@
 #include <functional>
 #include <limits>
 
-#include "engine/arch/arch.h"
-#include "engine/file.h"
-#include "engine/safetensors.h"
+#include "engine/base/file.h"
+#include "engine/checkpoint/safetensors.h"
+#include "engine/graph/arch/arch.h"
 #include "pruning/close.h"
 #include "support/error_code.h"
 #include "support/pruning_models.h"

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "engine/block_arena.h"
-#include "engine/trainer.h"
+#include "engine/bfp/block_arena.h"
+#include "engine/train/trainer.h"
 #include "pruning/ticket.h"
 #include "support/pruning_models.h"
 

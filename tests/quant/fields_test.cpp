@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tools/experiment_fields.h"
+#include "tools/experiment/experiment_fields.h"
 
 namespace eb::test {
 namespace {

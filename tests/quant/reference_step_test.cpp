@@ -5,10 +5,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "engine/ops/block_conv2d.h"
+#include "engine/bfp/block_conv2d.h"
+#include "engine/model/optimizer.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/linear.h"
-#include "engine/optimizer.h"
 
 namespace eb::test {
 namespace {

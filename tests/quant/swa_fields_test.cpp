@@ -1,10 +1,10 @@
 // The section swa: defaults, and what is refused.
-#include "quant/swa_fields.h"
+#include "quant/swa/swa_fields.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/fields.h"
-#include "quant/weight_average.h"
+#include "engine/train/fields.h"
+#include "quant/swa/weight_average.h"
 #include "support/error_code.h"
 
 namespace eb::test {

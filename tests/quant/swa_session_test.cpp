@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "quant/weight_average.h"
+#include "quant/swa/weight_average.h"
 #include "support/error_code.h"
 #include "support/pruning_models.h"
 #include "support/temp_dir.h"

@@ -1,5 +1,5 @@
 // The mean of weights and the batch norm statistics that go with it, against sums in double.
-#include "quant/weight_average.h"
+#include "quant/swa/weight_average.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "tools/report/html.h"
+#include "tools/report/page/html.h"
 
 int main(int argc, char** argv) {
   if (argc != 3) {

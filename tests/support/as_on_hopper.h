@@ -1,8 +1,8 @@
 // The emulated device as an sm_90a whose path is taken whatever the shape, for a scope.
 #pragma once
-#include "kernels/cuda/conv2d_dispatch.cuh"
-#include "kernels/cuda/conv2d_hopper.cuh"
-#include "kernels/cuda/tensor_map.h"
+#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
+#include "kernels/cuda/conv2d/conv2d_hopper.cuh"
+#include "kernels/cuda/gemm/tensor_map.h"
 
 namespace eb::test {
 

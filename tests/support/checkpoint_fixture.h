@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint.h"
-#include "engine/error.h"
-#include "engine/file.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "support/temp_dir.h"
 
 namespace eb::engine {

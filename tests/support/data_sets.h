@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "data/data_config.h"
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 #include "support/image_files.h"
 
 namespace eb::test {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 
 namespace eb {
 

@@ -1,6 +1,6 @@
 // The Error that a call ends in.
 #pragma once
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::test {
 

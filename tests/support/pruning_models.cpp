@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/arch/arch.h"
-#include "engine/autograd.h"
+#include "engine/graph/arch/arch.h"
 #include "engine/ops/softmax_cross_entropy.h"
+#include "engine/tensor/autograd.h"
 #include "support/values.h"
 
 namespace eb::test {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/batch.h"
-#include "engine/model.h"
+#include "engine/model/model.h"
+#include "engine/train/batch.h"
 
 namespace eb::test {
 

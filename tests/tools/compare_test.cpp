@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/graph.h"
-#include "engine/safetensors.h"
+#include "engine/checkpoint/safetensors.h"
+#include "engine/graph/graph.h"
 #include "support/error_code.h"
 #include "support/run_engine.h"
 

@@ -1,5 +1,5 @@
 // eb_engine config, in process: what it prints, and that docs/config.md is what the table says.
-#include "tools/config_command.h"
+#include "tools/cli/config_command.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "engine/error.h"
-#include "tools/config_docs.h"
-#include "tools/experiment_fields.h"
+#include "engine/base/error.h"
+#include "tools/cli/config_docs.h"
+#include "tools/experiment/experiment_fields.h"
 
 using nlohmann::json;
 

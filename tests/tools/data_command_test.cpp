@@ -1,5 +1,5 @@
 // The data command, called in this process.
-#include "tools/commands.h"
+#include "tools/cli/commands.h"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "engine/checkpoint.h"
-#include "engine/safetensors.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/safetensors.h"
 #include "support/run_engine.h"
 
 using namespace eb;

@@ -6,10 +6,10 @@
 #include <set>
 
 #include "data/loader.h"
-#include "engine/safetensors.h"
+#include "engine/checkpoint/safetensors.h"
 #include "support/image_files.h"
 #include "support/run_engine.h"
-#include "tools/experiment.h"
+#include "tools/experiment/experiment.h"
 
 using namespace eb;
 using namespace eb::test;

@@ -1,11 +1,11 @@
 // Rules between the sections of an experiment.
-#include "tools/experiment_fields.h"
+#include "tools/experiment/experiment_fields.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 using eb::engine::Config;
 using nlohmann::json;

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/arch/arch.h"
+#include "engine/graph/arch/arch.h"
 #include "support/error_code.h"
 #include "support/oracle_graph.h"
 #include "support/pruning_models.h"

@@ -6,13 +6,13 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "engine/arch/arch.h"
-#include "engine/checkpoint.h"
-#include "engine/error.h"
-#include "engine/safetensors.h"
+#include "engine/base/error.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/safetensors.h"
+#include "engine/graph/arch/arch.h"
 #include "support/run_engine.h"
 #include "tools/export/torch_source.h"
-#include "tools/import_weights.h"
+#include "tools/import/import_weights.h"
 
 using namespace eb;
 using namespace eb::test;

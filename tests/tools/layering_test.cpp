@@ -60,7 +60,7 @@ TEST(Layering, includes_follow_the_arrows) {
 
 TEST(Layering, catches_upward_arrows_and_raw_launches) {
   EXPECT_EQ(faults("engine", "engine/x.cpp", "#include \"pruning/ticket.h\"\n").size(), 1u);
-  EXPECT_EQ(faults("kernels", "kernels/x.cpp", "#include \"engine/tensor.h\"\n").size(), 1u);
+  EXPECT_EQ(faults("kernels", "kernels/x.cpp", "#include \"engine/tensor/tensor.h\"\n").size(), 1u);
   EXPECT_EQ(faults("engine", "engine/x.cpp", "#include <cuda_runtime.h>\n").size(), 1u);
   EXPECT_EQ(faults("tools", "tools/x.cpp", "#include <cublas_v2.h>\n").size(), 1u);
   EXPECT_EQ(faults("kernels", "kernels/cuda/x.cu", "f<<<1, 2>>>();\n").size(), 1u);

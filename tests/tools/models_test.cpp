@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <set>
 
-#include "engine/config.h"
-#include "tools/experiment_fields.h"
+#include "engine/config/config.h"
+#include "tools/experiment/experiment_fields.h"
 
 namespace fs = std::filesystem;
 using namespace eb;

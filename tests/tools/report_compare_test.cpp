@@ -6,7 +6,7 @@
 #include <map>
 
 #include "support/report_run.h"
-#include "tools/report/heat_map.h"
+#include "tools/plot/heat_map.h"
 
 using namespace eb::test;
 using nlohmann::json;

@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "tools/report/html.h"
-#include "tools/report/html_text.h"
-#include "tools/report/numbers.h"
-#include "tools/report/svg_axis.h"
+#include "tools/plot/html_text.h"
+#include "tools/plot/svg_axis.h"
+#include "tools/record/numbers.h"
+#include "tools/report/page/html.h"
 
 namespace page = eb::tools::page;
 using eb::tools::report_html;

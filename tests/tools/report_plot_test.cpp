@@ -6,11 +6,11 @@
 #include <regex>
 
 #include "support/report_run.h"
-#include "tools/report/html.h"
-#include "tools/report/numbers.h"
-#include "tools/report/svg_axis.h"
-#include "tools/report/svg_plot.h"
-#include "tools/report/svg_thin.h"
+#include "tools/plot/svg_axis.h"
+#include "tools/plot/svg_plot.h"
+#include "tools/plot/svg_thin.h"
+#include "tools/record/numbers.h"
+#include "tools/report/page/html.h"
 
 using namespace eb::test;
 namespace page = eb::tools::page;

@@ -5,7 +5,7 @@
 #include <regex>
 
 #include "support/report_run.h"
-#include "tools/report/html.h"
+#include "tools/report/page/html.h"
 
 using namespace eb::test;
 using nlohmann::json;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <map>
 
-#include "engine/phase.h"
-#include "engine/safetensors.h"
+#include "engine/checkpoint/safetensors.h"
+#include "engine/run/phase.h"
 #include "pruning/mask_history.h"
 #include "support/report_run.h"
 

@@ -2,13 +2,13 @@
 // are sound.
 #include <optional>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "support/error_code.h"
 #include "support/held_lock.h"
 #include "support/report_run.h"
-#include "tools/report/run_files.h"
-#include "tools/report/run_state.h"
-#include "tools/run_view.h"
+#include "tools/record/run_files.h"
+#include "tools/report/gather/run_state.h"
+#include "tools/watch/run_view.h"
 
 using namespace eb::test;
 using namespace eb::tools;

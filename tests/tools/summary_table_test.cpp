@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tools/summary_table.h"
+#include "tools/watch/summary_table.h"
 
 using eb::tools::summary_table;
 using nlohmann::json;

@@ -9,12 +9,12 @@
 #include <sstream>
 #include <thread>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "support/held_lock.h"
 #include "support/run_engine.h"
-#include "tools/run_view.h"
-#include "tools/text_plot.h"
-#include "tools/watch_frame.h"
+#include "tools/plot/text_plot.h"
+#include "tools/watch/run_view.h"
+#include "tools/watch/watch_frame.h"
 
 using namespace eb::test;
 using namespace eb::tools;

@@ -7,8 +7,8 @@
 #include <chrono>
 #include <thread>
 
-#include "engine/error.h"
-#include "engine/stop_signal.h"
+#include "engine/base/error.h"
+#include "engine/base/stop_signal.h"
 
 namespace eb::tools {
 

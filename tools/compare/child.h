@@ -5,7 +5,7 @@
 
 namespace eb::tools {
 
-// Runs eb_engine with `args` and waits; stdout goes to stderr. A stop signal (engine/stop_signal.h) is
+// Runs eb_engine with `args` and waits; stdout goes to stderr. A stop signal (engine/base/stop_signal.h) is
 // passed on as SIGUSR1. Returns the exit code, 128 + N for signal N.
 int run_self(const std::vector<std::string>& args);
 

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <set>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::tools {
 

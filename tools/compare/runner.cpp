@@ -6,14 +6,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/session.h"
-#include "engine/stop_signal.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/base/stop_signal.h"
+#include "engine/run/session.h"
 #include "tools/compare/child.h"
 #include "tools/compare/shared_search.h"
-#include "tools/experiment_fields.h"
-#include "tools/resume.h"
+#include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/resume.h"
 
 namespace eb::tools {
 

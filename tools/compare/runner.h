@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/config.h"
+#include "engine/config/config.h"
 #include "tools/compare/plan.h"
-#include "tools/experiment.h"
+#include "tools/experiment/experiment.h"
 
 namespace eb::tools {
 

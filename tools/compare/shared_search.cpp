@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/checkpoint.h"
-#include "engine/duration.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/run_dir.h"
+#include "engine/base/duration.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/run/run_dir.h"
 #include "pruning/early_bird.h"
 
 namespace eb::tools {

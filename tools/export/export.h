@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "engine/model.h"
+#include "engine/model/model.h"
 
 namespace eb::tools {
 

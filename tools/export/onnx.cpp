@@ -3,7 +3,7 @@
 
 #include <climits>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 #include "tools/export/export.h"
 #include "tools/export/onnx_file.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tools/export/onnx_graph.h"
 
 namespace eb::tools {

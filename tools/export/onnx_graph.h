@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine/model.h"
+#include "engine/model/model.h"
 
 namespace eb::tools {
 

@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/safetensors.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/checkpoint/safetensors.h"
 #include "tools/export/export.h"
 #include "tools/export/torch_source.h"
 

@@ -1,7 +1,7 @@
 // __init__: the modules of a class, in the graph's order.
 #include <fmt/format.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tools/export/torch_class.h"
 
 namespace eb::tools {

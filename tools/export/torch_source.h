@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "engine/graph.h"
+#include "engine/graph/graph.h"
 
 namespace eb::tools {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 namespace eb::tools {
 

@@ -4,7 +4,7 @@
 #include <system_error>
 
 #include "pruning/mask_history.h"
-#include "tools/report/heat_map.h"
+#include "tools/plot/heat_map.h"
 
 namespace eb::tools::tensorboard {
 

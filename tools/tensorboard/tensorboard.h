@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/session.h"
+#include "engine/run/session.h"
 #include "tools/tensorboard/event.h"
 #include "tools/tensorboard/writer.h"
 

@@ -8,7 +8,7 @@
 #include <charconv>
 #include <ctime>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tools/tensorboard/event.h"
 #include "tools/tensorboard/record.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "engine/file.h"
+#include "engine/base/file.h"
 
 namespace eb::tools::tensorboard {
 

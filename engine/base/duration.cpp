@@ -1,0 +1,29 @@
+#include "engine/base/duration.h"
+
+#include <charconv>
+
+#include "engine/base/error.h"
+#include "engine/base/json_text.h"
+
+namespace eb::engine {
+
+constexpr int64_t max_count = 1'000'000'000'000;  // times a step count must stay far from 2^63
+
+Duration parse_duration(const std::string& text) {
+  Duration d;
+  const char* end = text.data() + text.size();
+  const auto [unit, fault] = std::from_chars(text.data(), end, d.count);
+  const std::string name(unit, end);
+  d.unit = name == "st" ? Duration::Unit::steps : Duration::Unit::epochs;
+  if (fault != std::errc() || (name != "ep" && name != "st") || d.count < 0 || text[0] == '-' ||
+      d.count > max_count)
+    throw Error(2008, "not a duration: " + in_quotes(text),
+                "write epochs as \"160ep\" or optimizer steps as \"2000st\"");
+  return d;
+}
+
+std::string to_string(Duration d) {
+  return std::to_string(d.count) + (d.unit == Duration::Unit::epochs ? "ep" : "st");
+}
+
+}  // namespace eb::engine

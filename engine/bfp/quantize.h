@@ -1,0 +1,22 @@
+// Tensors to block floating point and back. The gradient passes straight through: both keep the tape node.
+#pragma once
+#include "engine/bfp/precision.h"
+
+namespace eb::engine {
+
+// One use of the quantiser.
+struct Rounding {
+  Quantize::Rounding kind = Quantize::Rounding::nearest;
+  uint64_t seed = 0;
+  uint32_t tensor = 0;                 // rounding_id
+  const uint32_t* step = nullptr;      // on the device; null: 0
+  Quantize::Counts* counts = nullptr;  // on the device; null: not counted
+};
+
+// largest (blocks) as in kernels::Quantize, undefined where nobody has it.
+Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& rounding,
+                const Tensor& largest = {});
+DType dense_dtype(const Tensor& x);  // of the numbers x stands for
+Tensor dense(const Tensor& x);       // x itself if it is not in block floating point
+
+}  // namespace eb::engine

@@ -1,0 +1,12 @@
+// Pre-activation bottleneck ResNet for CIFAR (spec 3.2, 9): depth 9n + 2, streams of 16, 64, 128 and 256
+// channels.
+#pragma once
+#include "engine/graph/arch/arch.h"
+
+namespace eb::engine {
+
+// Each block's bn1 and the last bn feed a select, which keeps every channel until a ticket is compacted.
+// Error 2112 for a depth that is not 9n + 2.
+Graph preresnet(const ArchOptions& options);
+
+}  // namespace eb::engine

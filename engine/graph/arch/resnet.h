@@ -1,0 +1,10 @@
+// ResNet 18, 34, 50, 101, 152 in torchvision's names (spec 9); bottlenecks carry the stride on conv2.
+#pragma once
+#include "engine/graph/arch/arch.h"
+
+namespace eb::engine {
+
+// No selects: residual streams are pruned as shared channel groups. Error 2112 for another depth.
+Graph resnet(const ArchOptions& options);
+
+}  // namespace eb::engine

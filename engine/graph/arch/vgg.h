@@ -1,0 +1,10 @@
+// VGG with batch norm (spec 9): depth 11, 13, 16 or 19; 3x3 convs without bias, four max-pools, one
+// classifier.
+#pragma once
+#include "engine/graph/arch/arch.h"
+
+namespace eb::engine {
+
+Graph vgg(const ArchOptions& options);  // ids feature.N and classifier; Error 2112 for another depth
+
+}  // namespace eb::engine

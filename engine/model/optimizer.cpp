@@ -1,0 +1,82 @@
+#include "engine/model/optimizer.h"
+
+#include "engine/bfp/block_arena.h"
+#include "kernels/elementwise.h"
+#include "kernels/reduce.h"
+
+namespace eb::engine {
+
+using Segment = kernels::Sgd::Segment;
+
+static Segment segment_of(const Parameter& p, const Sgd::Config& c) {
+  return {p.offset, p.count, p.is_weight() || c.decay_bn ? c.weight_decay : 0.f,
+          p.kind == Parameter::Kind::bn_gamma ? c.l1 : 0.f};
+}
+
+Sgd::Sgd(const Model& model, const Config& config) : config_(config) {
+  for (const Parameter& p : model.parameters()) {
+    const Segment s = segment_of(p, config);
+    Segment* last = segments_.empty() ? nullptr : &segments_.back();
+    // The gap between two parameters is zero and stays zero, so alike neighbours are one segment.
+    if (last && last->weight_decay == s.weight_decay && last->l1 == s.l1)
+      last->count = s.offset + s.count - last->offset;
+    else
+      segments_.push_back(s);
+  }
+}
+
+Tensor step_state(Device device) {
+  const kernels::StepState fresh;
+  const Tensor t = Tensor::empty({sizeof fresh}, DType::u8, device);
+  kernels::memory(device).to_device(t.raw(), &fresh, sizeof fresh);
+  return t;
+}
+
+void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int64_t samples) const {
+  const Device device = model.device();
+  const auto& reduce = kernels::reduce(device);
+  const int64_t n = model.gradients().size();
+  const auto* gradients = model.gradients().data<float>();
+  const Tensor finite = Tensor::empty({1}, DType::i32, device);
+  reduce.all_finite(n, gradients, finite.data<int32_t>());
+  Tensor squares;
+  if (config_.clip_norm) {
+    squares = Tensor::empty({1}, DType::f64, device);
+    reduce.sum_of_squares(n, gradients, squares.data<double>());
+  }
+  auto* s = state.data<kernels::StepState>();
+  kernels::step_control(device).judge({samples, config_.clip_norm.value_or(0.f)}, loss.loss.data<float>(),
+                                      loss.counts.data<int32_t>(), finite.data<int32_t>(),
+                                      squares.data<double>(), s);
+  if (model.blocks()) return update_blocks(model, &s->update);
+  kernels::sgd(device).step({config_.momentum, config_.nesterov}, segments_.data(),
+                            static_cast<int64_t>(segments_.size()), &s->update, gradients,
+                            model.momentum().data<float>(), model.values().data<float>(),
+                            model.working().data<bf16>());
+}
+
+// Q(g), update, Q(w), Q(v): spec 5.2.
+void Sgd::update_blocks(Model& m, const kernels::Sgd::Control* control) const {
+  const auto& sgd = kernels::sgd(m.device());
+  const auto n = static_cast<int64_t>(segments_.size());
+  auto *g = m.gradients().data<float>(), *w = m.values().data<float>();
+  sgd.prepare(segments_.data(), n, control, w, g);
+  m.blocks()->round_gradients(m, m.step());
+  sgd.step({config_.momentum, config_.nesterov, true}, segments_.data(), n, control, g,
+           m.momentum().data<float>(), w, nullptr);
+  m.blocks()->round_update(m, &control->finite, m.step());
+  if (m.working().defined())
+    kernels::elementwise(m.device()).cast(m.values().size(), DType::f32, w, DType::bf16, m.working().raw());
+}
+
+bool Sgd::step(Model& model, float lr) const {
+  const Device device = model.device();
+  const Tensor state = step_state(device);
+  auto* s = state.data<kernels::StepState>();
+  kernels::step_control(device).begin(s, lr, 0);
+  update(model, state, {Tensor::zeros({1}, DType::f32, device), Tensor::zeros({2}, DType::i32, device)}, 0);
+  model.values_changed(false);
+  return state.item<kernels::StepState>().update.finite != 0;
+}
+
+}  // namespace eb::engine

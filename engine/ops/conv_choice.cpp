@@ -1,0 +1,120 @@
+#include "engine/ops/conv_choice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/base/error.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/config/config.h"
+#include "kernels/reference.h"
+#include "kernels/stopwatch.h"
+
+namespace eb::engine {
+
+using nlohmann::json;
+using Params = kernels::Conv2d::Params;
+using Direction = kernels::Conv2d::Direction;
+
+constexpr int rounds = 5;
+constexpr int calls_per_round = 4;       // enough queued work that the launches do not show
+constexpr double clearly_faster = 0.97;  // of our time: a tie by noise goes to our kernels
+constexpr const char* names[] = {"ours", "cudnn"};
+
+ConvChoice::ConvChoice()
+    : ConvChoice(Source{
+          [](Device d) -> const Conv2d& { return kernels::conv2d(d); },
+          [](Device d) { return kernels::library_conv2d(d); },
+          [](Device d, const std::function<void()>& work) { return kernels::stopwatch(d).time(work); }}) {}
+
+json stored_conv_choices(const Checkpoint& checkpoint) {
+  const auto found = checkpoint.metadata.find("conv_choices");
+  if (found == checkpoint.metadata.end()) return json::object();
+  try {
+    return parse_json(found->second, "conv_choices", false);
+  } catch (const Error& e) {
+    throw Error(4023, "the checkpoint's conv_choices: " + e.message());
+  }
+}
+
+ConvChoice& conv_choice() {
+  static ConvChoice choice;
+  return choice;
+}
+
+std::string describe(const Params& p, Direction d) {
+  constexpr const char* directions[] = {"forward", "backward_data", "backward_weight"};
+  return fmt::format("{} {}{} n{} {}x{}x{} k{} {}x{} stride {}x{} pad {}x{} groups {}{}",
+                     directions[static_cast<int>(d)], kernels::name_of(p.dtype), p.tf32 ? " tf32" : "", p.n,
+                     p.h, p.w, p.c, p.k, p.r, p.s, p.stride_h, p.stride_w, p.pad_h, p.pad_w, p.groups,
+                     p.deterministic ? " deterministic" : "");
+}
+
+void ConvChoice::set_mode(Mode mode, Device device) {
+  if (mode == Mode::library && !has_library(device))
+    throw Error(5003, fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(device)),
+                kernels::built::cudnn ? "use --device cuda, or --conv ours"
+                                      : "build where nvcc and cuDNN are found, or use --conv ours");
+  mode_ = mode;
+  chosen_.clear();
+}
+
+void ConvChoice::run(Device device, const Params& p, Direction d, const Call& call) {
+  const Conv2d& ours = source_.ours(device);
+  const Conv2d* library = mode_ == Mode::ours ? nullptr : source_.library(device);
+  if (!library) return call(ours);
+  if (mode_ == Mode::library) return call(*library);
+  call(use_library(device, ours, *library, p, d, call) ? *library : ours);
+}
+
+bool ConvChoice::use_library(Device device, const Conv2d& ours, const Conv2d& library, const Params& p,
+                             Direction d, const Call& call) {
+  const std::string name = describe(p, d);
+  if (const auto chosen = chosen_.find(name); chosen != chosen_.end()) return chosen->second;
+  return chosen_[name] = library_is_faster(device, ours, library, call);
+}
+
+// Medians of rounds that take turns, so that a clock that rises or falls favours neither.
+bool ConvChoice::library_is_faster(Device device, const Conv2d& ours, const Conv2d& library,
+                                   const Call& call) const {
+  call(ours);  // first calls search algorithms and grow scratch memory
+  try {
+    call(library);
+  } catch (const std::exception&) {  // no algorithm for the shape, or no memory for it
+    return false;
+  }
+  std::vector<double> seconds[2];
+  for (int i = 0; i < rounds; ++i)
+    for (const Conv2d* k : {&ours, &library})
+      seconds[k == &library].push_back(source_.seconds(device, [&] {
+        for (int j = 0; j < calls_per_round; ++j) call(*k);
+      }));
+  for (auto& s : seconds) std::nth_element(s.begin(), s.begin() + rounds / 2, s.end());
+  return seconds[1][rounds / 2] < clearly_faster * seconds[0][rounds / 2];
+}
+
+json ConvChoice::to_json() const {
+  json choices = json::object();
+  for (const auto& [name, library] : chosen_) choices[name] = names[library];
+  return choices;
+}
+
+void ConvChoice::load(const json& choices, Device device) {
+  std::map<std::string, bool> loaded;
+  if (!choices.is_object()) throw Error(4023, "the checkpoint's conv_choices are not an object");
+  for (const auto& [name, value] : choices.items()) {
+    if (value != names[0] && value != names[1])
+      throw Error(4023, "the checkpoint's conv_choices name \"" + value.dump() + "\" for " + name);
+    loaded[name] = value == names[1];
+  }
+  if (mode_ != Mode::measured) return;
+  const bool wants_library =
+      std::any_of(loaded.begin(), loaded.end(), [](const auto& choice) { return choice.second; });
+  if (wants_library && device == Device::cuda && !has_library(device))
+    throw Error(
+        5003, "the checkpoint was trained with cuDNN, which this build does not have",
+        "build where cuDNN is found, or use --conv ours (resuming also needs --allow-change cuda.conv)");
+  chosen_ = std::move(loaded);
+}
+
+}  // namespace eb::engine

@@ -1,0 +1,49 @@
+// The directory of a run, held by one process at a time. Files in it are replaced whole, never half:
+//   config.resolved.json  argv.txt  env.json  status.json  run.lock  logs/  metrics.jsonl  ckpt/
+//   summary.json  masks/  tickets/  report/
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/base/file.h"
+
+namespace eb::engine {
+
+class RunDir {
+ public:
+  // runs/NAME/20261120T224500Z-7f3a, which did not exist. Error 2023 for a name that is no file name.
+  static RunDir create(const std::filesystem::path& runs, const std::string& name);
+  // The run at `path`, or a new one there. Errors: 2021 another process holds it (says which), 2024 something
+  // else is there. Leftovers of a killed process are removed.
+  static RunDir open(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  // Empty, or why the lock may not be enough (a network file system).
+  const std::string& warning() const { return warning_; }
+
+  // What was asked, and where it runs: config.resolved.json, env.json (versions, machine, and only those
+  // environment variables that change results or speed), and a line in argv.txt for each start.
+  void describe(const std::vector<std::string>& argv, const nlohmann::json& resolved_config,
+                const nlohmann::json& versions) const;
+  // Below the directory; folders are made as needed. Error 8001 or 8002 / 4028 for a file that is no JSON.
+  void write_json(const std::string& file, const nlohmann::json& value) const;
+  nlohmann::json read_json(const std::string& file) const;
+  // status.json, for people and schedulers that watch, with what summary.json would say now. A full disk is
+  // no reason to stop: it is left out then.
+  void write_status(const std::string& phase, int64_t step, nlohmann::json summary = nullptr);
+  void write_exit(int code);
+
+ private:
+  explicit RunDir(std::filesystem::path path);
+  void lock();
+  void write_status_file(const nlohmann::json& exit_code) const;
+  std::filesystem::path path_;
+  std::string warning_, phase_ = "setup";
+  int64_t step_ = 0;
+  nlohmann::json summary_ = nullptr;
+  File lock_;
+};
+
+}  // namespace eb::engine

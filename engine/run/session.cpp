@@ -1,0 +1,237 @@
+#include "engine/run/session.h"
+
+#include <cmath>
+
+#include "engine/base/clock.h"
+#include "engine/base/error.h"
+#include "engine/base/stop_signal.h"
+#include "engine/graph/accounting.h"
+#include "engine/tensor/allocator.h"
+
+namespace eb::engine {
+
+Session::Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
+                 nlohmann::json resolved_config, SessionObserver& observer)
+    : config_(config),
+      data_(std::move(data)),
+      run_(run),
+      resolved_config_(std::move(resolved_config)),
+      observer_(observer),
+      trainer_(std::move(model), config, data_.train->batches_per_epoch()),
+      metrics_(run.path() / "metrics.jsonl"),
+      energy_(config.energy ? EnergyMeter::system : ""),
+      steps_per_epoch_(data_.train->batches_per_epoch()),
+      lap_start_(seconds_now()),
+      last_checkpoint_time_(seconds_now()) {}
+
+SessionEnd Session::run() {
+  lap_start_ = seconds_now();
+  if (!resumed_) {
+    energy_.lap();  // set-up is not training
+    begin_phase(first_phase_);
+    metrics_.truncate_to(0);
+    for (SessionHook* hook : hooks_) hook->before_run(*this);
+    // A disk that cannot hold the checkpoints fails now, not at hour 7.
+    uint64_t growth = 0;
+    for (const SessionHook* hook : hooks_) growth += hook->tensor_bytes(*this);
+    require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth));
+    save_checkpoint();
+  }
+  while (!goal_reached()) {
+    if (!train_epoch()) {
+      save_checkpoint();
+      write_status();
+      return SessionEnd::stopped;
+    }
+  }
+  finish();
+  return SessionEnd::finished;
+}
+
+bool Session::goal_reached() const {
+  for (const SessionHook* hook : hooks_)
+    if (hook->wants_stop()) return true;
+  return trainer_.steps() >= trainer_.end() && batch_ == 0;
+}
+
+bool Session::stop_requested() const {
+  return stop_signal_received() || (config_.max_steps && trainer_.steps() >= *config_.max_steps);
+}
+
+bool Session::train_epoch() {
+  if (stop_requested()) return false;
+  data_.train->start(epoch_, batch_);
+  Batch batch;
+  while (trainer_.steps() < trainer_.end()) {
+    const double t = seconds_now();
+    if (!data_.train->next(batch)) break;
+    phase().data_wait_seconds += seconds_now() - t;
+    take_step(batch);
+    if (batch_ == steps_per_epoch_) break;  // a stop now waits for the epoch's end: one state per step number
+    checkpoint_if_due(false);
+    if (stop_requested()) return false;
+  }
+  end_epoch();
+  return true;
+}
+
+void Session::take_step(const Batch& batch) {
+  const double t = seconds_now();
+  unread_[trainer_.steps()] = batch.ids;
+  trainer_.advance(batch);
+  ++batch_;
+  const bool due = results_due();
+  if (due) read_results();
+  for (SessionHook* hook : hooks_) hook->after_step(*this);
+  const double seconds = seconds_now() - t;
+  epoch_seconds_ += seconds;
+  phase().train_seconds += seconds;
+  phase().steps += 1;
+  phase().samples += batch.size();
+  account_step();
+  if (due) report_progress();
+}
+
+// Beside a step's whole time: its parts where they can be told apart, and its memory.
+void Session::account_step() {
+  if (const auto parts = trainer_.step_seconds()) {
+    account("forward", parts->forward);
+    account("backward", parts->backward);
+    account("optimizer", parts->optimizer);
+  }
+  const auto peak = static_cast<int64_t>(allocator_stats(trainer_.model().device()).peak);
+  phase().peak_memory_bytes = std::max(phase().peak_memory_bytes, peak);
+}
+
+// Reading waits for the device, so it happens only where someone looks.
+bool Session::results_due() const {
+  return trainer_.model().device() == Device::cpu || trainer_.steps() % config_.log_every == 0 ||
+         batch_ == steps_per_epoch_ || trainer_.steps() == trainer_.end();
+}
+
+void Session::read_results() {
+  epoch_sum_ = trainer_.totals();
+  if (epoch_sum_.bad_step) diverged();
+  unread_.clear();
+}
+
+void Session::report_progress() {
+  const double rate = phase().images_per_s();
+  const int64_t left = std::max<int64_t>(0, trainer_.end() - trainer_.steps());
+  Progress p{phase().name,
+             "",
+             epoch_ + 1,
+             (trainer_.end() + steps_per_epoch_ - 1) / steps_per_epoch_,
+             trainer_.steps(),
+             trainer_.end(),
+             epoch_sum_.loss / epoch_sum_.samples,
+             static_cast<double>(epoch_sum_.top1) / epoch_sum_.samples,
+             rate,
+             rate > 0 ? static_cast<double>(left * config_.batch_size) / rate : 0};
+  for (const SessionHook* hook : hooks_) p.status += hook->status();
+  observer_.on_step(p);
+  if (trainer_.steps() % config_.log_every == 0)
+    write_metrics({{"step", trainer_.steps()},
+                   {"epoch", epoch_},
+                   {"phase", phase().name},
+                   {"split", "train"},
+                   {"train/batch_loss", epoch_sum_.last_loss},
+                   {"train/lr", trainer_.lr()}});
+}
+
+void Session::write_metrics(const nlohmann::json& line) {
+  metrics_.write(line);
+  observer_.on_metrics(line);
+}
+
+void Session::end_epoch() {
+  ++epoch_;
+  batch_ = 0;
+  const double t = seconds_now();
+  if (data_.holdout)
+    last_holdout_ =
+        evaluate(trainer_.model(), *data_.holdout, {}, {trainer_.steps(), EvaluationOf::Split::holdout});
+  last_test_ = evaluate(trainer_.model(), *data_.test, {}, {trainer_.steps()});
+  phase().eval_seconds += seconds_now() - t;
+  track_best(data_.holdout ? last_holdout_ : last_test_);
+  write_epoch_metrics();
+  trainer_.reset_totals();
+  epoch_sum_ = {};
+  epoch_seconds_ = 0;
+  write_status();
+  checkpoint_if_due(true);
+}
+
+void Session::write_epoch_metrics() {
+  nlohmann::json m = {
+      {"step", trainer_.steps()}, {"epoch", epoch_}, {"phase", phase().name}, {"split", "epoch"}};
+  if (epoch_sum_.samples) {
+    m["train/loss"] = epoch_sum_.loss / epoch_sum_.samples;
+    m["train/top1"] = static_cast<double>(epoch_sum_.top1) / epoch_sum_.samples;
+  }
+  m["train/lr"] = trainer_.lr();
+  m["test/loss"] = last_test_.loss;
+  m["test/top1"] = last_test_.top1_accuracy();
+  m["test/top5"] = last_test_.top5_accuracy();
+  if (data_.holdout) m["holdout/top1"] = last_holdout_.top1_accuracy();
+  m["perf/images_per_s"] = epoch_seconds_ > 0 ? static_cast<double>(epoch_sum_.samples) / epoch_seconds_ : 0;
+  m["perf/seconds"] = epoch_seconds_;
+  m["perf/data_wait_seconds"] = phase().data_wait_seconds;
+  m["mem/peak_gib"] =
+      static_cast<double>(allocator_stats(trainer_.model().device()).peak) / static_cast<double>(1u << 30);
+  lap();
+  if (phase().energy_measured) m["energy/joules"] = phase().joules;
+  for (SessionHook* hook : hooks_) hook->after_epoch(*this, m);
+  write_metrics(m);
+  observer_.on_epoch(m);
+}
+
+void Session::track_best(const Evaluation& e) {
+  new_best_ = best_.is_null() || best_["phase"] != phase().name || e.top1_accuracy() > best_["top1"];
+  if (new_best_)
+    best_ = {{"top1", e.top1_accuracy()},
+             {"top5", e.top5_accuracy()},
+             {"epoch", epoch_},
+             {"phase", phase().name},
+             {"split", data_.holdout ? "holdout" : "test"},
+             {"test_top1", last_test_.top1_accuracy()}};
+}
+
+// The precision of a phase is that of its first step on: the model itself does not change.
+void Session::begin_phase(const std::string& name) {
+  trainer_.set_precision(config_.precision.in(name));
+  const GraphCost cost = graph_cost(trainer_.model().graph());
+  phases_.push_back({name, cost.params, cost.flops, trainer_.steps()});
+  phase().macs_per_image = cost.macs;
+  reset_allocator_peak(trainer_.model().device());
+}
+
+// Energy and wall time since the last lap are this phase's.
+void Session::lap() {
+  const double now = seconds_now();
+  account("wall", now - lap_start_);
+  lap_start_ = now;
+  const auto joules = energy_.lap();
+  phase().energy_measured = joules.has_value();
+  if (joules) phase().joules += *joules;
+}
+
+void Session::replace_model(Model model, const std::string& name) {
+  lap();
+  trainer_.replace_model(std::move(model));
+  begin_phase(name);
+}
+
+// With the summary so far, for whoever looks at a run that has not finished.
+void Session::write_status() {
+  lap();
+  run_.write_status(phase().name, trainer_.steps(), summary());
+}
+
+void Session::finish() {
+  save_checkpoint();
+  lap();
+  run_.write_json("summary.json", summary());
+}
+
+}  // namespace eb::engine

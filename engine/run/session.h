@@ -1,0 +1,151 @@
+// A training run: epochs over the data, evaluation, metrics, checkpoints, signals. It is the loop around
+// Trainer::step and knows nothing of pruning: a SessionHook may look at the model after an epoch and replace
+// it. Everything that decides the next step is in the checkpoint, so a run killed at any instant repeats
+// itself.
+#pragma once
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/run/energy.h"
+#include "engine/run/metrics.h"
+#include "engine/run/phase.h"
+#include "engine/run/run_dir.h"
+#include "engine/train/evaluate.h"
+#include "engine/train/trainer.h"
+
+namespace eb::engine {
+
+class Session;
+
+class SessionHook {
+ public:
+  virtual ~SessionHook() = default;
+  virtual const char* name() const = 0;  // of its state in checkpoints
+  // A new run, before its first step. Not called on resume, unless the checkpoint knows nothing of this hook.
+  virtual void before_run(Session&) {}
+  virtual void after_step(Session&) {}
+  // After training and evaluating an epoch, before its metrics are written; may add to them.
+  virtual void after_epoch(Session&, nlohmann::json& /*metrics*/) {}
+  virtual bool wants_stop() const { return false; }  // the run's goal is reached before its duration
+  virtual nlohmann::json save() const { return nlohmann::json::object(); }
+  virtual void load(Session&, const nlohmann::json&) {}
+  // Tensors of its own for the checkpoint, under names no other hook uses; load_tensors follows load().
+  virtual void save_tensors(std::map<std::string, Tensor>&) const {}
+  virtual void load_tensors(const Session&, const std::map<std::string, Tensor>&) {}
+  virtual uint64_t tensor_bytes(const Session&) const { return 0; }  // of all it will ever save at once
+  virtual void summarize(const Session&, nlohmann::json& /*summary*/) const {}
+  virtual std::string status() const { return ""; }  // a few words for the progress line
+};
+
+struct Progress {
+  std::string phase, status;
+  int64_t epoch = 0, epochs = 0, step = 0, end_step = 0;
+  double loss = 0, top1 = 0, images_per_s = 0, eta_seconds = 0;
+};
+
+// What a person watches; the session never prints.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void on_step(const Progress&) {}
+  virtual void on_epoch(const nlohmann::json& /*metrics*/) {}
+  virtual void on_metrics(const nlohmann::json& /*line*/) {}  // each line of metrics.jsonl, once written
+  virtual void on_message(const std::string&) {}
+};
+
+struct SessionData {
+  BatchSource* train = nullptr;
+  BatchSource* holdout = nullptr;  // may be null: then "best" is picked on test, and the summary says so
+  BatchSource* test = nullptr;
+  std::string fingerprint;  // of the data set; a resumed run must see the same
+};
+
+enum class SessionEnd : uint8_t { finished, stopped };  // stopped: on request, with a checkpoint
+
+class Session {
+ public:
+  Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
+          nlohmann::json resolved_config, SessionObserver& observer);
+
+  void add_hook(SessionHook* hook) { hooks_.push_back(hook); }
+  void resume(const Checkpoint& checkpoint);  // before run(); Error 40xx if it does not fit
+  SessionEnd run();
+
+  // For hooks.
+  Trainer& trainer() { return trainer_; }
+  const Trainer& trainer() const { return trainer_; }
+  const RunDir& run_dir() const { return run_; }
+  const TrainConfig& config() const { return config_; }
+  int64_t epoch() const { return epoch_; }  // completed epochs
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  const SessionData& data() const { return data_; }
+  bool goal_reached() const;  // no epoch comes after this one
+  const std::vector<Phase>& phases() const { return phases_; }
+  void begin_phase(const std::string& name);
+  // Time of the phase at hand, under a name of Phase::seconds.
+  void account(const std::string& what, double seconds) {
+    if (phase().timed) phase().seconds[what] += seconds;
+  }
+  void set_first_phase(const std::string& name) { first_phase_ = name; }
+  void replace_model(Model model, const std::string& phase);
+  void note(const std::string& text) { observer_.on_message(text); }
+  void request_checkpoint() { checkpoint_requested_ = true; }  // at the end of this step or epoch
+  const Evaluation& last_test() const { return last_test_; }
+  nlohmann::json summary() const;
+
+ private:
+  void restore(const Checkpoint& checkpoint);
+  bool train_epoch();  // false: stopped in the middle
+  void end_epoch();
+  void finish();
+  void take_step(const Batch& batch);
+  void account_step();
+  bool results_due() const;
+  void read_results();
+  void report_progress();
+  void write_epoch_metrics();
+  void lap();
+  void write_status();
+  std::set<std::string> bad_samples() const;
+  void write_metrics(const nlohmann::json& line);
+  void track_best(const Evaluation& e);
+  void checkpoint_if_due(bool epoch_end);
+  bool stop_requested() const;
+  void save_checkpoint();
+  void require_finite_values();
+  [[noreturn]] void diverged();
+  Checkpoint snapshot() const;
+  CheckpointOptions retention() const;
+  nlohmann::json state() const;
+  Phase& phase() { return phases_.back(); }
+
+  TrainConfig config_;
+  SessionData data_;
+  RunDir& run_;
+  nlohmann::json resolved_config_;
+  SessionObserver& observer_;
+  Trainer trainer_;
+  MetricsWriter metrics_;
+  EnergyMeter energy_;
+  std::vector<SessionHook*> hooks_;
+  int64_t steps_per_epoch_, epoch_ = 0, batch_ = 0;
+  StepTotals epoch_sum_;                            // as last read from the device
+  std::map<int64_t, std::vector<int64_t>> unread_;  // samples of the steps since then
+  double epoch_seconds_ = 0, lap_start_;
+  std::vector<Phase> phases_;
+  Evaluation last_test_, last_holdout_;
+  std::set<std::string> bad_before_;  // samples that were bad before this process went on with the run
+  nlohmann::json best_ = nullptr;     // {"top1", "epoch", "split"}
+  bool new_best_ = false;
+  std::string first_phase_ = "dense";
+  int64_t last_checkpoint_step_ = -1;
+  double last_checkpoint_time_ = 0;
+  bool resumed_ = false, disk_was_full_ = false, checkpoint_requested_ = false;
+};
+
+}  // namespace eb::engine

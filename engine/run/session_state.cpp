@@ -1,0 +1,267 @@
+// What a session saves and restores, its summary, and what it leaves behind when training diverges.
+#include <cmath>
+
+#include "engine/base/clock.h"
+#include "engine/base/error.h"
+#include "engine/graph/accounting.h"
+#include "engine/ops/conv_choice.h"
+#include "engine/run/session.h"
+#include "kernels/reduce.h"
+
+namespace eb::engine {
+
+using nlohmann::json;
+
+static json to_json(const Evaluation& e) {
+  return {{"loss", e.loss}, {"top1", e.top1}, {"top5", e.top5}, {"total", e.total}};
+}
+
+static Evaluation evaluation_from_json(const json& j) {
+  return {j.at("loss"), j.at("top1"), j.at("top5"), j.at("total")};
+}
+
+json Session::state() const {
+  json phases = json::array(), hooks = json::object();
+  for (const Phase& p : phases_) phases.push_back(to_json(p));
+  for (const SessionHook* hook : hooks_) hooks[hook->name()] = hook->save();
+  return {
+      {"step", trainer_.steps()},
+      {"schedule_start", trainer_.schedule_start()},
+      {"epoch", epoch_},
+      {"batch", batch_},
+      {"phase", phases_.back().name},
+      {"phases", phases},
+      {"hooks", hooks},
+      {"epoch_sum", {{"loss", epoch_sum_.loss}, {"top1", epoch_sum_.top1}, {"samples", epoch_sum_.samples}}},
+      {"epoch_seconds", epoch_seconds_},
+      {"last_test", to_json(last_test_)},
+      {"last_holdout", to_json(last_holdout_)},
+      {"best", best_},
+      {"bad_samples", bad_samples()},
+      {"metrics_offset", metrics_.offset()},
+      {"data_fingerprint", data_.fingerprint},
+      {"steps_per_epoch", steps_per_epoch_}};
+}
+
+Checkpoint Session::snapshot() const {
+  Checkpoint c;
+  c.state = state();
+  c.model = state_dict(trainer_.model());
+  c.optim = momentum_dict(trainer_.model());
+  for (const SessionHook* hook : hooks_) hook->save_tensors(c.hooks);
+  c.metadata = {{"format", "1"},
+                {"graph", to_json(trainer_.model().graph()).dump()},
+                {"config", resolved_config_.dump()}};
+  if (const json choices = conv_choice().to_json(); !choices.empty())
+    c.metadata["conv_choices"] = choices.dump();
+  return c;
+}
+
+void Session::resume(const Checkpoint& c) {
+  try {
+    restore(c);
+  } catch (const json::exception& e) {
+    throw Error(4023, std::string("the checkpoint's state.json does not say what a run needs: ") + e.what());
+  }
+}
+
+// Null if the checkpoint knows nothing of this hook. Older checkpoints list the one hook there was.
+static const json* state_of(const json& hooks, const std::string& name) {
+  if (hooks.is_array()) return name == "early_bird" && !hooks.empty() ? &hooks.at(0) : nullptr;
+  return hooks.contains(name) ? &hooks.at(name) : nullptr;
+}
+
+void Session::restore(const Checkpoint& c) {
+  const json& s = c.state;
+  if (s.at("data_fingerprint") != data_.fingerprint)
+    throw Error(4050, "the data set is not the one this run was started with",
+                "point data.root at the same files, or start a new run");
+  const Device device = trainer_.model().device();
+  conv_choice().load(stored_conv_choices(c), device);
+  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute, device);
+  load_state_dict(model, c.model);
+  load_momentum_dict(model, c.optim);
+  trainer_.replace_model(std::move(model));
+  trainer_.set_precision(config_.precision.in(s.at("phase")));
+  trainer_.restore(s.at("step"), s.at("schedule_start"));
+  epoch_ = s.at("epoch");
+  batch_ = s.at("batch");
+  for (const json& p : s.at("phases")) phases_.push_back(phase_from_json(p));
+  const json& sum = s.at("epoch_sum");
+  epoch_sum_.loss = sum.at("loss");
+  epoch_sum_.top1 = sum.at("top1");
+  epoch_sum_.samples = sum.at("samples");
+  trainer_.reset_totals(epoch_sum_);
+  epoch_seconds_ = s.at("epoch_seconds");
+  last_test_ = evaluation_from_json(s.at("last_test"));
+  last_holdout_ = evaluation_from_json(s.at("last_holdout"));
+  best_ = s.at("best");
+  bad_before_ = s.value("bad_samples", bad_before_);
+  metrics_.truncate_to(s.at("metrics_offset"));
+  for (SessionHook* hook : hooks_) {
+    const json* saved = state_of(s.at("hooks"), hook->name());
+    if (!saved) {  // it came with a changed config
+      hook->before_run(*this);
+      continue;
+    }
+    hook->load(*this, *saved);
+    hook->load_tensors(*this, c.hooks);
+  }
+  last_checkpoint_step_ = trainer_.steps();
+  resumed_ = true;
+}
+
+static bool crossed(const Duration& every, int64_t step, int64_t epoch, bool epoch_end) {
+  if (every.count <= 0) return false;
+  return every.unit == Duration::Unit::steps ? step % every.count == 0
+                                             : epoch_end && epoch % every.count == 0;
+}
+
+void Session::checkpoint_if_due(bool epoch_end) {
+  const bool by_clock = config_.checkpoint_every_minutes > 0 &&
+                        seconds_now() - last_checkpoint_time_ > 60 * config_.checkpoint_every_minutes;
+  const bool best = epoch_end && new_best_ && config_.keep_best > 0;
+  if (crossed(config_.checkpoint_every, trainer_.steps(), epoch_, epoch_end) || by_clock || best ||
+      checkpoint_requested_)
+    save_checkpoint();
+}
+
+CheckpointOptions Session::retention() const {
+  CheckpointOptions keep;
+  keep.keep_last = static_cast<int>(std::max<int64_t>(1, config_.keep_last));
+  keep.best = new_best_ && config_.keep_best > 0;
+  keep.milestone =
+      config_.milestones && batch_ == 0 && crossed(*config_.milestones, trainer_.steps(), epoch_, true);
+  return keep;
+}
+
+void Session::save_checkpoint() {
+  checkpoint_requested_ = false;
+  if (last_checkpoint_step_ == trainer_.steps()) return;  // nothing happened since
+  read_results();
+  require_finite_values();
+  lap();
+  const double start = seconds_now();
+  const SaveResult result =
+      engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
+  if (result == SaveResult::disk_full) {
+    if (disk_was_full_)
+      throw Error(8002,
+                  "the disk under " + run_.path().string() +
+                      " is full: two checkpoints in a row could not be written",
+                  "free some space and run again with --resume auto");
+    observer_.on_message(
+        "warning: the disk is full, this checkpoint was not written; training goes on until the next");
+  }
+  disk_was_full_ = result == SaveResult::disk_full;
+  account("checkpoint", seconds_now() - start);
+  if (result == SaveResult::saved) last_checkpoint_step_ = trainer_.steps();
+  last_checkpoint_time_ = seconds_now();
+  new_best_ = false;
+}
+
+// Empty if there is none to name; what is wrong with it must not hide that training diverged.
+static std::string last_good_checkpoint(const std::filesystem::path& directory) {
+  try {
+    const auto found = find_latest(directory);
+    return found ? found->path.string() : "";
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+// An update may overflow though its gradients were finite; the next step would notice, a checkpoint must not
+// carry it.
+void Session::require_finite_values() {
+  const Tensor& values = trainer_.model().values();
+  const Tensor finite = Tensor::empty({1}, DType::i32, values.device());
+  kernels::reduce(values.device()).all_finite(values.size(), values.data<float>(), finite.data<int32_t>());
+  if (finite.item<int32_t>()) return;
+  epoch_sum_.bad_step = trainer_.steps() - 1;
+  diverged();
+}
+
+void Session::diverged() {
+  const int64_t step = *epoch_sum_.bad_step;
+  const double loss = epoch_sum_.last_loss;
+  json layers = json::array();
+  const Model& model = trainer_.model();
+  const Tensor gradients = model.gradients().to(Device::cpu);
+  for (const Parameter& p : model.parameters()) {
+    int64_t bad = 0;
+    for (int64_t i = 0; i < p.count; ++i) bad += !std::isfinite(gradients.data<float>()[p.offset + i]);
+    if (bad) layers.push_back({{"parameter", p.name}, {"non_finite_gradients", bad}});
+  }
+  run_.write_json("crash/divergence.json", {{"step", step},
+                                            {"epoch", epoch_},
+                                            {"sample_ids", unread_[step]},
+                                            {"loss", std::isfinite(loss) ? json(loss) : json(nullptr)},
+                                            {"lr", trainer_.lr_at(step)},
+                                            {"parameters", layers}});
+  const std::string good = last_good_checkpoint(run_.path() / "ckpt");
+  throw Error(
+      7001,
+      "the loss or a gradient is not finite at step " + std::to_string(step) + "; the update was not applied",
+      (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
+          "a lower train.optimizer.lr or a warm-up usually helps; details in " +
+          (run_.path() / "crash/divergence.json").string());
+}
+
+// Their names are bytes, what we write down is JSON.
+static std::string as_utf8(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+std::set<std::string> Session::bad_samples() const {
+  std::set<std::string> all = bad_before_;
+  for (const BatchSource* source : {data_.train, data_.holdout, data_.test})
+    if (source)
+      for (const std::string& bad : source->bad_samples()) all.insert(as_utf8(bad));
+  return all;
+}
+
+static double total_training_flops(const std::vector<Phase>& phases) {
+  double flops = 0;
+  for (const Phase& p : phases) flops += training_flops(p.samples, {{1, p.flops_per_image}});
+  return flops;
+}
+
+// Search included; null if a phase was not measured.
+static json total_joules(const std::vector<Phase>& phases) {
+  double joules = 0;
+  for (const Phase& p : phases) {
+    if (!p.energy_measured) return nullptr;
+    joules += p.joules;
+  }
+  return joules;
+}
+
+json Session::summary() const {
+  json phases = json::array();
+  double seconds = 0;
+  for (const Phase& p : phases_) phases.push_back(to_json(p)), seconds += p.train_seconds;
+  const Phase& last = phases_.back();
+  json s = {{"seed", config_.seed},
+            {"steps", trainer_.steps()},
+            {"epochs", epoch_},
+            {"phases", phases},
+            {"samples_per_epoch", data_.train->samples()},
+            {"best", best_},
+            {"bad_samples", bad_samples()},
+            {"name", resolved_config_.value("name", "run")},
+            {"total_training_flops", total_training_flops(phases_)},
+            {"train_seconds", seconds}};
+  s["dense"] = {{"test_top1", last_test_.top1_accuracy()},
+                {"test_top5", last_test_.top5_accuracy()},
+                {"test_loss", last_test_.loss},
+                {"params", last.params},
+                {"flops_per_image", last.flops_per_image},
+                {"training_flops", total_training_flops(phases_)},
+                {"seconds", seconds},
+                {"images_per_s", last.images_per_s()},
+                {"joules", total_joules(phases_)}};
+  for (const SessionHook* hook : hooks_) hook->summarize(*this, s);
+  return s;
+}
+
+}  // namespace eb::engine

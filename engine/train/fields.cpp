@@ -1,0 +1,239 @@
+#include "engine/train/fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/base/duration.h"
+#include "engine/train/model_config.h"
+
+namespace eb::engine {
+
+using nlohmann::json;
+using Type = Field::Type;
+
+static std::vector<Field> general_fields() {
+  return {
+      Field{"eb_config", Type::integer, 1, "Version of this format."}.range(1, 1),
+      Field{"name", Type::string, "experiment",
+            "Name of the run; letters, digits, \".\", \"_\" and \"-\". Without --out the run directory is "
+            "runs/NAME/..."},
+      Field{"seed", Type::integer, 1,
+            "Seed of everything random: weights, order of the samples, augmentation."}
+          .at_least(0),
+  };
+}
+
+static std::vector<Field> model_fields() {
+  return {
+      Field{"model.arch", Type::string, nullptr,
+            "Architecture; null when model.graph gives an explicit graph."}
+          .one_of({"vgg", "preresnet", "resnet"})
+          .or_null(),
+      Field{
+          "model.depth", Type::integer, nullptr,
+          "Layers: vgg 11, 13, 16, 19; preresnet 9n + 2 (20, 29, ... 101, 164); resnet 18, 34, 50, 101, 152."}
+          .range(1, 10'000)
+          .or_null(),
+      Field{"model.width", Type::number, 1.0, "Factor on the number of channels of every layer."}.range(0.01,
+                                                                                                        16),
+      Field{
+          "model.batch_norm", Type::boolean, true,
+          "Batch normalisation after (preresnet: before) every convolution; its scales are what a ticket is "
+          "drawn from."}
+          .fixed(true),
+      Field{"model.input", Type::list_of_integers, {3, 32, 32}, "Channels, height and width of one image."}
+          .range(1, 65'536)
+          .of_length(3),
+      Field{"model.num_classes", Type::integer, 10, "Outputs of the classifier."}.range(2, 65'536),
+      Field{"model.downsample_bias", Type::boolean, false,
+            "resnet: bias on the convolutions of the downsample branches, as in the paper's ResNet-50."},
+      Field{"model.init.conv", Type::string, "kaiming_fan_out",
+            "Initial convolution weights: N(0, sqrt(2 / (kh kw C_out)))."}
+          .one_of({"kaiming_fan_out"}),
+      Field{"model.init.bn_gamma", Type::number, 0.5, "Initial scale of every batch norm."}.between(0, 10),
+      Field{"model.init.linear", Type::string, "normal_001",
+            "Initial classifier weights: N(0, 0.01), or U(-1/sqrt(fan_in), 1/sqrt(fan_in))."}
+          .one_of({"normal_001", "uniform_fan_in"}),
+      Field{"model.init.from", Type::path, nullptr,
+            "Checkpoint or run directory of the same network whose weights a new run starts from; as "
+            "train --init-from. Null: random ones."}
+          .or_null(),
+      Field{
+          "model.graph", Type::object, nullptr,
+          "Explicit graph instead of model.arch: {\"input\": {\"id\", \"shape\"}, \"output\": ID, \"nodes\": "
+          "[{\"id\", \"op\", \"in\", ...}]}."}
+          .or_null(),
+  };
+}
+
+static std::vector<Field> train_fields() {
+  return {
+      Field{"train.duration", Type::duration, "160ep",
+            "Length of the whole run, search included: epochs (\"160ep\") or optimizer steps (\"2000st\")."},
+      Field{"train.batch_size", Type::integer, 256, "Images per optimizer step, over all devices together."}
+          .range(1, 1'048'576),
+      Field{"train.eval_batch_size", Type::integer, 256,
+            "Images per evaluation batch; changes speed and memory, and the result only of 8-bit runs whose "
+            "batches "
+            "share exponents or random numbers (precision.activation.block, precision.eval_rounding)."}
+          .range(1, 1'048'576),
+      Field{"train.accumulate", Type::integer, 1, "Parts a batch is computed in."}.fixed(1),
+      Field{"train.optimizer.kind", Type::string, "sgd", "Optimizer."}.one_of({"sgd"}).not_yet(
+          {"adam", "adamw", "lars"}),
+      Field{"train.optimizer.lr", Type::number, 0.1, "Learning rate before the schedule."}.between(0, 1000),
+      Field{"train.optimizer.momentum", Type::number, 0.9, "Momentum; v = momentum v + g, w = w - lr v."}
+          .range(0, 0.9999),
+      Field{"train.optimizer.nesterov", Type::boolean, false, "Nesterov's form of momentum."},
+      Field{"train.optimizer.weight_decay", Type::number, 1e-4, "Factor of w added to its gradient."}.range(
+          0, 1),
+      Field{"train.optimizer.decay_bn", Type::boolean, true,
+            "Weight decay also on batch norm parameters and biases, as the reference does."},
+      Field{"train.schedule.kind", Type::string, "multistep",
+            "Learning rate over time: multiplied by gamma at each of `at`, a half cosine down to 0, or "
+            "constant."}
+          .one_of({"multistep", "cosine", "constant"}),
+      Field{"train.schedule.at",
+            Type::list_of_durations,
+            {"80ep", "120ep"},
+            "multistep: ascending times of the drops, counted from the start of the run."},
+      Field{"train.schedule.gamma", Type::number, 0.1, "multistep: factor of each drop."}.between(0, 1),
+      Field{"train.schedule.warmup", Type::duration, "0ep",
+            "Linear rise of the learning rate from 0 at the start."},
+      Field{"train.label_smoothing", Type::number, 0.0, "Share of the target spread evenly over all classes."}
+          .range(0, 0.99),
+      Field{"train.clip_norm", Type::number, nullptr,
+            "Largest 2-norm of the whole gradient; null does not clip."}
+          .between(0, 1e9)
+          .or_null(),
+      Field{"train.ema", Type::number, nullptr, "Moving average of the weights."}.or_null().fixed(nullptr),
+  };
+}
+
+static std::vector<Field> run_fields() {
+  return {
+      Field{
+          "precision.mode", Type::string, "f32",
+          "Arithmetic of the layers: f32, or bf16 with f32 master weights, sums and statistics. 8-bit "
+          "training "
+          "(precision.preset) stores tensors as int8 and computes what it does not multiply as int8 in this."}
+          .one_of({"f32", "bf16"})
+          .not_yet({"tf32", "fp16", "f16"})
+          .same_as({{"fp32", "f32"}}),
+      Field{"cuda.conv", Type::string, "ours",
+            "Convolutions on a card: our kernels, cuDNN's, or for each shape whichever is faster when it is "
+            "first met, kept in the checkpoint; auto means ours on other devices."}
+          .one_of({"ours", "cudnn", "auto"}),
+      Field{"cuda.memory_mib", Type::integer, nullptr,
+            "Most memory of a card that a run may take, in MiB; null: what the card has."}
+          .range(1, 1 << 30)
+          .or_null(),
+      Field{"checkpoint.every", Type::duration, "5ep",
+            "Time between checkpoints; \"0ep\" saves at the end only."},
+      Field{"checkpoint.every_minutes", Type::number, 30,
+            "Minutes after which a checkpoint is due in any case; null never."}
+          .between(0, 1e6)
+          .or_null(),
+      Field{"checkpoint.keep_last", Type::integer, 3, "Newest checkpoints that are kept."}.range(1,
+                                                                                                 1'000'000),
+      Field{"checkpoint.keep_best", Type::integer, 1, "Best checkpoints that are kept besides."}.range(
+          0, 1'000'000),
+      Field{"checkpoint.milestones", Type::duration, nullptr,
+            "Checkpoints at every multiple of this are kept for good; null keeps none."}
+          .or_null(),
+      Field{"guard.on_nonfinite", Type::string, "stop",
+            "When loss or gradient is NaN or infinite: stop before the update is applied, exit 7."}
+          .one_of({"stop"})
+          .not_yet({"skip_batch", "rollback"}),
+      Field{"guard.loss_spike_z", Type::number, nullptr, "Guard against sudden rises of the loss."}
+          .or_null()
+          .fixed(nullptr),
+      Field{"log.every", Type::integer, 50,
+            "Optimizer steps between two lines of metrics.jsonl within an epoch."}
+          .range(1, 1'000'000'000),
+      Field{"log.energy", Type::string, "auto",
+            "Energy of the CPU by RAPL: auto measures where it can be read, off never."}
+          .one_of({"auto", "off"}),
+      Field{"log.report", Type::string, "end",
+            "report/report.html and report.json in the run directory: end writes them when the run ends or "
+            "stops, off never."}
+          .one_of({"end", "off"}),
+      Field{"log.tensorboard", Type::boolean, true,
+            "Event files for TensorBoard in the run's folder tb: the numbers of metrics.jsonl and the "
+            "mask-distance heat maps."},
+      Field{"log.tensorboard_histograms", Type::boolean, false,
+            "Also the scales of every batch norm after each epoch, as histograms."},
+  };
+}
+
+// A name becomes a folder: no separators, no leading dot, no surprises in a shell.
+static void name_rule(Config& c) {
+  const auto name = c.get<std::string>("name");
+  const auto plain = [](unsigned char ch) {
+    return (ch < 128 && std::isalnum(ch)) || ch == '.' || ch == '_' || ch == '-';
+  };
+  if (name.empty() || name.size() > 100 || name[0] == '.' || !std::all_of(name.begin(), name.end(), plain))
+    throw c.error(2005, "name", "not usable as the name of a folder",
+                  "use up to 100 letters, digits, \".\", \"_\" and \"-\"");
+}
+
+// Builds the graph once: a network that cannot be is refused with the line that asked for it.
+static void model_rule(Config& c) {
+  const bool preset = !c.is_null("model.arch"), graph = !c.is_null("model.graph");
+  if (!preset && !graph)
+    throw c.error(2006, "model.arch", "missing required key",
+                  "give model.arch and model.depth, or an explicit model.graph");
+  if (preset && graph)
+    throw c.error(2010, "model.graph", "an explicit graph and model.arch exclude each other",
+                  "remove one of the two");
+  if (preset && c.is_null("model.depth"))
+    throw c.error(2006, "model.depth", "missing required key", "add it, as in \"depth\": 16");
+  try {
+    graph_of(c);
+  } catch (const Error& e) {
+    throw Error(e.code(), e.message(), e.hint(),
+                c.error(e.code(), preset ? "model.arch" : "model.graph", "").where());
+  }
+}
+
+// a > b; unknown (false) for epochs against steps, which only the size of the data set relates.
+static bool longer(const Duration& a, const Duration& b) {
+  return a.unit == b.unit && a.count > b.count;
+}
+
+static void schedule_rule(Config& c) {
+  const auto duration = parse_duration(c.get<std::string>("train.duration"));
+  if (duration.count == 0)
+    throw c.error(2005, "train.duration", "nothing to train", "give at least \"1ep\" or \"1st\"");
+  if (longer(parse_duration(c.get<std::string>("train.schedule.warmup")), duration))
+    throw c.error(2010, "train.schedule.warmup", "longer than train.duration " + to_string(duration),
+                  "shorten the warm-up");
+  std::optional<Duration> last;
+  for (const auto& text : c.get<std::vector<std::string>>("train.schedule.at")) {
+    const Duration at = parse_duration(text);
+    if (last && (at == *last || longer(*last, at)))
+      throw c.error(2010, "train.schedule.at", fmt::format("{} comes after {}", text, to_string(*last)),
+                    "list the drops in ascending order");
+    last = at;
+  }
+  if (c.get<bool>("train.optimizer.nesterov") && c.get<double>("train.optimizer.momentum") == 0)
+    throw c.error(2010, "train.optimizer.nesterov", "needs momentum above 0",
+                  "set train.optimizer.momentum, as in 0.9");
+  if (const auto& every = c.at("checkpoint.milestones"); !every.is_null() && parse_duration(every).count == 0)
+    throw c.error(2005, "checkpoint.milestones", "every 0 epochs makes no sense",
+                  "use null to keep none for good");
+}
+
+const Table& engine_fields() {
+  static const Table table = [] {
+    Table t;
+    for (const auto& part : {general_fields(), model_fields(), train_fields(), run_fields()})
+      t.fields.insert(t.fields.end(), part.begin(), part.end());
+    t.rules = {name_rule, model_rule, schedule_rule};
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace eb::engine

@@ -1,0 +1,72 @@
+// The CPU convolution. Activations: our own kernel where it serves (conv2d_direct), else oneDNN; weight
+// gradient: our own kernel. Params::deterministic asks for nothing extra: every path has the same bits for
+// any number of threads and costs no more than oneDNN's own threading.
+#include "kernels/conv2d.h"
+
+#include "kernels/cpu/bias.h"
+#include "kernels/cpu/conv2d/conv2d_direct.h"
+#include "kernels/cpu/conv2d/conv2d_onednn.h"
+#include "kernels/cpu/conv2d/conv2d_weight.h"
+#include "kernels/cpu/onednn.h"
+
+namespace eb::kernels {
+
+using Direction = Conv2d::Direction;
+
+static int64_t output_rows(const Conv2d::Params& p) {
+  return p.n * p.out_h() * p.out_w();
+}
+
+// The two ways to compute an activation.
+struct Activation {
+  size_t (*workspace_bytes)(const Conv2d::Params&, Direction);
+  size_t (*packed_bytes)(const Conv2d::Params&, Direction);
+  void (*pack)(const Conv2d::Params&, Direction, const void* w, void* packed);
+  void (*run)(const Conv2d::Params&, Direction, const void* in, const void* packed, const float* b, void* out,
+              void* workspace);
+};
+
+static const Activation& activation(const Conv2d::Params& p, Direction d) {
+  static const Activation onednn = {cpu::onednn_workspace, cpu::onednn_packed_bytes, cpu::onednn_pack,
+                                    cpu::onednn_run};
+  static const Activation direct = {cpu::direct_workspace, cpu::direct_packed_bytes, cpu::direct_pack,
+                                    cpu::direct_run};
+  return cpu::is_direct(p, d) ? direct : onednn;
+}
+
+static size_t workspace_bytes(const Conv2d::Params& p, Direction d) {
+  if (d != Direction::backward_weight) return activation(p, d).workspace_bytes(p, d);
+  return std::max(cpu::weight_gradient_workspace(p), cpu::bias_gradient_workspace(output_rows(p), p.k));
+}
+
+static size_t packed_bytes(const Conv2d::Params& p, Direction d) {
+  return d == Direction::backward_weight ? 0 : activation(p, d).packed_bytes(p, d);
+}
+
+static void pack(const Conv2d::Params& p, Direction d, const void* w, void* packed) {
+  if (d != Direction::backward_weight) activation(p, d).pack(p, d, w, packed);
+}
+
+static int64_t moment_rows(const Conv2d::Params&) {
+  return 0;
+}
+
+static void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y,
+                    void* workspace, float*) {
+  activation(p, Direction::forward).run(p, Direction::forward, x, w, b, y, workspace);
+}
+
+static void backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void* workspace) {
+  activation(p, Direction::backward_data).run(p, Direction::backward_data, dy, w, nullptr, dx, workspace);
+}
+
+static void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
+                            void* workspace) {
+  cpu::weight_gradient(p, x, dy, dw, workspace);
+  if (db) cpu::bias_gradient(p.dtype, output_rows(p), p.k, dy, db, workspace);
+}
+
+const Conv2d cpu::conv2d = {workspace_bytes, packed_bytes,  pack,           moment_rows,
+                            forward,         backward_data, backward_weight};
+
+}  // namespace eb::kernels

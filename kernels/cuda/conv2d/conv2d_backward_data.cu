@@ -1,0 +1,16 @@
+// dx <- dy, w as an implicit GEMM (conv2d_pixel_calls.cuh).
+#include "kernels/cuda/conv2d/conv2d.cuh"
+#include "kernels/cuda/conv2d/conv2d_hopper.cuh"
+#include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+void conv2d_backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void*) {
+  if (hopper_suits(p, Conv2d::Direction::backward_data)) return conv2d_backward_data_hopper(p, dy, w, dx);
+  by_math_and_width(p, [&]<class Math, int width>() {
+    using T = typename Math::T;
+    backward_data_pixels<Math, T, T, width>(p, static_cast<const T*>(dy), static_cast<const T*>(w), dx);
+  });
+}
+
+}  // namespace eb::kernels::EB_BACKEND

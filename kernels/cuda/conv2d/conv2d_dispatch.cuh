@@ -1,0 +1,43 @@
+// From run-time parameters to template arguments: arithmetic, copy width and tile, once per call.
+#pragma once
+#include "kernels/conv2d.h"
+#include "kernels/cuda/gemm/gemm_tile.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+// f.operator()<Math, width>(): width is the widest copy that both channel counts of a group allow.
+template <class F>
+void by_math_and_width(const Conv2d::Params& p, F&& f) {
+  const int64_t c = p.c / p.groups, k = p.k / p.groups;
+  const auto both = [&](int64_t n) { return c % n == 0 && k % n == 0; };
+  if (p.dtype == DType::bf16) {
+    if (both(8)) return f.template operator()<Bf16Math, 8>();
+    if (both(2)) return f.template operator()<Bf16Math, 2>();
+    return f.template operator()<Bf16Math, 1>();
+  }
+  if (p.tf32)
+    both(4) ? f.template operator()<Tf32Math, 4>() : f.template operator()<Tf32Math, 1>();
+  else
+    both(4) ? f.template operator()<F32Math, 4>() : f.template operator()<F32Math, 1>();
+}
+
+// Blocks a launch should have at least: one for every SM of an H200. Tests on the emulated device lower it to
+// see the large tiles at small shapes.
+inline int64_t least_blocks = 132;
+
+// f.operator()<Tile>() for an (m, n) result: the largest tile that still gives every SM of an H200 a block
+// and wastes no half of itself on columns that do not exist. Narrow copies always take the small tile.
+template <class Math, int width, class F>
+void by_tile(int64_t m, int64_t n, int64_t groups, F&& f) {
+  constexpr bool wide = width * sizeof(typename Math::T) == 16;
+  if constexpr (wide) {
+    const auto blocks = [&](int64_t rows, int64_t columns) {
+      return ceil_div(m, rows) * ceil_div(n, columns) * groups;
+    };
+    if (n > 64 && blocks(128, 128) >= least_blocks) return f.template operator()<LargeTile>();
+    if (blocks(128, 64) >= least_blocks) return f.template operator()<MediumTile>();
+  }
+  f.template operator()<SmallTile>();
+}
+
+}  // namespace eb::kernels::EB_BACKEND

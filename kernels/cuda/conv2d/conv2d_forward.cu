@@ -1,0 +1,29 @@
+// y = conv(x, w) + b as an implicit GEMM (conv2d_pixel_calls.cuh).
+#include "kernels/cuda/conv2d/conv2d.cuh"
+#include "kernels/cuda/conv2d/conv2d_hopper.cuh"
+#include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
+
+namespace eb::kernels::EB_BACKEND {
+
+// A slice is a row of tiles.
+int64_t conv2d_moment_rows(const Conv2d::Params& p) {
+  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_moment_rows_hopper(p);
+  int64_t rows = 0;
+  by_math_and_width(p, [&]<class Math, int width>() {
+    by_tile<Math, width>(p.n * p.out_h() * p.out_w(), p.k / p.groups, p.groups,
+                         [&]<class Tile>() { rows = Tile::m; });
+  });
+  return rows;
+}
+
+void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void*,
+                    float* moments) {
+  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_forward_hopper(p, x, w, b, y, moments);
+  by_math_and_width(p, [&]<class Math, int width>() {
+    using T = typename Math::T;
+    forward_pixels<Math, T, T, width>(p, static_cast<const T*>(x), static_cast<const T*>(w), b, y, moments,
+                                      nullptr);
+  });
+}
+
+}  // namespace eb::kernels::EB_BACKEND

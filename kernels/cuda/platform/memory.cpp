@@ -1,0 +1,56 @@
+#include "kernels/memory.h"
+
+#include <cstring>
+#include <new>
+
+#include "kernels/cuda/platform/runtime.h"
+#include "kernels/cuda/platform/staging.h"
+
+namespace eb::kernels::cuda {
+
+namespace {
+
+void* allocate(size_t bytes) {
+  void* block = nullptr;
+  const cudaError_t code = cudaMalloc(&block, bytes ? bytes : 1);
+  if (code == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    throw std::bad_alloc();
+  }
+  check(code, "allocate");
+  return block;
+}
+
+// At exit the driver may be gone before the last tensor.
+void release(void* block) {
+  const cudaError_t code = cudaFree(block);
+  if (code != cudaErrorCudartUnloading) check(code, "release");
+}
+
+void to_device(void* device, const void* host, size_t bytes) {
+  staging().copy(device, host, bytes);
+}
+
+void to_host(void* host, const void* device, size_t bytes) {
+  check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream()), "copy to the host");
+  check(cudaStreamSynchronize(stream()), "copy to the host");
+}
+
+void copy(void* to, const void* from, size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copy on the device");
+}
+
+void zero(void* device, size_t bytes) {
+  check(cudaMemsetAsync(device, 0, bytes, stream()), "zero");
+}
+
+void synchronize() {
+  check(cudaStreamSynchronize(stream()), "synchronize");
+}
+
+}  // namespace
+
+extern const Memory memory;
+const Memory memory{allocate, release, to_device, to_host, copy, zero, synchronize};
+
+}  // namespace eb::kernels::cuda

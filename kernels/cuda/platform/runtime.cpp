@@ -1,0 +1,87 @@
+#include "kernels/cuda/platform/runtime.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace eb::kernels::cuda {
+
+namespace {
+
+// Shared memory a launch may use without asking (CUDA programming guide, technical specifications).
+constexpr size_t default_shared_bytes = 48 << 10;
+
+void allow_shared(const char* name, const void* kernel, size_t bytes) {
+  static std::mutex mutex;
+  static std::unordered_map<const void*, size_t> allowed;
+  const std::lock_guard lock(mutex);
+  size_t& most = allowed[kernel];
+  if (bytes <= most) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        name);
+  most = bytes;
+}
+
+struct Scratch {
+  void* block = nullptr;
+  size_t bytes = 0;
+};
+
+// After these the card is gone, or must be taken out of service, for every process.
+bool is_loss(cudaError_t code) {
+  return code == cudaErrorDevicesUnavailable || code == cudaErrorECCUncorrectable ||
+         code == cudaErrorNvlinkUncorrectable || code == cudaErrorContained || code == cudaErrorNoDevice ||
+         code == cudaErrorSystemDriverMismatch || code == cudaErrorUnknown;
+}
+
+bool waits_for_each_launch() {
+  static const bool on = [] {
+    const char* value = std::getenv("EB_CUDA_SYNC");
+    return value && *value && *value != '0';
+  }();
+  return on;
+}
+
+}  // namespace
+
+void check(cudaError_t code, const char* what) {
+  if (code == cudaSuccess) return;
+  cudaGetLastError();  // or the next call would report it again
+  throw DeviceError(std::string("[") + what + "] " + cudaGetErrorName(code) + ": " + cudaGetErrorString(code),
+                    is_loss(code));
+}
+
+cudaStream_t stream() {
+  static cudaStream_t const instance = [] {
+    cudaStream_t s;
+    check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "create the stream");
+    return s;
+  }();
+  return instance;
+}
+
+void launch_kernel(const char* name, const void* kernel, dim3 grid, dim3 block, void** arguments,
+                   size_t shared_bytes) {
+  if (shared_bytes > default_shared_bytes) allow_shared(name, kernel, shared_bytes);
+  check(cudaLaunchKernel(kernel, grid, block, arguments, shared_bytes, stream()), name);
+  if (!waits_for_each_launch()) return;
+  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream(), &capturing), name);
+  if (capturing == cudaStreamCaptureStatusNone) check(cudaStreamSynchronize(stream()), name);
+}
+
+// Grows by doubling, so what is kept is less than what is used.
+void* scratch(size_t bytes) {
+  static Scratch buffer;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (bytes <= buffer.bytes) return buffer.block;
+  size_t wanted = size_t{1} << 20;
+  while (wanted < bytes) wanted *= 2;
+  check(cudaMalloc(&buffer.block, wanted), "scratch");
+  buffer.bytes = wanted;
+  return buffer.block;
+}
+
+}  // namespace eb::kernels::cuda

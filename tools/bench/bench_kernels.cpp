@@ -1,0 +1,191 @@
+// `eb_engine bench kernels`: every convolution of the four networks (dense and compacted), batch norm, SGD
+// and augmentation on a device, beside the vendor's library where this build has it; int8 convolutions beside
+// ours in the compute dtype. The device's own ceilings (copy bandwidth, matrix rate in that dtype) are
+// measured first, in the same run.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "kernels/memory.h"
+#include "tools/bench/bench_buffer.h"
+#include "tools/bench/bench_cases.h"
+#include "tools/bench/bench_clock.h"
+#include "tools/cli/commands.h"
+#include "tools/experiment/experiment.h"
+
+namespace eb::tools {
+
+using kernels::Device;
+using kernels::DType;
+
+namespace {
+
+struct Flags {
+  std::string device = "cpu", dtype = "bf16", filter;
+  int threads = 0;
+  double seconds = 0.02;  // of one timed group
+  BenchCasesConfig cases;
+  bool json = false, list = false, cpu_time = false;
+};
+
+// Seconds of one call: the median of five groups, each long enough that the clock and the launch queue do not
+// show. Calls repeat on the same buffers, so what fits a cache is read from it.
+double time_call(Device device, const Flags& f, const std::function<void()>& call) {
+  const auto& memory = kernels::memory(device);
+  const auto group = [&](int64_t n) {
+    memory.synchronize();
+    const double start = clock_seconds(f.cpu_time);
+    for (int64_t i = 0; i < n; ++i) call();
+    memory.synchronize();
+    return clock_seconds(f.cpu_time) - start;
+  };
+  group(1);  // first calls choose algorithms and grow scratch memory
+  const double once = std::max(group(2) / 2, 1e-7);
+  const auto n = std::clamp<int64_t>(static_cast<int64_t>(f.seconds / once), 1, 10'000);
+  std::vector<double> seconds;
+  for (int i = 0; i < 5; ++i) seconds.push_back(group(n) / static_cast<double>(n));
+  std::nth_element(seconds.begin(), seconds.begin() + 2, seconds.end());
+  return seconds[2];
+}
+
+struct Ceilings {
+  double bytes_per_s = 0, flops_per_s = 0;
+};
+
+// Copy of 1 GiB (reads and writes counted), and a 1x1 convolution that is a square matrix product.
+Ceilings measure_ceilings(const Flags& f, Device device) {
+  const size_t bytes = device == Device::cuda ? size_t{1} << 30 : size_t{1} << 27;
+  const BenchBuffer from(device, bytes), to(device, bytes);
+  Ceilings c;
+  const auto copy = [&] {
+    if (device == Device::cpu)  // memcpy is one thread
+      kernels::elementwise(device).cast(static_cast<int64_t>(bytes / 4), DType::f32, from.get(), DType::f32,
+                                        to.get());
+    else
+      kernels::memory(device).copy(to.get(), from.get(), bytes);
+  };
+  c.bytes_per_s = 2.0 * static_cast<double>(bytes) / time_call(device, f, copy);
+  const int64_t n = device == Device::cuda ? 8192 : 1024;
+  const BenchCase product = matrix_product_case(device, f.cases.dtype, n);
+  const double ours = time_call(device, f, product.run);
+  const double best = product.reference ? std::min(ours, time_call(device, f, product.reference)) : ours;
+  c.flops_per_s = product.flops / best;
+  return c;
+}
+
+nlohmann::json measure(const Flags& f, Device device, const BenchCase& c, const Ceilings& ceilings) {
+  const double seconds = time_call(device, f, c.run);
+  nlohmann::json row = {{"family", c.family}, {"name", c.name}, {"shape", c.shape}, {"us", seconds * 1e6}};
+  const double floor = std::max(c.flops / ceilings.flops_per_s, c.bytes / ceilings.bytes_per_s);
+  if (c.flops > 0) row["tflops"] = c.flops / seconds * 1e-12;
+  row["gb_per_s"] = c.bytes / seconds * 1e-9;
+  row["share_of_ceiling"] = floor / seconds;
+  if (c.reference) {
+    const double reference = time_call(device, f, c.reference);
+    row["reference_us"] = reference * 1e6;
+    row["ratio"] = reference / seconds;  // above 1: this one is faster
+    row["beside"] = c.beside;
+  }
+  return row;
+}
+
+void print_row(const nlohmann::json& r) {
+  const auto text = [&](const char* key) { return r.value(key, std::string()); };
+  std::cout << fmt::format("{:<35} {:<42} {:<32} {:>10.1f} us {:>8} {:>8.0f} GB/s {:>4.0f} %{}\n",
+                           text("family"), text("name"), text("shape"), r["us"].get<double>(),
+                           r.contains("tflops") ? fmt::format("{:.1f} TF", r["tflops"].get<double>()) : "",
+                           r["gb_per_s"].get<double>(), 100 * r["share_of_ceiling"].get<double>(),
+                           r.contains("ratio")
+                               ? fmt::format("  {} {:.1f} us, x{:.2f}", text("beside"),
+                                             r["reference_us"].get<double>(), r["ratio"].get<double>())
+                               : "");
+}
+
+// Geometric mean and worst against what stands beside, by family.
+nlohmann::json summary(const nlohmann::json& rows) {
+  std::map<std::string, std::vector<double>> ratios;
+  for (const auto& r : rows)
+    if (r.contains("ratio")) ratios[r["family"]].push_back(r["ratio"]);
+  nlohmann::json result = nlohmann::json::object();
+  for (const auto& [family, values] : ratios) {
+    double logs = 0;
+    for (const double v : values) logs += std::log(v);
+    result[family] = {{"geomean", std::exp(logs / static_cast<double>(values.size()))},
+                      {"worst", *std::min_element(values.begin(), values.end())},
+                      {"cases", values.size()}};
+  }
+  return result;
+}
+
+std::string is_regex(const std::string& text) {
+  try {
+    const std::regex valid(text);
+    return "";
+  } catch (const std::regex_error& e) {
+    return fmt::format("\"{}\" is no regular expression: {}", text, e.what());
+  }
+}
+
+int bench_kernels(Flags f) {
+  const Device device = set_up_device(f.device, f.threads);
+  check_clock(f.cpu_time, device, f.threads);
+  f.cases.device = device;
+  f.cases.dtype = f.dtype == "bf16" ? DType::bf16 : DType::f32;
+  const auto cases = bench_cases(f.cases);
+  const std::regex filter(f.filter);
+  const auto wanted = [&](const LazyCase& c) { return std::regex_search(c.family + " " + c.name, filter); };
+  if (f.list) {
+    for (const auto& c : cases)
+      if (wanted(c)) std::cout << c.family << "  " << c.name << "\n";
+    return 0;
+  }
+  const Ceilings ceilings = measure_ceilings(f, device);
+  nlohmann::json result = {{"device", f.device},
+                           {"dtype", f.dtype},
+                           {"copy_gb_per_s", ceilings.bytes_per_s * 1e-9},
+                           {"matrix_tflops", ceilings.flops_per_s * 1e-12},
+                           {"rows", nlohmann::json::array()}};
+  if (!f.json)
+    std::cout << fmt::format("copy {:.0f} GB/s, matrix product {:.1f} TFLOP/s\n", ceilings.bytes_per_s * 1e-9,
+                             ceilings.flops_per_s * 1e-12);
+  for (const LazyCase& lazy : cases) {
+    if (!wanted(lazy)) continue;
+    result["rows"].push_back(measure(f, device, lazy.make(), ceilings));
+    if (!f.json) print_row(result["rows"].back());
+  }
+  result["summary"] = summary(result["rows"]);
+  if (f.json)
+    std::cout << result.dump(2) << "\n";
+  else if (!result["summary"].empty())  // empty where no library stood beside ours
+    std::cout << result["summary"].dump(2) << "\n";
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_kernels(CLI::App& bench, std::function<int()>& run) {
+  auto* sub = bench.add_subcommand("kernels", "Time every kernel at the shapes of the four networks");
+  static Flags f;
+  sub->add_option("--device", f.device, "cpu or cuda");
+  sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
+  sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  sub->add_option("--filter", f.filter, "Only cases whose \"FAMILY NAME\" matches this regular expression")
+      ->check(is_regex);
+  sub->add_option("--batch-cifar", f.cases.batch_cifar, "Images of VGG16 and PreResNet101")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--batch-imagenet", f.cases.batch_imagenet, "Images of ResNet-18 and ResNet-50")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--seconds", f.seconds, "Length of a timed group")->check(CLI::Range(1e-4, 10.0));
+  sub->add_flag("--cpu-time", f.cpu_time, "CPU seconds, with --threads 1 on a machine that others use too");
+  sub->add_flag("--list", f.list, "Name the cases and time none");
+  sub->add_flag("--json", f.json, "One JSON object");
+  sub->callback([&run] { run = [] { return bench_kernels(f); }; });
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,241 @@
+// `bench kernels` apart from convolutions: what is bound by bytes, and the classifiers.
+#include <fmt/format.h>
+
+#include "kernels/batch_norm.h"
+#include "kernels/image.h"
+#include "kernels/pool2d.h"
+#include "kernels/reference.h"
+#include "kernels/sgd.h"
+#include "kernels/softmax_cross_entropy.h"
+#include "tools/bench/bench_buffer.h"
+#include "tools/bench/bench_cases.h"
+
+namespace eb::tools {
+
+using kernels::BatchNorm;
+using kernels::Device;
+using kernels::DType;
+using kernels::Linear;
+using kernels::Pool2d;
+
+namespace {
+
+BenchCase batch_norm_case(Device device, DType dtype, int64_t rows, int64_t c, bool backward) {
+  const BatchNorm::Params p{.dtype = dtype, .rows = rows, .c_in = c, .c = c, .relu = true};
+  struct Buffers {
+    BenchBuffer x, y, dy, gamma, beta, mean, rstd, running_mean, running_var, dgamma, dbeta;
+  };
+  const auto vector = [&] { return BenchBuffer(device, c, DType::f32); };
+  const auto map = [&] { return BenchBuffer(device, rows * c, dtype); };
+  auto b = std::make_shared<Buffers>(Buffers{map(), map(), map(), vector(), vector(), vector(), vector(),
+                                             vector(), vector(), vector(), vector()});
+  BenchCase k{backward ? "batch_norm_backward" : "batch_norm_forward", fmt::format("{} x {}", rows, c), ""};
+  // Forward reads x twice and writes y; backward reads x and dy twice and writes dx.
+  k.bytes = static_cast<double>(b->x.bytes()) * (backward ? 5 : 3);
+  const auto& kernel = kernels::batch_norm(device);
+  k.run = [&kernel, p, b, backward] {
+    if (backward)
+      kernel.backward(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(),
+                      b->mean.get<float>(), b->rstd.get<float>(), nullptr, b->dy.get(), b->y.get(), nullptr,
+                      b->dgamma.get<float>(), b->dbeta.get<float>());
+    else
+      kernel.forward_train(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(), nullptr,
+                           b->y.get(), b->mean.get<float>(), b->rstd.get<float>(),
+                           b->running_mean.get<float>(), b->running_var.get<float>(), {}, nullptr);
+  };
+  return k;
+}
+
+void add_batch_norms(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+  // The largest maps of VGG16, PreResNet101 and ResNet-50, an odd count, and a small deep one.
+  const std::pair<int64_t, int64_t> shapes[] = {{config.batch_cifar * 1024, 64},
+                                                {config.batch_cifar * 1024, 16},
+                                                {config.batch_imagenet * 3136, 256},
+                                                {config.batch_cifar * 256, 113},
+                                                {config.batch_cifar * 4, 512}};
+  for (const auto& [rows, c] : shapes)
+    for (const bool backward : {false, true})
+      cases.push_back({backward ? "batch_norm_backward" : "batch_norm_forward",
+                       fmt::format("{} x {}", rows, c),
+                       [=, rows = rows, c = c, device = config.device, dtype = config.dtype] {
+                         return batch_norm_case(device, dtype, rows, c, backward);
+                       }});
+}
+
+BenchCase sgd_case(Device device, int64_t n) {
+  struct Buffers {
+    BenchBuffer grad, momentum, master, working, control;
+  };
+  auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32},
+                                             {device, n, DType::f32},
+                                             {device, n, DType::f32},
+                                             {device, n, DType::bf16},
+                                             {device, sizeof(kernels::Sgd::Control)}});
+  const kernels::Sgd::Control control{.lr = 1e-6f};
+  kernels::memory(device).to_device(b->control.get(), &control, sizeof control);
+  BenchCase c{"sgd", fmt::format("{} parameters", n), ""};
+  c.bytes = 22.0 * static_cast<double>(n);  // reads gradient, momentum, master; writes two and the bf16 copy
+  const auto& kernel = kernels::sgd(device);
+  c.run = [&kernel, b, n] {
+    const kernels::Sgd::Segment all{0, n, 1e-4f, 0.f};
+    kernel.step({}, &all, 1, b->control.get<kernels::Sgd::Control>(), b->grad.get<float>(),
+                b->momentum.get<float>(), b->master.get<float>(), b->working.get<kernels::bf16>());
+  };
+  return c;
+}
+
+BenchCase image_case(Device device, DType dtype, int64_t n) {
+  kernels::Image::Params p{
+      .dtype = dtype, .n = n, .h = 32, .w = 32, .c = 3, .out_h = 32, .out_w = 32, .pad = 4};
+  p.random_crop = p.random_flip = true;
+  struct Buffers {
+    BenchBuffer x, ids, y;
+  };
+  auto b = std::make_shared<Buffers>(Buffers{{device, static_cast<size_t>(n * 3072)},
+                                             {device, static_cast<size_t>(n) * sizeof(int64_t)},
+                                             {device, n * 3072, dtype}});
+  BenchCase c{"augmentation", fmt::format("{} images 32x32x3", n), ""};
+  c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes());
+  const auto& kernel = kernels::image(device);
+  c.run = [&kernel, p, b] {
+    kernel.crop_flip_normalize(p, b->x.get<uint8_t>(), nullptr, b->ids.get<int64_t>(), b->y.get());
+  };
+  return c;
+}
+
+struct LinearBuffers {
+  LinearBuffers(Device d, const Linear::Params& p)
+      : x(d, p.n * p.in, p.dtype),
+        w(d, p.out * p.in, p.dtype),
+        y(d, p.n * p.out, p.dtype),
+        b(d, p.out, DType::f32),
+        dw(d, p.out * p.in, DType::f32),
+        db(d, p.out, DType::f32) {}
+  BenchBuffer x, w, y, b, dw, db;
+};
+
+enum class Pass : uint8_t { forward, backward_data, backward_weight };
+constexpr const char* pass_names[] = {"forward", "backward_data", "backward_weight"};
+
+std::function<void()> linear_call(const Linear& k, const Linear::Params& p, Pass pass,
+                                  std::shared_ptr<LinearBuffers> b) {
+  return [&k, p, pass, b] {
+    if (pass == Pass::forward)
+      k.forward(p, b->x.get(), b->w.get(), b->b.get<float>(), b->y.get());
+    else if (pass == Pass::backward_data)
+      k.backward_data(p, b->y.get(), b->w.get(), b->x.get());
+    else
+      k.backward_weight(p, b->x.get(), b->y.get(), b->dw.get<float>(), b->db.get<float>());
+  };
+}
+
+BenchCase linear_case(Device device, const Linear::Params& p, Pass pass, const LazyCase& lazy) {
+  auto b = std::make_shared<LinearBuffers>(device, p);
+  BenchCase c{lazy.family, lazy.name, ""};
+  c.flops = 2 * static_cast<double>(p.n * p.in) * static_cast<double>(p.out);
+  c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes() +
+                                (pass == Pass::backward_weight ? b->dw.bytes() : b->w.bytes()));
+  c.run = linear_call(kernels::linear(device), p, pass, b);
+  if (const Linear* reference = kernels::reference_linear(device))
+    c.reference = linear_call(*reference, p, pass, b);
+  return c;
+}
+
+// The classifiers of VGG16, PreResNet101, ResNet-18 and ResNet-50, one with an odd count as a ticket leaves
+// it, and a square one that is bound by arithmetic.
+void add_linears(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+  const int64_t shapes[][3] = {{config.batch_cifar, 512, 10},       {config.batch_cifar, 256, 10},
+                               {config.batch_cifar, 157, 10},       {config.batch_imagenet, 512, 1000},
+                               {config.batch_imagenet, 2048, 1000}, {config.batch_cifar, 4096, 4096}};
+  for (const auto& s : shapes)
+    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weight}) {
+      const Linear::Params p{.dtype = config.dtype, .n = s[0], .in = s[1], .out = s[2]};
+      LazyCase lazy{fmt::format("linear_{}", pass_names[static_cast<int>(pass)]),
+                    fmt::format("n{} {}->{}", p.n, p.in, p.out),
+                    {}};
+      lazy.make = [=, device = config.device, family = lazy] { return linear_case(device, p, pass, family); };
+      cases.push_back(lazy);
+    }
+}
+
+BenchCase loss_case(Device device, int64_t n, int64_t classes) {
+  struct Buffers {
+    BenchBuffer logits, dlogits, labels, loss, top1, top5;
+  };
+  auto b = std::make_shared<Buffers>(Buffers{{device, n * classes, DType::f32},
+                                             {device, n * classes, DType::f32},
+                                             {device, static_cast<size_t>(n) * sizeof(int32_t)},
+                                             {device, sizeof(float)},
+                                             {device, sizeof(int32_t)},
+                                             {device, sizeof(int32_t)}});
+  BenchCase c{"softmax_cross_entropy", fmt::format("{} x {}", n, classes), ""};
+  c.bytes = static_cast<double>(b->logits.bytes() + b->dlogits.bytes());
+  const auto& kernel = kernels::softmax_cross_entropy(device);
+  c.run = [&kernel, b, n, classes] {
+    kernel.forward_backward({.n = n, .classes = classes}, b->logits.get(), b->labels.get<int32_t>(),
+                            b->loss.get<float>(), b->top1.get<int32_t>(), b->top5.get<int32_t>(),
+                            b->dlogits.get());
+  };
+  return c;
+}
+
+BenchCase pool_case(Device device, const Pool2d::Params& p, bool max, bool backward, const LazyCase& lazy) {
+  const int64_t inputs = p.n * p.h * p.w * p.c, outputs = p.n * p.out_h() * p.out_w() * p.c;
+  struct Buffers {
+    BenchBuffer x, y, index;
+  };
+  auto b = std::make_shared<Buffers>(
+      Buffers{{device, inputs, p.dtype}, {device, outputs, p.dtype}, {device, static_cast<size_t>(outputs)}});
+  BenchCase c{lazy.family, lazy.name, ""};
+  c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes() + (max ? b->index.bytes() : 0));
+  const Pool2d& k = kernels::pool2d(device);
+  c.run = [&k, p, max, backward, b] {
+    if (max && backward)
+      k.max_backward(p, b->index.get<uint8_t>(), b->y.get(), b->x.get());
+    else if (max)
+      k.max_forward(p, b->x.get(), b->y.get(), b->index.get<uint8_t>());
+    else if (backward)
+      k.avg_backward(p, b->y.get(), b->x.get());
+    else
+      k.avg_forward(p, b->x.get(), b->y.get());
+  };
+  if (max && backward) k.max_forward(p, b->x.get(), b->y.get(), b->index.get<uint8_t>());  // a valid index
+  return c;
+}
+
+// VGG16's first pool, ResNet's stem, and the global pools of PreResNet101 and ResNet-50.
+void add_pools(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+  const int64_t small = config.batch_cifar, large = config.batch_imagenet;
+  const std::pair<Pool2d::Params, bool> pools[] = {
+      {{config.dtype, small, 32, 32, 64, 2, 2, 2, 2}, true},
+      {{config.dtype, large, 112, 112, 64, 3, 3, 2, 2, 1, 1}, true},
+      {{config.dtype, small, 8, 8, 256, 8, 8, 1, 1}, false},
+      {{config.dtype, large, 7, 7, 2048, 7, 7, 1, 1}, false}};
+  for (const auto& [p, max] : pools)
+    for (const bool backward : {false, true}) {
+      LazyCase lazy{fmt::format("{}_pool_{}", max ? "max" : "avg", backward ? "backward" : "forward"),
+                    fmt::format("n{} {}x{}x{} {}x{} s{}", p.n, p.h, p.w, p.c, p.r, p.s, p.stride_h),
+                    {}};
+      lazy.make = [=, p = p, max = max, device = config.device, named = lazy] {
+        return pool_case(device, p, max, backward, named);
+      };
+      cases.push_back(lazy);
+    }
+}
+
+}  // namespace
+
+void add_layer_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+  add_batch_norms(config, cases);
+  add_linears(config, cases);
+  add_pools(config, cases);
+  for (const auto& [n, classes] : {std::pair{config.batch_cifar, 10}, std::pair{config.batch_imagenet, 1000}})
+    cases.push_back({"softmax_cross_entropy", fmt::format("{} x {}", n, classes),
+                     [=, n = n, classes = classes] { return loss_case(config.device, n, classes); }});
+  for (const int64_t n : {int64_t{1'040'000}, int64_t{14'720'000}, int64_t{25'500'000}})
+    cases.push_back({"sgd", fmt::format("{} parameters", n), [=] { return sgd_case(config.device, n); }});
+  cases.push_back({"augmentation", fmt::format("{} images 32x32x3", config.batch_cifar),
+                   [=] { return image_case(config.device, config.dtype, config.batch_cifar); }});
+}
+
+}  // namespace eb::tools

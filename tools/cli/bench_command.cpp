@@ -1,0 +1,196 @@
+// `eb_engine bench step`: the training step of a config's network on random data, dense or compacted.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "engine/base/error.h"
+#include "engine/graph/accounting.h"
+#include "engine/ops/conv_choice.h"
+#include "engine/tensor/allocator.h"
+#include "engine/train/trainer.h"
+#include "kernels/elementwise.h"
+#include "kernels/philox.h"
+#include "pruning/compact.h"
+#include "pruning/ticket.h"
+#include "quant/fields.h"
+#include "quant/training_ops.h"
+#include "tools/bench/bench_clock.h"
+#include "tools/bench/memory.h"
+#include "tools/cli/commands.h"
+#include "tools/experiment/experiment.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+struct BenchFlags {
+  CommonFlags common;
+  int64_t batch = 0, steps = 10, warmup = 2;
+  double prune = 0;
+  bool json = false, deterministic = false, each_precision = false, cpu_time = false;
+};
+
+// What --each-precision compares. The 8-bit ones compute in the dtype that --dtype says.
+struct PrecisionRow {
+  const char *name, *dtype;
+  std::vector<std::string> sets;
+};
+static const std::vector<PrecisionRow>& precision_rows() {
+  static const std::vector<PrecisionRow> all = {
+      {"f32", "f32", {}},
+      {"bf16", "bf16", {}},
+      {"swalp8 integer", nullptr, {"precision.preset=swalp8"}},
+      {"swalp8 integer, one copy of weights",
+       nullptr,
+       {"precision.preset=swalp8", "precision.backward_weight=same"}},
+      {"swalp8 exact", nullptr, {"precision.preset=swalp8", "precision.arithmetic=exact"}},
+      {"reference", nullptr, {"precision.preset=reference"}},
+  };
+  return all;
+}
+
+static Batch random_batch(const Graph& graph, int64_t n, DType dtype) {
+  const Node& in = graph.nodes[0];
+  Tensor x = Tensor::empty({n, in.h, in.w, in.c}, DType::f32);
+  for (int64_t i = 0; i < x.size(); ++i)
+    x.data<float>()[i] = kernels::uniform(kernels::philox(1, kernels::Stream::synthetic, 0, i)[0]) - 0.5f;
+  Batch batch{x, Tensor::empty({n}, DType::i32), std::vector<int64_t>(n)};
+  const int64_t classes = graph.nodes[graph.output].c;
+  for (int64_t i = 0; i < n; ++i) batch.labels.data<int32_t>()[i] = static_cast<int32_t>(i % classes);
+  if (dtype != DType::f32) {
+    batch.images = Tensor::empty(x.shape(), dtype);
+    kernels::elementwise(x.device()).cast(x.size(), DType::f32, x.raw(), dtype, batch.images.raw());
+  }
+  return batch;
+}
+
+static Model bench_model(const Config& config, double prune, Device device) {
+  Model model(graph_of(config), compute_of(config), device);
+  initialize(model, init_of(config), config.get<uint64_t>("seed"));
+  if (prune <= 0) return model;
+  const auto ticket = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
+  return pruning::compact(model, ticket.ticket, pruning::MomentumRule::reset);
+}
+
+static double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v.size() % 2 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
+}
+
+// A card works through a queue: steps are timed by the group, so that waiting for the last of them does not
+// count as each one's time.
+static std::vector<double> time_steps(Trainer& trainer, const Batch& batch, const BenchFlags& f,
+                                      Device device) {
+  const int64_t group = device == Device::cpu ? 1 : std::min<int64_t>(10, f.steps);
+  for (int64_t i = 0; i < f.warmup; ++i) trainer.advance(batch);
+  trainer.totals();
+  std::vector<double> seconds;
+  for (int64_t done = 0; done < f.steps; done += group) {
+    const double start = clock_seconds(f.cpu_time);
+    for (int64_t i = 0; i < group; ++i) trainer.advance(batch);
+    trainer.totals();
+    seconds.push_back((clock_seconds(f.cpu_time) - start) / static_cast<double>(group));
+  }
+  return seconds;
+}
+
+static nlohmann::json measure_step(const BenchFlags& f) {
+  const Config config = load_experiment(f.common);
+  const Device device = set_up_device(f.common.device, f.common.threads);
+  check_clock(f.cpu_time, device, f.common.threads);
+  const Precision precision = quant::phase_precision(config).in("search");
+  set_up_card(config, device);
+  TrainConfig train = train_config(config);
+  train.deterministic = f.deterministic;
+  const int64_t n = f.batch ? f.batch : train.batch_size;
+  Trainer trainer(bench_model(config, f.prune, device), train, 1 << 20);
+  trainer.set_precision(precision);
+  Batch batch = random_batch(trainer.model().graph(), n, train.compute);
+  batch.images = batch.images.to(device), batch.labels = batch.labels.to(device);
+  const std::vector<double> seconds = time_steps(trainer, batch, f, device);
+  const quant::TrainingOps ops = quant::training_ops(trainer.model().graph(), precision, device);
+  const GraphCost cost = graph_cost(trainer.model().graph());
+  const double step = median(seconds);
+  nlohmann::json result = {{"images_per_s", n / step},
+                           {"step_ms", step * 1e3},
+                           {"step_ms_min", *std::min_element(seconds.begin(), seconds.end()) * 1e3},
+                           {"batch", n},
+                           {"dtype", kernels::name_of(train.compute)},
+                           {"device", f.common.device},
+                           {"conv", config.get<std::string>("cuda.conv")},
+                           {"params", cost.params},
+                           {"flops_per_image", cost.flops},
+                           {"training_fp_ops_per_image", ops.fp},
+                           {"training_int8_ops_per_image", ops.int8},
+                           {"activation_mib", static_cast<double>(trainer.activation_bytes()) / (1 << 20)},
+                           {"clock", f.cpu_time ? "cpu" : "wall"},
+                           {"prune", f.prune},
+                           {"steps", f.steps},
+                           {"deterministic", f.deterministic},
+                           {"peak_rss_mib", peak_rss_mib()}};
+  if (const auto choices = conv_choice().to_json(); !choices.empty()) result["conv_choices"] = choices;
+  if (device != Device::cpu)
+    result["peak_device_mib"] = static_cast<double>(allocator_stats(device).peak) / (1 << 20);
+  return result;
+}
+
+static int bench_step(const BenchFlags& f) {
+  const nlohmann::json r = measure_step(f);
+  if (f.json)
+    std::cout << r.dump(2) << "\n";
+  else
+    std::cout << fmt::format("step {:.1f} ms, {:.0f} images/s, activations {:.0f} MiB, peak {:.0f} MiB\n",
+                             r["step_ms"].get<double>(), r["images_per_s"].get<double>(),
+                             r["activation_mib"].get<double>(), r["peak_rss_mib"].get<double>());
+  return 0;
+}
+
+// One process for all: its peak memory is nobody's own.
+static int bench_precisions(const BenchFlags& given) {
+  auto rows = nlohmann::json::array();
+  if (!given.json)
+    std::cout << "| precision | ms per step | images/s | activations MiB | int8 share of the operations |\n"
+              << "|---|---|---|---|---|\n";
+  for (const PrecisionRow& row : precision_rows()) {
+    BenchFlags f = given;
+    if (row.dtype) f.common.dtype = row.dtype;
+    f.common.sets.insert(f.common.sets.end(), row.sets.begin(), row.sets.end());
+    nlohmann::json r = measure_step(f);
+    r.erase("peak_rss_mib"), r.erase("peak_device_mib");
+    r["precision"] = row.name;
+    const auto int8 = r["training_int8_ops_per_image"].get<double>(),
+               fp = r["training_fp_ops_per_image"].get<double>();
+    if (!f.json)
+      std::cout << fmt::format("| {} | {:.2f} | {:.0f} | {:.1f} | {:.0f} % |", row.name,
+                               r["step_ms"].get<double>(), r["images_per_s"].get<double>(),
+                               r["activation_mib"].get<double>(), 100 * int8 / (int8 + fp))
+                << std::endl;
+    rows.push_back(std::move(r));
+  }
+  if (given.json) std::cout << rows.dump(2) << "\n";
+  return 0;
+}
+
+void add_bench_command(CLI::App& app, std::function<int()>& run) {
+  auto* bench = app.add_subcommand("bench", "Measure; never claims a number it did not time");
+  bench->require_subcommand(1);
+  add_bench_kernels(*bench, run);
+  auto* sub = bench->add_subcommand("step", "Time the training step of a config's network on random data");
+  static BenchFlags f;
+  add_common_flags(*sub, f.common);
+  sub->add_option("--batch", f.batch, "Images per step (default: the config's)")->check(CLI::PositiveNumber);
+  sub->add_option("--steps", f.steps, "Timed steps; the median is reported")->check(CLI::PositiveNumber);
+  sub->add_option("--warmup", f.warmup, "Untimed steps before")->check(CLI::NonNegativeNumber);
+  sub->add_option("--prune", f.prune, "First compact a random-gamma ticket of this ratio")
+      ->check(CLI::Range(0.0, 0.99));
+  sub->add_flag("--deterministic", f.deterministic, "Same bits for any number of threads");
+  sub->add_flag("--json", f.json, "One JSON object");
+  sub->add_flag("--cpu-time", f.cpu_time, "CPU seconds, with --threads 1 on a machine that others use too");
+  sub->add_flag("--each-precision", f.each_precision, "One row each: f32, bf16, and the 8-bit presets");
+  sub->callback([&run] { run = [] { return f.each_precision ? bench_precisions(f) : bench_step(f); }; });
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,116 @@
+// `eb_engine compact`: the small network a ticket leaves, as a checkpoint of its own.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "engine/graph/accounting.h"
+#include "pruning/compact.h"
+#include "tools/cli/commands.h"
+#include "tools/experiment/experiment.h"
+
+namespace eb::tools {
+
+using namespace engine;
+using nlohmann::json;
+
+struct CompactFlags {
+  std::string checkpoint, ticket, out, round = "up", merge = "mean";
+  pruning::CloseConfig close;
+  bool dry_run = false, json = false;
+};
+
+static json describe(const Graph& graph, const pruning::ClosedTicket& closed) {
+  const GraphCost before = graph_cost(graph),
+                  after = graph_cost(pruning::compact_graph(graph, closed.stored()));
+  json layers = json::array(), holds = json::array();
+  for (const auto& l : pruning::plan_compaction(graph, closed.stored()))
+    layers.push_back({{"id", l.id},
+                      {"op", l.op},
+                      {"channels", {l.channels_before, l.channels_after}},
+                      {"params", {l.params_before, l.params_after}},
+                      {"flops", {l.flops_before, l.flops_after}}});
+  for (const auto& h : closed.holds)
+    holds.push_back({{"id", h.bn}, {"why", h.why}, {"drawn", h.drawn}, {"kept", h.kept}});
+  return {{"layers", layers},
+          {"holds", holds},
+          {"params", {before.params, after.params}},
+          {"flops_per_image", {before.flops, after.flops}}};
+}
+
+static std::string change(const json& pair) {
+  return fmt::format("{} -> {}", pair[0].dump(), pair[1].dump());
+}
+
+static void print(const json& plan) {
+  std::cout << fmt::format("{:<26}{:>18}{:>24}{:>28}\n", "layer", "channels", "parameters",
+                           "FLOPs per image");
+  for (const json& l : plan["layers"])
+    std::cout << fmt::format("{:<26}{:>18}{:>24}{:>28}\n", l["id"].get<std::string>(), change(l["channels"]),
+                             change(l["params"]), change(l["flops"]));
+  std::cout << fmt::format("{:<26}{:>18}{:>24}{:>28}\n", "total", "", change(plan["params"]),
+                           change(plan["flops_per_image"]));
+  for (const json& h : plan["holds"])
+    std::cout << fmt::format("held: {} keeps {} instead of {} ({})\n", h["id"].get<std::string>(),
+                             h["kept"].dump(), h["drawn"].dump(), h["why"].get<std::string>());
+}
+
+static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTicket& closed,
+                             const std::string& out) {
+  Model dense = pruning::clone(loaded.model);
+  load_momentum_dict(dense, loaded.checkpoint.optim);
+  const Model small = pruning::compact(dense, closed, pruning::MomentumRule::carry);
+  Checkpoint c;
+  const int64_t step = loaded.checkpoint.state.value("step", int64_t{0});
+  c.state = {{"step", step},
+             {"epoch", loaded.checkpoint.state.value("epoch", 0)},
+             {"phase", "compact"},
+             {"compacted_from", loaded.path.string()}};
+  c.model = state_dict(small);
+  c.optim = momentum_dict(small);
+  c.metadata = loaded.checkpoint.metadata;
+  c.metadata["graph"] = to_json(small.graph()).dump();
+  export_checkpoint(out, step, c);
+}
+
+static int compact_checkpoint(CompactFlags& f) {
+  f.close.round_up = f.round == "up";
+  f.close.pad = f.round == "pad";
+  f.close.merge = f.merge == "max" ? pruning::Merge::max : pruning::Merge::mean;
+  const LoadedModel loaded = load_model(f.checkpoint);
+  const Graph& graph = loaded.model.graph();
+  const auto closed = pruning::close_ticket(pruning::load_ticket(f.ticket, graph), loaded.model, f.close);
+  if (!f.dry_run) write_checkpoint(loaded, closed, f.out);
+  const json plan = describe(graph, closed);
+  if (f.json)
+    std::cout << plan.dump(2) << "\n";
+  else
+    print(plan);
+  return 0;
+}
+
+void add_compact_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub = app.add_subcommand("compact", "Remove a ticket's pruned channels physically");
+  static CompactFlags f;
+  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
+      ->required();
+  sub->add_option("--ticket", f.ticket, "Ticket file, from `draw` or a run's tickets/")->required();
+  auto* out = sub->add_option("-o,--out", f.out, "Checkpoint directory to write; must not exist");
+  auto* dry = sub->add_flag("--dry-run", f.dry_run, "Only print the plan, layer by layer");
+  sub->add_option("--min-channels", f.close.min_channels, "No layer keeps fewer")->check(CLI::PositiveNumber);
+  sub->add_option("--round-to", f.close.round_to, "Multiple that channel counts are rounded to")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--round", f.round, "Direction of --round-to; pad: by channels that stay zero")
+      ->check(CLI::IsMember({"up", "nearest", "pad"}));
+  sub->add_option("--merge", f.merge, "Which channels of a shared group come first, as in draw")
+      ->check(CLI::IsMember({"mean", "max"}));
+  sub->add_option("--protect", f.close.protect, "Batch norms that keep every channel, by id or pattern");
+  sub->add_flag("--json", f.json, "One JSON object");
+  sub->callback([&run, out, dry] {
+    if (!out->count() && !dry->count()) throw CLI::RequiredError("--out (or --dry-run)");
+    run = [] { return compact_checkpoint(f); };
+  });
+}
+
+}  // namespace eb::tools

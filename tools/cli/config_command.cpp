@@ -1,0 +1,128 @@
+#include "tools/cli/config_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "tools/cli/config_docs.h"
+#include "tools/experiment/experiment_fields.h"
+
+namespace eb::tools {
+
+using engine::Config;
+using engine::Field;
+using nlohmann::ordered_json;
+
+namespace {
+
+struct Arguments {
+  std::vector<std::string> files, sets;
+  std::string key;
+  bool origin = false, json = false;
+};
+
+Config load(const Arguments& a) {
+  Config config = engine::load_config(experiment_fields(), {a.files.begin(), a.files.end()}, a.sets);
+  for (const auto& warning : config.warnings()) fmt::print(stderr, "warning: {}\n", warning);
+  return config;
+}
+
+void print_origins(const Config& config, bool json) {
+  if (json) {
+    ordered_json all;
+    for (const Field& f : config.table().fields)
+      all[f.key] = {{"value", config.at(f.key)}, {"origin", config.origin(f.key)}};
+    fmt::print("{}\n", all.dump(2));
+    return;
+  }
+  size_t keys = 0, values = 0;
+  for (const Field& f : config.table().fields) {
+    keys = std::max(keys, f.key.size());
+    values = std::max(values, std::min<size_t>(40, config.at(f.key).dump().size()));
+  }
+  for (const Field& f : config.table().fields)
+    fmt::print("{:<{}}  {:<{}}  {}\n", f.key, keys, config.at(f.key).dump(), values, config.origin(f.key));
+}
+
+int show(const Arguments& a) {
+  const Config config = load(a);
+  if (a.origin)
+    print_origins(config, a.json);
+  else
+    fmt::print("{}\n", config.ordered().dump(2));
+  return 0;
+}
+
+int validate(const Arguments& a) {
+  const Config config = load(a);
+  if (a.json)
+    fmt::print("{}\n",
+               ordered_json{{"valid", true}, {"files", a.files}, {"warnings", config.warnings()}}.dump());
+  else
+    fmt::print("{}: valid\n", fmt::join(a.files, " + "));
+  return 0;
+}
+
+int explain_key(const Arguments& a) {
+  const Field* field = experiment_fields().find(a.key);
+  if (a.json && field)
+    fmt::print("{}\n", field_schema(*field).dump(2));
+  else
+    fmt::print("{}", explain(experiment_fields(), a.key));
+  return 0;
+}
+
+int schema(const Arguments&) {
+  fmt::print("{}\n", config_schema(experiment_fields()).dump(2));
+  return 0;
+}
+
+int docs(const Arguments&) {
+  fmt::print("{}", config_reference(experiment_fields()));
+  return 0;
+}
+
+struct Verb {
+  const char *name, *help;
+  int (*run)(const Arguments&);
+  bool files;
+};
+constexpr Verb verbs[] = {
+    {"show", "Print the resolved experiment as JSON", show, true},
+    {"validate", "Check files and say nothing else", validate, true},
+    {"explain", "Say what a key or a section means", explain_key, false},
+    {"schema", "Print a JSON Schema", schema, false},
+    {"docs", "Print the reference, docs/config.md", docs, false},
+};
+
+}  // namespace
+
+void add_config_command(CLI::App& app, std::function<int()>& run) {
+  CLI::App* config = app.add_subcommand("config", "Show, check and explain experiment files");
+  config->require_subcommand(1);
+  config->footer(
+      "Examples:\n"
+      "  eb_engine config show --origin models/vgg16.json --set train.batch_size=128\n"
+      "  eb_engine config validate models/quickstart.json\n"
+      "  eb_engine config explain early_bird.threshold");
+  const auto arguments = std::make_shared<Arguments>();
+  for (const Verb& verb : verbs) {
+    CLI::App* sub = config->add_subcommand(verb.name, verb.help);
+    if (verb.files) {
+      sub->add_option("config", arguments->files, "Experiment files, merged left to right")->required();
+      sub->add_option("--set", arguments->sets, "KEY=JSON, over the files; may be repeated")
+          ->take_all()
+          ->expected(1)
+          ->allow_extra_args(false);
+    }
+    if (verb.run == show) sub->add_flag("--origin", arguments->origin, "Say where each value came from");
+    if (verb.run == explain_key) sub->add_option("key", arguments->key, "Dotted key or section");
+    if (verb.files || verb.run == explain_key)
+      sub->add_flag("--json", arguments->json, "Print facts as JSON");
+    sub->callback([&run, arguments, act = verb.run] { run = [arguments, act] { return act(*arguments); }; });
+  }
+}
+
+}  // namespace eb::tools

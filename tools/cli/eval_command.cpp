@@ -1,0 +1,94 @@
+// `eb_engine eval`: accuracy of a checkpoint on a test set, exact (counts samples), with optional logits.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "data/loader.h"
+#include "engine/ops/conv_choice.h"
+#include "engine/train/evaluate.h"
+#include "quant/fields.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/eval_dump.h"
+#include "tools/experiment/experiment.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+struct EvalFlags {
+  std::string checkpoint, kind, root, split = "test", logits, dump, dtype, conv, device = "cpu";
+  int64_t batch = 0, limit = 0;
+  int threads = 0;
+  bool json = false, full_precision = false;
+};
+
+// As the checkpoint was trained, unless --conv says otherwise. A device that cuDNN does not serve evaluates
+// every checkpoint with our kernels.
+static void choose_convolutions(const EvalFlags& f, const LoadedModel& loaded, Device device) {
+  const auto trained = loaded.config.get<std::string>("cuda.conv");
+  set_up_conv(!f.conv.empty() ? f.conv : device == Device::cuda ? trained : "ours", device);
+  conv_choice().load(stored_conv_choices(loaded.checkpoint), device);
+}
+
+// Of the run that the checkpoint belongs to; a model that was exported belongs to none.
+static std::string phase_of(const Checkpoint& c) {
+  return c.state.value("phase", "");
+}
+
+static int evaluate_checkpoint(const EvalFlags& f) {
+  const Device device = set_up_device(f.device, f.threads);
+  LoadedModel loaded = load_model(f.checkpoint, f.dtype, device);
+  choose_convolutions(f, loaded, device);
+  if (!f.full_precision)
+    loaded.model.set_precision(quant::phase_precision(loaded.config).in(phase_of(loaded.checkpoint)));
+  if (!f.kind.empty()) loaded.config.set("data.kind", f.kind);
+  if (!f.root.empty()) loaded.config.set("data.root", f.root);
+  const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
+  auto source = data::make_test_loader(data::data_config(loaded.config), batch, loaded.model.graph(),
+                                       loaded.model.compute(), {}, device);
+  FirstImages first(*source, f.limit);
+  EvalDump dump(!f.logits.empty() || !f.dump.empty(), !f.dump.empty());
+  const Evaluation e =
+      evaluate(loaded.model, first, dump.keeper(), {loaded.checkpoint.state.value("step", int64_t{0})});
+  if (!f.logits.empty()) dump.write_logits(f.logits);
+  if (!f.dump.empty()) dump.write(f.dump);
+  const nlohmann::json result = {{"top1", e.top1_accuracy()},
+                                 {"top5", e.top5_accuracy()},
+                                 {"correct", e.top1},
+                                 {"total", e.total},
+                                 {"loss", e.loss},
+                                 {"checkpoint", loaded.path.string()}};
+  if (f.json)
+    std::cout << result.dump(2) << "\n";
+  else
+    std::cout << "top-1 " << e.top1_accuracy() * 100 << " % (" << e.top1 << " of " << e.total << "), top-5 "
+              << e.top5_accuracy() * 100 << " %, loss " << e.loss << "\n";
+  return 0;
+}
+
+void add_eval_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub = app.add_subcommand("eval", "Accuracy of a checkpoint on the test set");
+  static EvalFlags f;
+  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
+      ->required();
+  sub->add_option("--data-kind", f.kind, "Instead of the config's data.kind");
+  sub->add_option("--data-root", f.root, "Instead of the config's data.root");
+  sub->add_option("--batch", f.batch, "Images per forward pass")->check(CLI::PositiveNumber);
+  sub->add_option("--logits", f.logits,
+                  "Write the logits here, safetensors tensor \"logits\", in data-set order");
+  sub->add_option(
+      "--dump", f.dump,
+      "Write what the network was given and what it said: safetensors tensors \"images\" (N, C, H, W; "
+      "normalised), \"labels\" and \"logits\"");
+  sub->add_option("--limit", f.limit, "Only the first so many images")->check(CLI::PositiveNumber);
+  sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  sub->add_option("--device", f.device, "cpu or cuda");
+  sub->add_option("--conv", f.conv, "ours, cudnn or auto, instead of the config's cuda.conv")
+      ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
+  sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
+  sub->add_flag("--full-precision", f.full_precision, "Without the 8-bit formats of an 8-bit run");
+  sub->add_flag("--json", f.json, "One JSON object");
+  sub->callback([&run] { run = [] { return evaluate_checkpoint(f); }; });
+}
+
+}  // namespace eb::tools

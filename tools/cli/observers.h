@@ -1,0 +1,29 @@
+// Several watchers of one session.
+#pragma once
+#include <vector>
+
+#include "engine/run/session.h"
+
+namespace eb::tools {
+
+class Observers : public engine::SessionObserver {
+ public:
+  void add(engine::SessionObserver* observer) { list_.push_back(observer); }
+  void on_step(const engine::Progress& p) override {
+    for (auto* o : list_) o->on_step(p);
+  }
+  void on_epoch(const nlohmann::json& metrics) override {
+    for (auto* o : list_) o->on_epoch(metrics);
+  }
+  void on_metrics(const nlohmann::json& line) override {
+    for (auto* o : list_) o->on_metrics(line);
+  }
+  void on_message(const std::string& text) override {
+    for (auto* o : list_) o->on_message(text);
+  }
+
+ private:
+  std::vector<engine::SessionObserver*> list_;
+};
+
+}  // namespace eb::tools

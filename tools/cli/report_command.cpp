@@ -1,0 +1,50 @@
+// `eb_engine report`: what runs came to, as one page and as numbers.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "engine/base/error.h"
+#include "tools/cli/commands.h"
+#include "tools/report/gather/gather.h"
+#include "tools/report/page/write.h"
+
+namespace eb::tools {
+
+struct ReportFlags {
+  std::vector<std::filesystem::path> runs;
+  std::string out, assets;
+  bool json = false, has_out = false, has_assets = false;  // a name that is given may be empty
+};
+
+// Before any run is read: a name that cannot be written to is a slip of the command line.
+static void check_names(const ReportFlags& f) {
+  if (!f.has_out && !f.has_assets && !f.json)
+    throw Error(2071, "nothing to write", "name the page: -o report.html");
+  if (f.has_out) numbers_beside(f.out);
+  if (f.has_assets && f.assets.empty())
+    throw Error(2072, "the name of the assets' directory is empty", "name one: --assets figures");
+}
+
+static int report(const ReportFlags& f) {
+  check_names(f);
+  const nlohmann::json report = gather_report(f.runs);
+  if (f.has_out) write_report(report, f.out);
+  if (f.has_assets) write_assets(report, f.assets);
+  if (f.json) std::cout << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  return 0;
+}
+
+void add_report_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub = app.add_subcommand("report", "A page about a run, or about several side by side");
+  static ReportFlags f;
+  sub->add_option("RUN", f.runs, "Run directories")->required();
+  sub->add_option("-o,--out", f.out, "The page; its numbers go into a .json beside it");
+  sub->add_option("--assets", f.assets, "Directory for CSV tables and pictures of the masks");
+  sub->add_flag("--json", f.json, "Print the numbers as one JSON object");
+  sub->callback([sub, &run] {
+    f.has_out = sub->count("--out") > 0, f.has_assets = sub->count("--assets") > 0;
+    run = [] { return report(f); };
+  });
+}
+
+}  // namespace eb::tools

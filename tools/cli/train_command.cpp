@@ -1,0 +1,205 @@
+// `eb_engine train`: search, draw, compact and retrain in one process. Composes config, data, model, run
+// directory and the Early-Bird hook, then lets the session run.
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "data/loader.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/base/stop_signal.h"
+#include "engine/run/session.h"
+#include "pruning/early_bird_hook.h"
+#include "quant/block_metrics.h"
+#include "quant/fields.h"
+#include "quant/swa/weight_average.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/observers.h"
+#include "tools/experiment/experiment.h"
+#include "tools/experiment/init_from.h"
+#include "tools/experiment/resume.h"
+#include "tools/experiment/version.h"
+#include "tools/report/gather/gather.h"
+#include "tools/report/page/write.h"
+#include "tools/tensorboard/tensorboard.h"
+#include "tools/watch/progress.h"
+#include "tools/watch/summary_table.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+struct TrainFlags {
+  CommonFlags common;
+  std::string out, name, resume, until, init_from;
+  std::vector<std::string> allow_change;
+  int64_t max_steps = -1;
+  bool deterministic = false, json = false, quiet = false;
+};
+
+static pruning::EarlyBirdHook::Until until(const std::string& text) {
+  if (text == "search") return pruning::EarlyBirdHook::Until::search;
+  if (text == "draw") return pruning::EarlyBirdHook::Until::draw;
+  if (text == "compact") return pruning::EarlyBirdHook::Until::compact;
+  return pruning::EarlyBirdHook::Until::end;
+}
+
+static std::vector<std::string> command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+// What a page of numbers lacks is no reason for a run to fail.
+static void write_page(const Config& config, const RunDir& run) {
+  if (config.get<std::string>("log.report") == "off") return;
+  try {
+    make_directories(run.path() / "report");
+    write_report(gather_report({run.path()}), run.path() / "report/report.html");
+    std::cerr << "report: " << plain(run.path() / "report/report.html") << "\n";
+  } catch (const std::exception& e) {
+    std::cerr << "warning: the report could not be written: " << e.what() << "\n";
+  }
+}
+
+static int finish(const TrainFlags& f, const Config& config, RunDir& run, SessionEnd end) {
+  if (end == SessionEnd::stopped) {
+    run.write_exit(75);
+    write_page(config, run);
+    std::cerr << "stopped with a checkpoint in " << plain(run.path()) << "; the same command with --out "
+              << plain(run.path()) << " goes on\n";
+    return 75;
+  }
+  const nlohmann::json summary = run.read_json("summary.json");
+  if (f.json)
+    std::cout << summary.dump(2) << "\n";
+  else
+    std::cout << summary_table(summary);
+  std::cerr << "run directory: " << plain(run.path()) << "\n";
+  run.write_exit(0);
+  write_page(config, run);
+  return 0;
+}
+
+// Empty for a run that starts from random ones.
+static std::function<void(Model&)> first_weights_of(const Config& config) {
+  if (config.is_null("model.init.from")) return {};
+  return
+      [from = config.get<std::string>("model.init.from")](Model& model) { load_first_weights(model, from); };
+}
+
+// Whoever looks at the directory later must see why nothing follows.
+static SessionEnd run_session(Session& session, RunDir& run) {
+  run.write_status("setup", session.trainer().steps());
+  try {
+    return session.run();
+  } catch (const Error& e) {
+    try {
+      run.write_exit(e.exit_code());
+    } catch (const Error&) {  // the first error is the one to tell
+    }
+    throw;
+  }
+}
+
+static void finish(tensorboard::TensorBoard& board) {
+  if (const int64_t dropped = board.finish())
+    std::cerr << "TensorBoard: " << dropped << " events were not written\n";
+}
+
+static Config experiment_of(const TrainFlags& f) {
+  Config config = load_experiment(f.common);
+  if (!f.name.empty()) config.set("name", f.name);
+  if (!f.init_from.empty()) config.set("model.init.from", f.init_from);
+  for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
+  return config;
+}
+
+static TrainConfig train_config_of(const TrainFlags& f, const Config& config) {
+  TrainConfig train = train_config(config);
+  train.deterministic = f.deterministic;
+  train.precision = quant::phase_precision(config);
+  if (f.max_steps >= 0) train.max_steps = f.max_steps;
+  return train;
+}
+
+static RunDir begin_run(const TrainFlags& f, const Config& config, SessionObserver& observer) {
+  RunDir run = open_run(f.out, config);
+  if (!run.warning().empty()) observer.on_message("warning: " + run.warning());
+  run.describe(command_line(), config.ordered(), version_info());
+  watch_stop_signals();
+  return run;
+}
+
+static Model new_model(const Graph& graph, const Config& config, const TrainConfig& train, Device device) {
+  Model model(graph, train.compute, device);
+  initialize(model, init_of(config), train.seed);
+  return model;
+}
+
+static int train(const TrainFlags& f) {
+  const Config config = experiment_of(f);
+  const Device device = set_up_device(f.common.device, f.common.threads);
+  set_up_card(config, device);
+  const TrainConfig train = train_config_of(f, config);
+  const Graph graph = graph_of(config);
+  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
+  auto loaders = data::make_loaders(
+      data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
+      [&](const std::string& text) { printer.on_message(text); }, device);
+  RunDir run = begin_run(f, config, printer);
+
+  tensorboard::TensorBoard board(run.path(), printer);
+  Observers observers;
+  observers.add(&printer);
+  observers.add(&board);
+  Session session(new_model(graph, config, train, device), train,
+                  {loaders.train.get(), loaders.holdout.get(), loaders.test.get(), loaders.fingerprint}, run,
+                  config.json(), observers);
+  quant::BlockMetrics block_metrics;  // first: it reads counts that go with the model
+  session.add_hook(&block_metrics);
+  tensorboard::BnHistograms histograms(board);
+  if (config.get<bool>("log.tensorboard_histograms")) session.add_hook(&histograms);
+  pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
+                                    until(f.until));
+  const auto first_weights = first_weights_of(config);
+  early_bird.set_first_weights(first_weights);
+  if (early_bird.enabled()) session.add_hook(&early_bird);
+  if (early_bird.enabled()) session.set_first_phase("search");
+  quant::WeightAverage swa(quant::weight_average_config(config), config.json());
+  if (swa.enabled()) session.add_hook(&swa);
+  const bool goes_on = resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
+  if (!goes_on && first_weights) first_weights(session.trainer().model());
+  if (config.get<bool>("log.tensorboard")) board.begin(session.trainer().steps());
+  const SessionEnd end = run_session(session, run);
+  finish(board);
+  return finish(f, config, run, end);
+}
+
+void add_train_command(CLI::App& app, std::function<int()>& run) {
+  auto* sub =
+      app.add_subcommand("train", "Search for an Early-Bird ticket, draw, compact, train it to the end");
+  static TrainFlags f;
+  add_common_flags(*sub, f.common);
+  sub->add_option("--out", f.out, "Run directory (default: runs/NAME/TIME-ID)");
+  sub->add_option("--name", f.name, "Name of the run (default: the config's)");
+  sub->add_option("--resume", f.resume,
+                  "auto, never, must or a checkpoint (default: auto if --out names a run, else never)");
+  sub->add_option("--init-from", f.init_from,
+                  "Checkpoint or run directory whose weights a new run starts from: model.init.from");
+  sub->add_option("--allow-change", f.allow_change,
+                  "Config key or section that may differ from the resumed run's");
+  sub->add_option("--until", f.until, "Stop after this phase")
+      ->check(CLI::IsMember({"search", "draw", "compact"}));
+  sub->add_option("--max-steps", f.max_steps,
+                  "Stop with a checkpoint (exit 75) when the run has done this many steps")
+      ->check(CLI::NonNegativeNumber);
+  sub->add_flag("--deterministic", f.deterministic, "Same bits for any number of threads");
+  sub->add_flag("--json", f.json, "Print the summary as one JSON object");
+  sub->add_flag("-q,--quiet", f.quiet, "No progress");
+  sub->callback([&run] { run = [] { return train(f); }; });
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,96 @@
+#include "tools/experiment/experiment.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "engine/base/error.h"
+#include "engine/ops/conv_choice.h"
+#include "engine/tensor/allocator.h"
+#include "kernels/cpu/threads.h"
+#include "kernels/device_info.h"
+#include "tools/experiment/experiment_fields.h"
+
+namespace eb::tools {
+
+using namespace engine;
+
+void add_common_flags(CLI::App& app, CommonFlags& f) {
+  app.add_option("CONFIG", f.files, "JSON files, merged left to right")->required();
+  app.add_option("--set", f.sets, "Override one key: --set train.batch_size=64");
+  app.add_option("--seed", f.seed, "Instead of the config's seed");
+  app.add_option("--dtype", f.dtype, "f32 or bf16: precision.mode")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--device", f.device, "cpu or cuda");
+  app.add_option("--conv", f.conv, "ours, cudnn or auto (the faster per shape): cuda.conv")
+      ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
+  app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
+}
+
+Config load_experiment(const CommonFlags& f) {
+  Config config = load_config(experiment_fields(), f.files, f.sets);
+  if (f.seed) config.set("seed", *f.seed);
+  if (f.dtype) config.set("precision.mode", *f.dtype);
+  if (f.conv) config.set("cuda.conv", *f.conv);
+  return config;
+}
+
+DType compute_of(const Config& config) {
+  return config.get<std::string>("precision.mode") == "bf16" ? DType::bf16 : DType::f32;
+}
+
+static Device set_up_cuda() {
+  const kernels::DeviceInfo info = kernels::cuda_info();
+  if (!kernels::built::cuda)
+    throw Error(5001, "device \"cuda\" is not in this build, which has: cpu",
+                "put nvcc on PATH and build again, or use --device cpu");
+  if (!info.problem.empty()) throw Error(5002, "device \"cuda\" cannot be used", info.problem);
+  return Device::cuda;
+}
+
+Device set_up_device(const std::string& device, int threads) {
+  const bool emulated = kernels::built::emulated && device == "emulated";
+  if (device != "cpu" && device != "cuda" && !emulated)
+    throw Error(5001, fmt::format("device \"{}\" is not known", device), "use --device cpu or --device cuda");
+  cpu_set_t set;
+  if (threads > 0)
+    kernels::cpu::set_threads(threads);
+  else if (sched_getaffinity(0, sizeof set, &set) == 0)
+    kernels::cpu::set_threads(CPU_COUNT(&set));
+  if (emulated) return Device::emulated;
+  return device == "cuda" ? set_up_cuda() : Device::cpu;
+}
+
+void set_up_conv(const std::string& conv, Device device) {
+  using Mode = ConvChoice::Mode;
+  conv_choice().set_mode(conv == "cudnn"  ? Mode::library
+                         : conv == "auto" ? Mode::measured
+                                          : Mode::ours,
+                         device);
+}
+
+void set_up_card(const Config& config, Device device) {
+  set_up_conv(config.get<std::string>("cuda.conv"), device);
+  const bool limited = !config.is_null("cuda.memory_mib");
+  if (device != Device::cpu)
+    set_allocator_budget(limited ? config.get<size_t>("cuda.memory_mib") << 20 : 0, device);
+}
+
+LoadedModel load_model(const std::filesystem::path& given, const std::string& dtype, Device device) {
+  std::string warning;
+  const auto path = resolve_checkpoint(given, &warning);
+  if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  Checkpoint checkpoint = load_checkpoint(path);
+  const auto resolved = nlohmann::json::parse(checkpoint.metadata.at("config"));
+  Config config = config_from_json(experiment_fields(), resolved, path.string());
+  if (!dtype.empty()) config.set("precision.mode", dtype);
+  Model model(graph_from_json(nlohmann::json::parse(checkpoint.metadata.at("graph"))), compute_of(config),
+              device);
+  load_state_dict(model, checkpoint.model);
+  return {std::move(model), std::move(config), std::move(checkpoint), path};
+}
+
+}  // namespace eb::tools

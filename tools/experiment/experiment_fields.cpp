@@ -1,0 +1,103 @@
+#include "tools/experiment/experiment_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/fields.h"
+#include "engine/base/duration.h"
+#include "engine/train/fields.h"
+#include "pruning/fields.h"
+#include "quant/fields.h"
+#include "quant/swa/swa_fields.h"
+
+namespace eb::tools {
+
+using engine::Config;
+using engine::Duration;
+using engine::Table;
+
+static void draw_at_rule(Config& c, Duration total) {
+  const Duration at = engine::parse_duration(c.get<std::string>("early_bird.draw_at"));
+  if (!c.is_null("early_bird.deadline"))
+    throw c.error(2010, "early_bird.draw_at", "the draw is fixed, so early_bird.deadline has no meaning",
+                  "set one of the two to null");
+  if (at.count == 0)
+    throw c.error(2005, "early_bird.draw_at", "the first ticket is drawn after some training",
+                  "use \"1ep\" or later");
+  const bool restart = c.get<std::string>("early_bird.after.schedule") == "restart";
+  if (at.unit == total.unit && (at.count > total.count || (at.count == total.count && !restart)))
+    throw c.error(2010, "early_bird.draw_at",
+                  "nothing is left to train the ticket after train.duration " + to_string(total),
+                  at.count == total.count ? "set early_bird.after.schedule to \"restart\"" : "draw earlier");
+}
+
+// A deadline that was left out becomes explicit, so that nobody after this has to know the rule.
+static void deadline_rule(Config& c) {
+  if (!c.get<bool>("early_bird.enabled")) return;
+  Duration total = engine::parse_duration(c.get<std::string>("train.duration"));
+  if (!c.is_null("early_bird.draw_at")) return draw_at_rule(c, total);
+  if (c.is_null("early_bird.deadline")) {
+    if (c.get<std::string>("early_bird.on_not_found") != "draw_at_deadline") return;
+    total.count = (total.count + 1) / 2;
+    c.set("early_bird.deadline", to_string(total), "half of train.duration");
+    return;
+  }
+  const Duration deadline = engine::parse_duration(c.get<std::string>("early_bird.deadline"));
+  if (deadline.unit == total.unit && deadline.count > total.count)
+    throw c.error(2010, "early_bird.deadline",
+                  "later than the end of training, train.duration " + to_string(total),
+                  "set it to null for half of the training");
+}
+
+// Without a ticket there is no retraining.
+static void retrain_rule(Config& c) {
+  const auto phases = c.get<std::vector<std::string>>("precision.phases");
+  if (phases == std::vector<std::string>{"retrain"} && !c.get<bool>("early_bird.enabled"))
+    throw c.error(2010, "precision.phases", "retraining in 8 bit, but early_bird.enabled is false",
+                  "use [\"search\"], which is the whole of a dense run");
+}
+
+static void classes_rule(Config& c) {
+  if (c.is_null("model.arch")) return;
+  const auto kind = c.get<std::string>("data.kind");
+  const auto classes = c.get<int64_t>("model.num_classes");
+  const std::map<std::string, int64_t> known = {
+      {"cifar10_bin", 10}, {"cifar100_bin", 100}, {"synthetic", c.get<int64_t>("data.synthetic.classes")}};
+  const auto found = known.find(kind);
+  if (found != known.end() && found->second > classes)
+    throw c.error(2010, "model.num_classes",
+                  fmt::format("{} has {} classes, the model {}", kind, found->second, classes),
+                  fmt::format("set model.num_classes to {}", found->second));
+}
+
+// Height and width that the data deliver, where the config alone decides them.
+static void image_rule(Config& c) {
+  if (c.is_null("model.arch")) return;
+  const auto input = c.get<std::vector<int64_t>>("model.input");
+  const auto augment = c.get<std::vector<std::string>>("data.augment");
+  const auto kind = c.get<std::string>("data.kind");
+  std::string key;
+  if (kind == "synthetic") key = "data.synthetic.size";
+  if (std::count(augment.begin(), augment.end(), "random_resized_crop")) key = "data.image_size";
+  if (!key.empty() && (c.get<int64_t>(key) != input[1] || input[1] != input[2]))
+    throw c.error(2010, key,
+                  fmt::format("{}, but model.input is {}x{}", c.get<int64_t>(key), input[1], input[2]),
+                  "make the two equal");
+  if (c.at("data.normalize.mean").size() != static_cast<size_t>(input[0]))
+    throw c.error(2010, "data.normalize.mean",
+                  fmt::format("want one value per channel of model.input: {}", input[0]));
+}
+
+const Table& experiment_fields() {
+  static const Table table = [] {
+    Table t =
+        engine::concatenate({&engine::engine_fields(), &data::data_fields(), &pruning::early_bird_fields(),
+                             &quant::precision_fields(), &quant::swa_fields()});
+    t.rules.insert(t.rules.end(), {deadline_rule, retrain_rule, classes_rule, image_rule});
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,32 @@
+// Numbers as a person reads them, with their unit. Nothing measured is "not measured", never 0. The space
+// before a unit does not break.
+#pragma once
+#include <string>
+
+#include "tools/record/json_read.h"
+
+namespace eb::tools::page {
+
+std::string not_measured();                           // for HTML: the words, set apart from numbers
+std::string count(Number n);                          // 923,130
+std::string percent(Number share, int decimals = 2);  // 0.8393 -> 83.93 %
+std::string bytes(Number n);                          // 3.52 MiB
+std::string energy(Number joules);                    // 12,345 J (0.00343 kWh)
+std::string times(Number factor);                     // 1.26x
+std::string decimal(Number n, int decimals);          // 0.089
+std::string brief(double n);                          // shortest with 6 digits: for axes and ratios
+bool is_whole(double n);
+std::string counted(double n, const char* noun);  // 1 channel, 1,024 channels
+
+// These take the unit from `like` if it is given: a deviation reads as its mean does.
+std::string metric(Number n, const char* unit, Number like = {});  // 40053770, "FLOPs" -> 40.1 MFLOPs
+std::string duration(Number seconds, Number like = {});            // 0.43 s, 21 min 05 s, 1 h 02 min
+
+// What numbers up to `largest` are best shown in, for axes and columns: 1.8e14, "FLOPs" -> {1e12, "TFLOPs"}.
+struct Unit {
+  double size;
+  std::string name;
+};
+Unit metric_unit(double largest, const char* unit);
+
+}  // namespace eb::tools::page

@@ -1,0 +1,197 @@
+#include "tools/report/gather/search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "engine/base/error.h"
+#include "pruning/early_bird.h"
+
+namespace eb::tools {
+
+using namespace engine;
+using nlohmann::json;
+using pruning::MaskRecords;
+namespace fs = std::filesystem;
+
+// Watched ratios; where the config does not tell, those that have masks.
+static std::vector<double> ratios_of(const RunFiles& run) {
+  if (run.known) return pruning::early_bird_config(*run.known).watch;
+  std::vector<double> ratios;
+  std::error_code error;
+  for (fs::directory_iterator it(run.path / "masks", error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().stem().string();
+    if (it->path().extension() == ".bits" && name.size() > 1 && name[0] == 'p')
+      ratios.push_back(std::strtod(name.c_str() + 1, nullptr) / 100);
+  }
+  std::sort(ratios.begin(), ratios.end());
+  return ratios;
+}
+
+size_t masks_drawn(const RunFiles& run, double ratio) {
+  const std::string key = "eb/kept_" + pruning::ratio_name(ratio);
+  const auto told = std::count_if(run.epochs.begin(), run.epochs.end(),
+                                  [&](const json& line) { return line.contains(key); });
+  json saved = 0;
+  if (const json& watched = at(run.state, {"hooks", "early_bird", "search", "watched"}); watched.is_array())
+    for (const json& w : watched)
+      if (at(w, {"ratio"}) == ratio && at(w, {"records"}).is_number_unsigned()) saved = at(w, {"records"});
+  return std::max(static_cast<size_t>(told), saved.get<size_t>());
+}
+
+// Named as they lie in the run: a reader of the report may have moved it.
+static MaskRecords masks_of(RunFiles& run, double ratio) {
+  const std::string name = "masks/" + pruning::ratio_name(ratio) + ".bits";
+  const size_t drawn = masks_drawn(run, ratio);
+  std::error_code error;
+  if (!fs::exists(run.path / name, error)) {
+    if (drawn > 0) run.warnings.push_back(name + " is missing: its masks cannot be compared");
+    return {};
+  }
+  try {
+    MaskRecords records = pruning::read_mask_history(run.path / name);
+    if (records.masks.size() < drawn)
+      run.warnings.push_back(
+          fmt::format("{} is cut off: it holds {} of {} masks", name, records.masks.size(), drawn));
+    return records;
+  } catch (const Error& e) {
+    run.warnings.push_back(e.code() == 4041 ? name + " is damaged and was left out" : utf8(e.message()));
+    return {};
+  }
+}
+
+// Epochs after which `n` masks were drawn: as metrics.jsonl tells them, or by the rhythm of the checks.
+// Checks every some steps lie between epochs.
+static std::vector<double> mask_epochs(const RunFiles& run, const std::string& name, size_t n) {
+  std::vector<double> epochs;
+  const json every = string_at(run.config, {"early_bird", "every"});
+  Duration rhythm{Duration::Unit::epochs, 1};
+  try {
+    if (every.is_string()) rhythm = parse_duration(every.get<std::string>());
+  } catch (const Error&) {
+  }
+  if (rhythm.unit == Duration::Unit::steps) {
+    const auto epoch = static_cast<double>(std::max<int64_t>(1, steps_per_epoch(run)));
+    for (size_t i = 1; i <= n; ++i)
+      epochs.push_back(static_cast<double>(rhythm.count) * static_cast<double>(i) / epoch);
+    return epochs;
+  }
+  for (const json& line : run.epochs)
+    if (line.contains("eb/kept_" + name) && epochs.size() < n) epochs.push_back(line["epoch"]);
+  while (epochs.size() < n)
+    epochs.push_back((epochs.empty() ? 0 : epochs.back()) + static_cast<double>(rhythm.count));
+  return epochs;
+}
+
+static json kept_json(const MaskRecords& records) {
+  if (records.masks.empty()) return nullptr;
+  int64_t kept = 0;
+  for (uint64_t word : records.masks.back()) kept += std::popcount(word);
+  return kept;
+}
+
+// Position of the mask with which the ticket emerged: as the detector of the run would say of these masks.
+static json emerged_index(const RunFiles& run, const MaskRecords& records) {
+  if (!run.known || records.bits == 0) return nullptr;
+  pruning::EarlyBirdDetector detector(pruning::early_bird_config(*run.known).detector, records.bits);
+  for (size_t i = 0; i < records.masks.size(); ++i)
+    if (detector.push(records.masks[i]).emerged) return i;
+  return nullptr;
+}
+
+static json window_distances(const RunFiles& run, const std::string& name) {
+  json points = json::array();
+  for (const json& line : run.epochs)
+    if (const json distance = number_at(line, {"eb/distance_" + name}); distance.is_number())
+      points.push_back({{"epoch", line["epoch"]}, {"distance", distance}});
+  return points;
+}
+
+// Checks every few steps make thousands of masks: what is shown is every so many-th and the last.
+constexpr size_t most_masks = 400;
+
+static std::vector<size_t> shown_masks(RunFiles& run, const std::string& name, size_t n) {
+  const size_t stride = std::max<size_t>(1, (n + most_masks - 1) / most_masks);
+  if (stride > 1) run.warnings.push_back(fmt::format("{}: of {} masks every {}. is shown", name, n, stride));
+  std::vector<size_t> shown;
+  for (size_t i = 0; i < n; ++i)
+    if ((n - 1 - i) % stride == 0) shown.push_back(i);
+  return shown;
+}
+
+template <class T>
+static std::vector<T> pick(const std::vector<T>& all, const std::vector<size_t>& positions) {
+  std::vector<T> picked;
+  for (size_t i : positions) picked.push_back(all[i]);
+  return picked;
+}
+
+// Whole epochs as integers.
+static json epochs_json(const std::vector<double>& epochs) {
+  json list = json::array();
+  for (double epoch : epochs) {
+    const auto whole = static_cast<int64_t>(epoch);
+    list.push_back(epoch == static_cast<double>(whole) ? json(whole) : json(epoch));
+  }
+  return list;
+}
+
+// An epoch is complete when it is named, so checks between two count for the one before.
+static json ratio_json(RunFiles& run, double ratio) {
+  const std::string name = pruning::ratio_name(ratio);
+  MaskRecords records = masks_of(run, ratio);
+  const std::vector<double> epochs = mask_epochs(run, name, records.masks.size());
+  const std::vector<size_t> shown = shown_masks(run, name, records.masks.size());
+  json emerged = number_at(run.summary, {"eb", "epochs", name}), index = emerged_index(run, records);
+  if (!index.is_null()) {
+    const auto full = index.get<size_t>();
+    if (emerged.is_null()) emerged = static_cast<int64_t>(epochs[full]);
+    index = std::lower_bound(shown.begin(), shown.end(), full) - shown.begin();
+  }
+  records.masks = pick(records.masks, shown);
+  return {{"ratio", ratio},
+          {"name", name},
+          {"bits", records.bits ? json(records.bits) : json(nullptr)},
+          {"kept", kept_json(records)},
+          {"emerged_epoch", emerged},
+          {"emerged_index", index},
+          {"epochs", epochs_json(pick(epochs, shown))},
+          {"differing", pruning::pairwise_differences(records)},
+          {"window_distance", window_distances(run, name)}};
+}
+
+// The run's own words, or what the ticket's file says of itself.
+static json draw_json(const RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
+  const json& draw = draw_of(run);
+  if (draw.is_object())
+    return {{"ratio", number_at(draw, {"ratio"})},
+            {"epoch", number_at(draw, {"epoch"})},
+            {"step", number_at(draw, {"step"})},
+            {"found_by", string_at(draw, {"found_by"})},
+            {"file", string_at(draw, {"file"})}};
+  if (!ticket) return nullptr;
+  return {{"ratio", ticket->ratio},
+          {"epoch", ticket->epoch},
+          {"step", ticket->step},
+          {"found_by", nullptr},
+          {"file", nullptr}};
+}
+
+json search_json(RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
+  const json& section = at(run.config, {"early_bird"});
+  if (at(section, {"enabled"}) == false) return nullptr;
+  json ratios = json::array();
+  for (double ratio : ratios_of(run)) ratios.push_back(ratio_json(run, ratio));
+  if (ratios.empty()) return nullptr;
+  return {{"threshold", number_at(section, {"threshold"})},
+          {"window", number_at(section, {"window"})},
+          {"compare", string_at(section, {"compare"})},
+          {"criterion", string_at(section, {"criterion"})},
+          {"rule", string_at(section, {"rule"})},
+          {"draw", draw_json(run, ticket)},
+          {"ratios", ratios}};
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,92 @@
+// Loss, accuracy, learning rate and speed, epoch by epoch.
+#include "tools/plot/svg_plot.h"
+#include "tools/report/page/page.h"
+
+namespace eb::tools::page {
+
+using nlohmann::json;
+
+namespace {
+
+struct Curve {
+  const char* key;
+  const char* name;
+  int color;
+  bool dashed;
+};
+
+}  // namespace
+
+static bool any(const Series& s) {
+  for (const Number& y : s.y)
+    if (y) return true;
+  return false;
+}
+
+static Series series_of(const json& run, const Curve& c) {
+  Series s{c.name, c.color, c.dashed, {}, {}};
+  for (const json& epoch : list(run, "epochs"))
+    if (const Number e = number(epoch, "epoch")) s.x.push_back(*e), s.y.push_back(number(epoch, c.key));
+  return s;
+}
+
+static Plot plot_of(const json& run, const std::string& title, const std::vector<Curve>& curves) {
+  Plot plot;
+  plot.title = title + " by epoch";
+  for (const Curve& c : curves)
+    if (Series s = series_of(run, c); any(s)) plot.series.push_back(std::move(s));
+  for (const PhaseChange& c : phase_changes(run)) plot.phases.push_back({c.epoch, c.name});
+  return plot;
+}
+
+static std::string one_epoch(const json& run) {
+  return list(run, "epochs").size() == 1
+             ? "<p class=\"note\">There is one epoch so far: a point, and no curve yet.</p>"
+             : "";
+}
+
+static std::string accuracy(const json& run) {
+  Plot plot = plot_of(run, "Top-1 accuracy",
+                      {{"train_top1", "training images", 2, true},
+                       {"test_top1", "test images", 1, false},
+                       {"holdout_top1", "hold-out", 3, false}});
+  plot.percent_y = true;
+  return figure("Top-1 accuracy", line_plot(plot),
+                "The share of images whose first guess is right. The test line is the one that counts; a "
+                "training line far "
+                "above it says that the network learns its images by heart.");
+}
+
+static std::string loss(const json& run) {
+  Plot plot = plot_of(run, "Loss",
+                      {{"train_loss", "training images", 2, true}, {"test_loss", "test images", 1, false}});
+  return figure("Loss", line_plot(plot),
+                "What training makes small. A step up at a vertical line is the price of cutting channels "
+                "out; it should "
+                "be gone a few epochs later.");
+}
+
+static std::string learning_rate(const json& run) {
+  Plot plot = plot_of(run, "Learning rate", {{"lr", "learning rate", 1, false}});
+  plot.log_y = true;
+  return figure("Learning rate", line_plot(plot),
+                "The step size at the end of each epoch, as the schedule gave it.");
+}
+
+static std::string speed(const json& run) {
+  Plot plot = plot_of(run, "Training images per second", {{"images_per_s", "images per second", 1, false}});
+  plot.y_low = 0;
+  return figure(
+      "Training speed, images per second", line_plot(plot),
+      "Measured, evaluation not counted. The compact network should be faster from its first epoch on.");
+}
+
+std::string training_section(const RunPage& page) {
+  const std::string plots = accuracy(page.run) + loss(page.run) + learning_rate(page.run) + speed(page.run);
+  if (plots.empty())
+    return section(page, "training", "Training", "<p class=\"empty\">No epoch is complete.</p>");
+  return section(page, "training", "Training",
+                 one_epoch(page.run) + "<div class=\"columns\">" + plots + "</div>");
+}
+
+}  // namespace eb::tools::page
