@@ -1,7 +1,7 @@
 // Block floating point, the number format of SWALP (Yang et al., ICML 2019; QPyTorch's block quantiser,
-// spec 5.3): the numbers of a block share the exponent E of its largest magnitude, each is a code of `bits`
-// bits with value = code * 2^(E + 2 - bits) and |code| < 2^(bits - 1). Integer arithmetic on the bits of the
-// float, so that every device gives the same codes.
+// docs/method.md 5.3): the numbers of a block share the exponent E of its largest magnitude, each is a code
+// of `bits` bits with value = code * 2^(E + 2 - bits) and |code| < 2^(bits - 1). Integer arithmetic on the
+// bits of the float, so that every device gives the same codes.
 #pragma once
 #include <cstdint>
 

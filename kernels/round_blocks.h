@@ -1,5 +1,5 @@
 // Rounds the tensors of an arena (weights, gradients or momentum of the whole model) to block floating point
-// in one call, each with its own blocks: what surrounds an update of SWALP (spec 5.2).
+// in one call, each with its own blocks: what surrounds an update of SWALP (docs/method.md 5.2).
 #pragma once
 #include "kernels/quantize.h"
 

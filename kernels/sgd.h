@@ -1,4 +1,4 @@
-// One fused update of the whole parameter arena (spec section 2; PyTorch's SGD with dampening 0):
+// One fused update of the whole parameter arena (docs/method.md 4.1; PyTorch's SGD with dampening 0):
 //   g = scale * grad + l1 * sign(w) + weight_decay * w;  v = momentum * v + g;  w -= lr * (nesterov ? g +
 //   momentum * v : v)
 // sign(0) = 0. lr and scale come from a Control on the device, so that they may change between replays of a
@@ -22,7 +22,7 @@ struct Sgd {
     int64_t offset, count;
     float weight_decay, l1;
   };
-  // For updates that do something to the gradient before weight decay (spec 5.2), in place:
+  // For updates that do something to the gradient before weight decay (docs/method.md 5.2), in place:
   //   grad = scale * grad + l1 * sign(master)
   void (*prepare)(const Segment* segments, int64_t n_segments, const Control* control, const float* master,
                   float* grad);

@@ -1,5 +1,5 @@
-// The BN-scale mask (spec 1.1) and the Hamming distance between masks. Masks are packed, bit i of word i / 64
-// is channel i, unused bits are zero.
+// The BN-scale mask (docs/method.md 1.1) and the Hamming distance between masks. Masks are packed, bit i of
+// word i / 64 is channel i, unused bits are zero.
 #pragma once
 #include "kernels/pick.h"
 

@@ -32,7 +32,7 @@ struct ClosedTicket {
 };
 
 // The channels that come back are those with the largest |gamma| (merged over the group), with their own
-// values: a forced channel is never dead (spec B6). The model gives the scores.
+// values: a forced channel is never dead (docs/method.md 2.2). The model gives the scores.
 ClosedTicket close_ticket(Ticket ticket, const engine::Model& model, const CloseConfig& config);
 
 }  // namespace eb::pruning

@@ -1,5 +1,5 @@
-// When has a ticket emerged? Host logic over the last few masks (spec 1.4). The caller does not push the mask
-// of the untrained network: all its scales are equal, so it says nothing and would only block the window.
+// When has a ticket emerged? Host logic over the last few masks (docs/method.md 3). The caller does not push
+// the mask of the untrained network, whose scales are equal: it says nothing and would only block the window.
 #pragma once
 #include <cstdint>
 #include <deque>

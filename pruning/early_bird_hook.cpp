@@ -164,7 +164,7 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
 }
 
 // Re-init: only the structure survives. Rewind: the run's own first weights, drawn (or loaded) again and
-// sliced (spec 4).
+// sliced (docs/method.md 2.4).
 Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) const {
   const bool reinit = config_.weights == EarlyBirdConfig::Weights::reinit;
   Model fresh(reinit ? compact_graph(dense.graph(), closed.stored()) : dense.graph(), dense.compute(),

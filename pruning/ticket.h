@@ -1,5 +1,5 @@
-// A ticket: which channels of every batch norm live. Drawn from |gamma| (spec 1.1), closed over channel
-// groups, saved as one U8 tensor per batch norm under its id.
+// A ticket: which channels of every batch norm live. Drawn from |gamma| (docs/method.md 1.1), closed over
+// channel groups, saved as one U8 tensor per batch norm under its id.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -74,7 +74,7 @@ Ticket shuffled_ticket(Ticket ticket, const engine::Graph& graph, uint64_t seed)
 
 std::string graph_hash(const engine::Graph& graph);
 
-// Also writes <select id>.indexes (F32 0/1) for every select whose batch norm has a mask (spec 9).
+// Also writes <select id>.indexes (F32 0/1) for every select whose batch norm has a mask (docs/method.md 7).
 void save_ticket(const Ticket& ticket, const engine::Graph& graph, const std::filesystem::path& path);
 // Strict against `graph`: Error 4030 missing, 4031 unexpected, 4032 shape, dtype or value, 4033 metadata.
 Ticket load_ticket(const std::filesystem::path& path, const engine::Graph& graph);

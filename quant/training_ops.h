@@ -8,7 +8,7 @@ namespace eb::quant {
 
 struct TrainingOps {
   int64_t int8 = 0;  // 2 for a multiply-add of two codes in an int32
-  int64_t fp = 0;    // FLOPs of everything else, a backward pass counted like two forwards (spec 7.2)
+  int64_t fp = 0;  // FLOPs of everything else, a backward pass counted like two forwards (docs/method.md 6.2)
 };
 TrainingOps training_ops(const engine::Graph& graph, const engine::Precision& precision,
                          engine::Device device);

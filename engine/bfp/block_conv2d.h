@@ -1,5 +1,5 @@
 // Convolution between tensors in block floating point: y = Q(conv(x, w) + b); on the way back e = Q(dy) takes
-// the place of dy (spec 5.1).
+// the place of dy (docs/method.md 5.1).
 #pragma once
 #include "engine/bfp/quantize.h"
 #include "engine/ops/conv2d.h"

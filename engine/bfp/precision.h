@@ -1,5 +1,5 @@
-// How the tensors of a network in 8-bit training are stored (SWALP: Yang et al., ICML 2019; spec section 5).
-// The arithmetic between them stays that of the compute dtype.
+// How the tensors of a network in 8-bit training are stored (SWALP; docs/method.md 5). The arithmetic between
+// them stays that of the compute dtype.
 #pragma once
 #include "engine/tensor/tensor.h"
 #include "kernels/quantize.h"

@@ -1,6 +1,6 @@
-// What a graph costs, by the reference's counting rule (spec 7.1): a multiply-add is 2 FLOPs; convolutions,
-// linear layers, batch norms, activations and pooling windows count; global pools, selects, adds and softmax
-// do not.
+// What a graph costs, by the reference's counting rule (docs/method.md 6.1): a multiply-add is 2 FLOPs;
+// convolutions, linear layers, batch norms, activations and pooling windows count; global pools, selects,
+// adds and softmax do not.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -32,7 +32,7 @@ struct TrainingPhase {
 // `paper` rounds each phase's FLOPs to 0.01 GFLOPs first, as the published totals do.
 enum class FlopsRounding : uint8_t { none, paper };
 
-// 3 * images * sum(epochs * flops): a backward pass costs two forwards (spec 7.2).
+// 3 * images * sum(epochs * flops): a backward pass costs two forwards (docs/method.md 6.2).
 double training_flops(int64_t images, const std::vector<TrainingPhase>& phases,
                       FlopsRounding rounding = FlopsRounding::none);
 

@@ -38,7 +38,7 @@ struct Graph {
   int output = -1;
 
   int find(const std::string& id) const;  // -1 if absent
-  std::vector<int> bn_nodes() const;      // in node order: the order of spec 1.1's global vector
+  std::vector<int> bn_nodes() const;      // in node order: the order of docs/method.md 1.2's global vector
   std::vector<std::vector<int>> consumers() const;
   // Fills the derived fields. Throws Error 21xx naming the node: shapes that do not meet, kernel 0, stride 0,
   // pad >= kernel, groups not dividing, channel counts outside 1..65536, more than 100,000 nodes, a node that

@@ -1,4 +1,4 @@
-// Initialisers of spec section 6, drawn from Philox so that they depend on the seed and the element alone.
+// Initialisers of docs/method.md 4.3, from Philox, so that they depend on the seed and the element alone.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -100,7 +100,7 @@ class Model {
   bool fused_ = true;
 };
 
-// Initialisers of spec section 6, drawn from Philox (Stream::init, hi = parameter index, lo = element / 4).
+// Initialisers of docs/method.md 4.3, from Philox (Stream::init, hi = parameter index, lo = element / 4).
 struct InitConfig {
   float bn_gamma = 0.5f;
   enum class Linear : uint8_t {

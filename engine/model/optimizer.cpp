@@ -55,7 +55,7 @@ void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int6
                             model.working().data<bf16>());
 }
 
-// Q(g), update, Q(w), Q(v): spec 5.2.
+// Q(g), update, Q(w), Q(v): docs/method.md 5.2.
 void Sgd::update_blocks(Model& m, const kernels::Sgd::Control* control) const {
   const auto& sgd = kernels::sgd(m.device());
   const auto n = static_cast<int64_t>(segments_.size());

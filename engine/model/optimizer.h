@@ -15,7 +15,7 @@ class Sgd {
  public:
   struct Config {
     float momentum = 0.9f, weight_decay = 1e-4f;
-    float l1 = 0.f;  // on batch norm scales: gradient += l1 * sign(gamma) (spec 2)
+    float l1 = 0.f;  // on batch norm scales: gradient += l1 * sign(gamma) (docs/method.md 4.1)
     bool nesterov = false;
     bool decay_bn = true;  // weight decay on batch norm parameters and biases too, as the reference does
     std::optional<float> clip_norm;  // of the whole gradient's 2-norm

@@ -1,5 +1,5 @@
-// The learning rate as a pure function of the step, so that a run resumed past a milestone is right (spec
-// B8).
+// The learning rate as a pure function of the step, so that a run resumed past a milestone is right
+// (docs/method.md 4.2).
 #pragma once
 #include <vector>
 

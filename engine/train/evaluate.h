@@ -1,4 +1,4 @@
-// Accuracy over a whole data set, counting samples (spec B1: a short last batch must not weigh more).
+// Accuracy over a data set, counting samples: a short last batch must not weigh more (docs/method.md 4.4).
 #pragma once
 #include <functional>
 

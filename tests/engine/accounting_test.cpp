@@ -1,4 +1,4 @@
-// Counts against the tables of spec 7.1 and 7.2; every expected number is the reference's or the paper's.
+// Counts against docs/method.md 6.1 and 6.2; every expected number is the reference's or the paper's.
 #include "engine/graph/accounting.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ static void expect_cost(const Graph& g, int64_t flops, int64_t params) {
   EXPECT_EQ(graph_cost(g).params, params);
 }
 
-TEST(Accounting, forward_flops_and_parameters_of_table_7_1) {
+TEST(Accounting, forward_flops_and_parameters_are_the_reference_s) {
   expect_cost(cifar("vgg", 16, 10), 627'355'658, 14'724'042);
   expect_cost(cifar("vgg", 16, 100), 627'447'908, 14'770'212);
   expect_cost(cifar("preresnet", 101, 10), 313'959'434, 1'054'106);

@@ -1,4 +1,4 @@
-// The presets against the reference's own numbers and names (spec 1.1, 1.2, 9).
+// The presets against the reference's own numbers and names (docs/method.md 1.1, 1.2, 7).
 #include "engine/graph/arch/arch.h"
 
 #include <gtest/gtest.h>

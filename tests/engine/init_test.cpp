@@ -1,4 +1,4 @@
-// Spec section 6: deviations by fan out, constants, and that a draw depends on seed and element alone.
+// docs/method.md 4.3: deviations by fan out, constants, and that a draw depends on seed and element alone.
 #include <gtest/gtest.h>
 
 #include "engine/graph/arch/arch.h"

@@ -26,7 +26,7 @@ void fill_gradients(Model& model, uint64_t seed) {
   }
 }
 
-// Spec section 2 in double: one step from momentum v.
+// docs/method.md 4.1 in double: one step from momentum v.
 double updated(const Parameter& p, const Sgd::Config& c, double lr, double w, double grad, double& v) {
   const bool bn_or_bias = p.shape.size() == 1;
   double g = grad;

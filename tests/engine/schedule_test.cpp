@@ -19,7 +19,8 @@ TEST(Schedule, constant) {
   for (int64_t step : {0, 1, 1000}) EXPECT_EQ(s.factor(step, 10, 100), 1.f);
 }
 
-// A pure function of the step: asking at step 1200 first gives what a run from 0 reaches there (spec B8).
+// A pure function of the step: asking at step 1200 first gives what a run from 0 reaches there
+// (docs/method.md 4.2).
 TEST(Schedule, multistep_falls_at_each_milestone_even_if_asked_later_first) {
   const Schedule s{Schedule::Kind::multistep, {epochs(80), epochs(120)}, 0.1f, {}};
   EXPECT_FLOAT_EQ(s.factor(1200, 10, 1600), 0.01f);

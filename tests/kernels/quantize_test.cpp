@@ -1,5 +1,5 @@
-// The block quantiser against an independent one that follows QPyTorch's floating-point steps (spec 5.3), on
-// its edge cases and on random blocks; its random numbers; the way back.
+// The block quantiser against an independent one that follows QPyTorch's floating-point steps
+// (docs/method.md 5.3), on its edge cases and on random blocks; its random numbers; the way back.
 #include "kernels/quantize.h"
 
 #include <bit>

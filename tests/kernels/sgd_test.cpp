@@ -1,4 +1,4 @@
-// The fused update against the formula of spec 2, one weight at a time in double.
+// The fused update against the formula of docs/method.md 4.1, one weight at a time in double.
 #include "kernels/sgd.h"
 
 #include "support/devices.h"

@@ -1,4 +1,4 @@
-// The mask against a stable sort, the kept counts of spec 1.1, and the awkward numbers.
+// The mask against a stable sort, the kept counts of docs/method.md 1.1, and the awkward numbers.
 #include "kernels/topk_mask.h"
 
 #include <algorithm>
@@ -91,7 +91,7 @@ TEST(TopkMask, ZerosSubnormalsAndInfinitiesHaveTheirOrder) {
   for (int64_t k = 0; k < 10; ++k) expect_both_rules(scores, k);
 }
 
-// Spec 1.1, table of kept counts without ties; exact_k prunes one channel fewer.
+// docs/method.md 1.1, table of kept counts without ties; exact_k prunes one channel fewer.
 TEST(TopkMask, KeptCountsOfTheReferenceNetworks) {
   struct Row {
     int64_t total;

@@ -1,4 +1,4 @@
-// When a ticket has emerged (spec 1.4), the packed mask history, and the search as a whole.
+// When a ticket has emerged (docs/method.md 3), the packed mask history, and the search as a whole.
 #include "pruning/detector.h"
 
 #include <gtest/gtest.h>
@@ -59,7 +59,7 @@ TEST(Detector, newest_against_window_sees_a_slow_drift_that_neighbours_do_not) {
 }
 
 TEST(Detector, an_early_mask_unlike_all_others_only_delays) {
-  // The mask of equal scales, if somebody pushed it: all zero (spec 1.4).
+  // The mask of equal scales, if somebody pushed it: all zero (docs/method.md 3.2).
   EXPECT_EQ(emergence({}, {0, 50, 50, 50, 50, 50}), 5);
 }
 

@@ -1,4 +1,4 @@
-// Drawing by the exact rule of spec 1.1, and tickets on disk.
+// Drawing by the exact rule of docs/method.md 1.1, and tickets on disk.
 #include "pruning/ticket.h"
 
 #include <gtest/gtest.h>
@@ -45,7 +45,7 @@ struct Row {
   int64_t total, kept[4];  // at p = 0.1, 0.3, 0.5, 0.7
 };
 
-// Table of spec 1.1.
+// Table of docs/method.md 1.1.
 const Row rows[] = {{"vgg", 16, 4224, {3801, 2956, 2111, 1267}},
                     {"preresnet", 101, 7408, {6667, 5185, 3703, 2222}},
                     {"preresnet", 164, 12112, {10900, 8478, 6055, 3633}},

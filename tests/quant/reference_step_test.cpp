@@ -1,5 +1,5 @@
 // Two layers of the `reference` preset by hand: what is rounded, where, and that gradients pass straight
-// through (spec 5.1). All sums here are exact in fp32, so every number must be the one on paper.
+// through (docs/method.md 5.1). All sums here are exact in fp32, so every number must be the one on paper.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -72,7 +72,7 @@ struct Update {
   List value, gradient, momentum, new_value, new_momentum;
 };
 
-// Spec 5.2 on paper: Q(gradient + l1), v = v / 2 + g + w / 4, w - 0.3 v, Q(w), Q(v), all to the nearest.
+// docs/method.md 5.2 by hand, to the nearest: Q(gradient + l1), v = v / 2 + g + w / 4, w - 0.3 v, Q(w), Q(v).
 TEST(ReferenceStep, an_update_by_hand) {
   Model m = small_model();
   Precision p;

@@ -37,7 +37,7 @@ TEST(Models, every_file_trains_on_a_folder_of_images_by_two_keys) {
   EXPECT_EQ(config.get<std::string>("early_bird.deadline"), "80ep");
 }
 
-TEST(Models, paper_recipes) {  // spec 6
+TEST(Models, paper_recipes) {  // docs/method.md 4.5
   struct Recipe {
     const char *file, *duration;
     std::vector<std::string> at;

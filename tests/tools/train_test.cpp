@@ -48,7 +48,7 @@ TEST(Train, finds_draws_compacts_and_retrains) {
   EXPECT_LT(s["ticket"]["params"], s["dense"]["params"]);
   EXPECT_LT(s["ticket"]["flops_per_image"], s["dense"]["flops_per_image"]);
   EXPECT_LT(s["equivalence"]["max_abs_difference"], 1e-3);
-  // Search and retrain together are the whole duration, and the training FLOPs follow spec 7.2.
+  // Search and retrain together are the whole duration, and the training FLOPs follow docs/method.md 6.2.
   double flops = 0;
   int64_t steps = 0;
   for (const json& p : s["phases"]) {

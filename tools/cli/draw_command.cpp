@@ -63,7 +63,8 @@ void add_draw_command(CLI::App& app, std::function<int()>& run) {
   sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
       ->required();
   sub->add_option("--ratio", f.ratio, "Share of all channels to prune, between 0 and 1")->required();
-  sub->add_option("--rule", f.rule, "exact_k, or reference: strictly above the sorted value (spec 1.1)")
+  sub->add_option("--rule", f.rule,
+                  "exact_k, or reference: strictly above the sorted value (docs/method.md 1.1)")
       ->check(CLI::IsMember({"exact_k", "reference"}));
   sub->add_option("--merge", f.merge, "Score of channels that several batch norms share")
       ->check(CLI::IsMember({"mean", "max"}));

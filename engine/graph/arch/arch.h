@@ -1,5 +1,5 @@
 // The built-in networks by name. Node ids are the reference's state_dict prefixes and node order is its
-// module registration order (spec 9), so weights and the global BN vector line up with it.
+// module registration order (docs/method.md 7), so weights and the global BN vector line up with it.
 #pragma once
 #include <string>
 #include <vector>

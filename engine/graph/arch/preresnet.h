@@ -1,5 +1,4 @@
-// Pre-activation bottleneck ResNet for CIFAR (spec 3.2, 9): depth 9n + 2, streams of 16, 64, 128 and 256
-// channels.
+// Pre-activation bottleneck ResNet for CIFAR (docs/method.md 7): depth 9n + 2, streams of 16, 64, 128, 256.
 #pragma once
 #include "engine/graph/arch/arch.h"
 

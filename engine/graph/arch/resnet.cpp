@@ -69,7 +69,8 @@ int64_t final_size(int64_t size) {
 
 }  // namespace
 
-// The last pool is the reference's AvgPool2d over the whole map, which its FLOPs rule counts (spec 7.1).
+// The last pool is the reference's AvgPool2d over the whole map, which its FLOPs rule counts
+// (docs/method.md 6.1).
 Graph resnet(const ArchOptions& options) {
   const ResnetDepth& d = find_depth(options.depth);
   GraphBuilder g(options);

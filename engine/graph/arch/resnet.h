@@ -1,4 +1,4 @@
-// ResNet 18, 34, 50, 101, 152 in torchvision's names (spec 9); bottlenecks carry the stride on conv2.
+// ResNet 18, 34, 50, 101, 152 in torchvision's names (docs/method.md 7); bottlenecks stride in conv2.
 #pragma once
 #include "engine/graph/arch/arch.h"
 

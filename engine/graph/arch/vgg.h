@@ -1,5 +1,4 @@
-// VGG with batch norm (spec 9): depth 11, 13, 16 or 19; 3x3 convs without bias, four max-pools, one
-// classifier.
+// VGG with batch norm (docs/method.md 7): depth 11, 13, 16 or 19; 3x3 convs without bias, four max-pools.
 #pragma once
 #include "engine/graph/arch/arch.h"
 
