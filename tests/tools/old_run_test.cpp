@@ -1,0 +1,71 @@
+// A run directory that an earlier version wrote (tests/data_files/old_run: a search, a draw, a retraining and
+// averaged weights; of its checkpoints only what says how far it came). Whatever changes in how a run is
+// written, it reads as it did then: tests/data_files/old_run_as_read.
+#include <gtest/gtest.h>
+
+#include "support/report_run.h"
+#include "tools/watch/summary_table.h"
+
+using namespace eb::test;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+static const fs::path files = fs::path(EB_SOURCE_DIR) / "tests/data_files";
+
+// A copy: what reads a run may lock it.
+static std::string old_run(const TempDir& dir) {
+  fs::copy(files / "old_run", dir / "run", fs::copy_options::recursive);
+  return dir / "run";
+}
+
+// A later version warns that another one wrote the run.
+static json report_of_old(const std::string& path) {
+  json run = report_of({path})["runs"][0];
+  std::erase_if(run["warnings"].get_ref<json::array_t&>(), [](const json& warning) {
+    return warning.get<std::string>().starts_with("written by eb_engine");
+  });
+  run.erase("path");
+  return run;
+}
+
+// As text: 3 is not 3.0.
+TEST(OldRun, its_report_is_the_same_to_the_byte) {
+  const TempDir dir;
+  const json report = report_of_old(old_run(dir)),
+             expected = read_json(files / "old_run_as_read/report.json");
+  for (const auto& [key, value] : expected.items()) EXPECT_EQ(report[key].dump(), value.dump()) << key;
+  EXPECT_EQ(report.size(), expected.size());
+}
+
+TEST(OldRun, watch_prints_the_same_lines) {
+  const TempDir dir;
+  const Outcome o = run_engine({"watch", old_run(dir), "--once"});
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(o.out, slurp(files / "old_run_as_read/watch.txt"));
+}
+
+TEST(OldRun, its_summary_makes_the_same_table) {
+  EXPECT_EQ(eb::tools::summary_table(read_json(files / "old_run/summary.json")),
+            slurp(files / "old_run_as_read/summary.txt"));
+}
+
+// A run that was killed has no summary; its newest checkpoint says the same of phases and draw.
+TEST(OldRun, the_newest_checkpoint_tells_what_a_lost_summary_would) {
+  const TempDir dir;
+  const std::string path = old_run(dir);
+  for (const char* file : {"/summary.json", "/status.json"}) fs::remove(path + file);
+  const json report = report_of_old(path), expected = read_json(files / "old_run_as_read/report.json");
+  EXPECT_EQ(report["state"], "unknown");
+  EXPECT_EQ(report["epochs"], expected["epochs"]);
+  EXPECT_EQ(report["early_bird"], expected["early_bird"]);
+  EXPECT_EQ(report["layers"], expected["layers"]);
+  ASSERT_EQ(report["phases"].size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    json phase = report["phases"][i], want = expected["phases"][i];
+    for (const char* grows : {"checkpoint", "other"})
+      phase["seconds"].erase(grows), want["seconds"].erase(grows);
+    EXPECT_EQ(phase, want);
+  }
+  for (const char* key : {"params", "macs_per_image", "training_flops", "seconds", "ratio"})
+    EXPECT_EQ(report["networks"][1][key], expected["networks"][1][key]) << key;
+}
