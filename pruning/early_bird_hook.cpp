@@ -155,7 +155,7 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   if (closed.padded)
     session.note(fmt::format("stored with {} zero channels, so that every count is a multiple of {}",
                              closed.padded->kept() - closed.ticket.kept(), config_.close.round_to));
-  session.replace_model(std::move(small), "retrain");
+  session.replace_model(std::move(small), Phase::retrain);
   trim_allocator(
       session.trainer().model().device());  // blocks of the dense network's sizes are of no use any more
   if (config_.restart_schedule) session.trainer().restart_schedule();
@@ -209,7 +209,7 @@ void EarlyBirdHook::summarize(const Session& session, json& s) const {
     s["ticket"] = nullptr;
     return;
   }
-  const Phase &search = session.phases()[0], &retrain = session.phases()[1];
+  const PhaseRecord &search = session.phases()[0], &retrain = session.phases()[1];
   json ticket = s["dense"];  // the session's own view: the network that finished the run
   ticket["ratio"] = ticket_["ratio"];
   s["ticket"] = ticket;

@@ -72,7 +72,7 @@ void BlockMetrics::after_epoch(Session& session, json& metrics) {
   const Model& m = session.trainer().model();
   if (!m.blocks()) return;
   const std::vector<Counts> counts = read(*m.blocks());
-  const Phase& phase = session.phases().back();
+  const PhaseRecord& phase = session.phases().back();
   if (counted_phases_ != static_cast<int64_t>(session.phases().size())) counted_samples_ = counted_steps_ = 0;
   Rates rates;
   add_activations(m, counts, static_cast<double>(phase.samples - counted_samples_), rates);

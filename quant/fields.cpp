@@ -9,12 +9,16 @@ namespace eb::quant {
 using engine::BlockFormat;
 using engine::Config;
 using engine::Field;
+using engine::Phase;
 using engine::Precision;
 using engine::Quantize;
 using engine::Table;
 using Type = Field::Type;
 
 namespace {
+
+// A dense run is all search.
+constexpr auto quantizable = engine::names(name_of(Phase::search), name_of(Phase::retrain));
 
 // What has a word length and blocks of its own.
 struct Format {
@@ -58,7 +62,7 @@ std::vector<Field> general_fields() {
             "Phases in 8 bit: search (or a dense run), retrain. Both is the paper's LL, search alone LF, "
             "retrain "
             "alone FL."}
-          .one_of({"search", "retrain"}),
+          .one_of(quantizable),
       Field{"precision.conv_inputs", Type::boolean, true,
             "Inputs of convolutions are stored in 8 bit too, so that they multiply int8 by int8."},
       Field{"precision.backward_weight", Type::string, "same",
@@ -83,7 +87,7 @@ std::vector<Field> general_fields() {
 
 engine::Preset preset(const char* name, bool conv_inputs, const char* backward_weight,
                       const char* eval_rounding) {
-  engine::Preset p{"precision.preset", name, {{"precision.phases", {"search", "retrain"}}}};
+  engine::Preset p{"precision.preset", name, {{"precision.phases", quantizable}}};
   for (const Format& f : formats) {
     p.values.emplace_back(key(f, "bits"), 8);
     p.values.emplace_back(key(f, "block"), f.first_dimension);
@@ -95,9 +99,9 @@ engine::Preset preset(const char* name, bool conv_inputs, const char* backward_w
   return p;
 }
 
-bool in_phase(const Config& c, const char* name) {
-  const auto phases = c.get<std::vector<std::string>>("precision.phases");
-  return std::find(phases.begin(), phases.end(), name) != phases.end();
+bool in_phase(const Config& c, Phase phase) {
+  const auto phases = c.get<std::vector<Phase>>("precision.phases");
+  return std::find(phases.begin(), phases.end(), phase) != phases.end();
 }
 
 // A word length that nothing uses is a mistake: the run would train in full precision without a word.
@@ -168,8 +172,8 @@ engine::PhasePrecision phase_precision(const Config& c) {
   f.rounding = rounding(c, "precision.rounding");
   f.eval_rounding = rounding(c, "precision.eval_rounding");
   f.seed = c.get<uint64_t>("seed");
-  p.search = in_phase(c, "search");
-  p.retrain = in_phase(c, "retrain");
+  p.search = in_phase(c, Phase::search);
+  p.retrain = in_phase(c, Phase::retrain);
   return p;
 }
 

@@ -1,6 +1,7 @@
 // How the tensors of a network in 8-bit training are stored (SWALP; docs/method.md 5). The arithmetic between
 // them stays that of the compute dtype.
 #pragma once
+#include "engine/base/phase.h"
 #include "engine/tensor/tensor.h"
 #include "kernels/quantize.h"
 
@@ -54,9 +55,8 @@ constexpr uint32_t rounding_id(int node, RoundedTensor what) {
 struct PhasePrecision {
   Precision format;
   bool search = false, retrain = false;
-  Precision in(const std::string& phase) const {
-    const bool quantized = phase == "retrain" ? retrain : (phase == "search" || phase == "dense") && search;
-    return quantized ? format : Precision{};
+  Precision in(Phase phase) const {
+    return (phase == Phase::retrain ? retrain : search) ? format : Precision{};
   }
 };
 

@@ -2,6 +2,7 @@
 // mean" and `config explain`; every folder contributes the section it reads. A Config is the resolved result:
 // every key present, every value checked.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -9,9 +10,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "engine/base/enum_names.h"
 #include "engine/base/error.h"
 
 namespace eb::engine {
@@ -50,6 +53,10 @@ struct Field {
   Field& at_least(double least) { return min = least, *this; }
   Field& above(double below) { return open = true, at_least(below); }
   Field& one_of(std::vector<std::string> all) { return choices = std::move(all), *this; }
+  template <size_t n>
+  Field& one_of(const std::array<std::string_view, n>& all) {  // names_of<Enum>()
+    return choices.assign(all.begin(), all.end()), *this;
+  }
   Field& or_null() { return nullable = true, *this; }
   Field& must_be_given() { return required = true, *this; }
   Field& of_length(size_t n) { return length = n, *this; }
@@ -90,9 +97,13 @@ struct Origin {
 
 class Config {
  public:
+  // An enumeration is read by its names, whatever else the field allows.
   template <class T>
   T get(const std::string& key) const {
-    return at(key).get<T>();
+    if constexpr (NamedEnum<T>)
+      return named<T>(at(key).template get_ref<const std::string&>(), key, 2005);
+    else
+      return at(key).template get<T>();
   }
   bool is_null(const std::string& key) const { return at(key).is_null(); }
   const nlohmann::json& at(

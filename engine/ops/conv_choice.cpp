@@ -19,7 +19,7 @@ using Direction = kernels::Conv2d::Direction;
 constexpr int rounds = 5;
 constexpr int calls_per_round = 4;       // enough queued work that the launches do not show
 constexpr double clearly_faster = 0.97;  // of our time: a tie by noise goes to our kernels
-constexpr const char* names[] = {"ours", "cudnn"};
+constexpr const char* implementations[] = {"ours", "cudnn"};
 
 ConvChoice::ConvChoice()
     : ConvChoice(Source{
@@ -95,7 +95,7 @@ bool ConvChoice::library_is_faster(Device device, const Conv2d& ours, const Conv
 
 json ConvChoice::to_json() const {
   json choices = json::object();
-  for (const auto& [name, library] : chosen_) choices[name] = names[library];
+  for (const auto& [name, library] : chosen_) choices[name] = implementations[library];
   return choices;
 }
 
@@ -103,9 +103,9 @@ void ConvChoice::load(const json& choices, Device device) {
   std::map<std::string, bool> loaded;
   if (!choices.is_object()) throw Error(4023, "the checkpoint's conv_choices are not an object");
   for (const auto& [name, value] : choices.items()) {
-    if (value != names[0] && value != names[1])
+    if (value != implementations[0] && value != implementations[1])
       throw Error(4023, "the checkpoint's conv_choices name \"" + value.dump() + "\" for " + name);
-    loaded[name] = value == names[1];
+    loaded[name] = value == implementations[1];
   }
   if (mode_ != Mode::measured) return;
   const bool wants_library =

@@ -11,7 +11,7 @@ static json or_null(int64_t value) {
   return value ? json(value) : json(nullptr);
 }
 
-json to_json(const Phase& p) {
+json to_json(const PhaseRecord& p) {
   return {{"name", p.name},
           {"params", p.params},
           {"flops_per_image", p.flops_per_image},
@@ -32,10 +32,10 @@ static int64_t integer_or_zero(const json& j, const char* key) {
   return j.contains(key) && !j[key].is_null() ? j[key].get<int64_t>() : 0;
 }
 
-Phase phase_from_json(const json& j) {
-  Phase p{j.at("name"),          j.at("params"),       j.at("flops_per_image"),
-          j.at("start_step"),    j.at("steps"),        j.at("samples"),
-          j.at("train_seconds"), j.at("eval_seconds"), j.at("data_wait_seconds")};
+PhaseRecord phase_from_json(const json& j) {
+  PhaseRecord p{j.at("name"),          j.at("params"),       j.at("flops_per_image"),
+                j.at("start_step"),    j.at("steps"),        j.at("samples"),
+                j.at("train_seconds"), j.at("eval_seconds"), j.at("data_wait_seconds")};
   p.energy_measured = !j.at("joules").is_null();
   if (p.energy_measured) p.joules = j.at("joules");
   p.macs_per_image = integer_or_zero(j, "macs_per_image");

@@ -5,10 +5,12 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "engine/base/phase.h"
+
 namespace eb::engine {
 
-struct Phase {
-  std::string name;  // "dense", "search", "retrain"
+struct PhaseRecord {
+  Phase name = Phase::dense;
   int64_t params = 0, flops_per_image = 0, start_step = 0, steps = 0, samples = 0;
   double train_seconds = 0, eval_seconds = 0, data_wait_seconds = 0;
   double joules = 0;
@@ -23,8 +25,9 @@ struct Phase {
   double images_per_s() const { return train_seconds > 0 ? static_cast<double>(samples) / train_seconds : 0; }
 };
 
-nlohmann::json to_json(const Phase& phase);
-// Values that older versions did not write are left as they are; a missing other one throws json::exception.
-Phase phase_from_json(const nlohmann::json& j);
+nlohmann::json to_json(const PhaseRecord& phase);
+// Values that older versions did not write are left as they are; a missing other one throws json::exception,
+// a name that no phase has Error 4023.
+PhaseRecord phase_from_json(const nlohmann::json& j);
 
 }  // namespace eb::engine

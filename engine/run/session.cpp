@@ -198,7 +198,7 @@ void Session::track_best(const Evaluation& e) {
 }
 
 // The precision of a phase is that of its first step on: the model itself does not change.
-void Session::begin_phase(const std::string& name) {
+void Session::begin_phase(Phase name) {
   trainer_.set_precision(config_.precision.in(name));
   const GraphCost cost = graph_cost(trainer_.model().graph());
   phases_.push_back({name, cost.params, cost.flops, trainer_.steps()});
@@ -216,7 +216,7 @@ void Session::lap() {
   if (joules) phase().joules += *joules;
 }
 
-void Session::replace_model(Model model, const std::string& name) {
+void Session::replace_model(Model model, Phase name) {
   lap();
   trainer_.replace_model(std::move(model));
   begin_phase(name);
@@ -225,7 +225,7 @@ void Session::replace_model(Model model, const std::string& name) {
 // With the summary so far, for whoever looks at a run that has not finished.
 void Session::write_status() {
   lap();
-  run_.write_status(phase().name, trainer_.steps(), summary());
+  run_.write_status(std::string(name_of(phase().name)), trainer_.steps(), summary());
 }
 
 void Session::finish() {

@@ -43,7 +43,8 @@ class SessionHook {
 };
 
 struct Progress {
-  std::string phase, status;
+  Phase phase = Phase::dense;
+  std::string status;
   int64_t epoch = 0, epochs = 0, step = 0, end_step = 0;
   double loss = 0, top1 = 0, images_per_s = 0, eta_seconds = 0;
 };
@@ -85,14 +86,14 @@ class Session {
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   const SessionData& data() const { return data_; }
   bool goal_reached() const;  // no epoch comes after this one
-  const std::vector<Phase>& phases() const { return phases_; }
-  void begin_phase(const std::string& name);
-  // Time of the phase at hand, under a name of Phase::seconds.
+  const std::vector<PhaseRecord>& phases() const { return phases_; }
+  void begin_phase(Phase phase);
+  // Time of the phase at hand, under a name of PhaseRecord::seconds.
   void account(const std::string& what, double seconds) {
     if (phase().timed) phase().seconds[what] += seconds;
   }
-  void set_first_phase(const std::string& name) { first_phase_ = name; }
-  void replace_model(Model model, const std::string& phase);
+  void set_first_phase(Phase phase) { first_phase_ = phase; }
+  void replace_model(Model model, Phase phase);
   void note(const std::string& text) { observer_.on_message(text); }
   void request_checkpoint() { checkpoint_requested_ = true; }  // at the end of this step or epoch
   const Evaluation& last_test() const { return last_test_; }
@@ -122,7 +123,7 @@ class Session {
   Checkpoint snapshot() const;
   CheckpointOptions retention() const;
   nlohmann::json state() const;
-  Phase& phase() { return phases_.back(); }
+  PhaseRecord& phase() { return phases_.back(); }
 
   TrainConfig config_;
   SessionData data_;
@@ -137,12 +138,12 @@ class Session {
   StepTotals epoch_sum_;                            // as last read from the device
   std::map<int64_t, std::vector<int64_t>> unread_;  // samples of the steps since then
   double epoch_seconds_ = 0, lap_start_;
-  std::vector<Phase> phases_;
+  std::vector<PhaseRecord> phases_;
   Evaluation last_test_, last_holdout_;
   std::set<std::string> bad_before_;  // samples that were bad before this process went on with the run
   nlohmann::json best_ = nullptr;     // {"top1", "epoch", "split"}
   bool new_best_ = false;
-  std::string first_phase_ = "dense";
+  Phase first_phase_ = Phase::dense;
   int64_t last_checkpoint_step_ = -1;
   double last_checkpoint_time_ = 0;
   bool resumed_ = false, disk_was_full_ = false, checkpoint_requested_ = false;

@@ -22,7 +22,7 @@ static Evaluation evaluation_from_json(const json& j) {
 
 json Session::state() const {
   json phases = json::array(), hooks = json::object();
-  for (const Phase& p : phases_) phases.push_back(to_json(p));
+  for (const PhaseRecord& p : phases_) phases.push_back(to_json(p));
   for (const SessionHook* hook : hooks_) hooks[hook->name()] = hook->save();
   return {
       {"step", trainer_.steps()},
@@ -220,16 +220,16 @@ std::set<std::string> Session::bad_samples() const {
   return all;
 }
 
-static double total_training_flops(const std::vector<Phase>& phases) {
+static double total_training_flops(const std::vector<PhaseRecord>& phases) {
   double flops = 0;
-  for (const Phase& p : phases) flops += training_flops(p.samples, {{1, p.flops_per_image}});
+  for (const PhaseRecord& p : phases) flops += training_flops(p.samples, {{1, p.flops_per_image}});
   return flops;
 }
 
 // Search included; null if a phase was not measured.
-static json total_joules(const std::vector<Phase>& phases) {
+static json total_joules(const std::vector<PhaseRecord>& phases) {
   double joules = 0;
-  for (const Phase& p : phases) {
+  for (const PhaseRecord& p : phases) {
     if (!p.energy_measured) return nullptr;
     joules += p.joules;
   }
@@ -239,8 +239,8 @@ static json total_joules(const std::vector<Phase>& phases) {
 json Session::summary() const {
   json phases = json::array();
   double seconds = 0;
-  for (const Phase& p : phases_) phases.push_back(to_json(p)), seconds += p.train_seconds;
-  const Phase& last = phases_.back();
+  for (const PhaseRecord& p : phases_) phases.push_back(to_json(p)), seconds += p.train_seconds;
+  const PhaseRecord& last = phases_.back();
   json s = {{"seed", config_.seed},
             {"steps", trainer_.steps()},
             {"epochs", epoch_},

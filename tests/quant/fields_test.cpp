@@ -11,6 +11,7 @@ namespace {
 using namespace engine;
 using Block = BlockFormat::Block;
 using Sets = std::vector<std::string>;
+constexpr Phase all_phases[] = {Phase::dense, Phase::search, Phase::retrain};
 
 Config load(const Sets& sets) {
   return load_config(tools::experiment_fields(), {std::string(EB_SOURCE_DIR) + "/models/quickstart.json"},
@@ -32,15 +33,14 @@ std::string refusal(const Sets& sets) {
 
 TEST(PrecisionFields, full_precision_unless_asked) {
   const PhasePrecision p = precision({});
-  for (const char* phase : {"dense", "search", "retrain"}) EXPECT_FALSE(p.in(phase).quantized) << phase;
+  for (const Phase phase : all_phases) EXPECT_FALSE(p.in(phase).quantized) << name_of(phase);
 }
 
 TEST(PrecisionFields, presets) {
   for (const std::string name : {"reference", "swalp8"}) {
     const PhasePrecision p = precision({"precision.preset=" + name, "seed=9"});
-    for (const char* phase : {"dense", "search", "retrain"}) EXPECT_TRUE(p.in(phase).quantized) << phase;
-    EXPECT_FALSE(p.in("swa").quantized) << "averages are in full precision";
-    const Precision f = p.in("search");
+    for (const Phase phase : all_phases) EXPECT_TRUE(p.in(phase).quantized) << name_of(phase);
+    const Precision f = p.in(Phase::search);
     for (const BlockFormat& b : {f.weight, f.activation, f.error, f.gradient, f.momentum})
       EXPECT_EQ(b.bits, 8);
     EXPECT_EQ(f.weight.block, Block::dim0);

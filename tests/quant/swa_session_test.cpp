@@ -63,7 +63,7 @@ class Replacer : public SessionHook {
     g.infer_shapes();
     Model small(g, DType::f32);
     initialize(small, {}, 2);
-    s.replace_model(std::move(small), "retrain");
+    s.replace_model(std::move(small), Phase::retrain);
     s.request_checkpoint();
   }
   int64_t step_;

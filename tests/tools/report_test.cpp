@@ -285,7 +285,7 @@ TEST(Report, a_phase_of_an_old_checkpoint_has_no_parts) {
                     {"start_step", 0},      {"steps", 5},           {"samples", 320},
                     {"train_seconds", 1.5}, {"eval_seconds", 0.25}, {"data_wait_seconds", 0.5},
                     {"joules", nullptr}};
-  const eb::engine::Phase phase = eb::engine::phase_from_json(old);
+  const eb::engine::PhaseRecord phase = eb::engine::phase_from_json(old);
   EXPECT_FALSE(phase.timed);
   const json now = to_json(phase);
   EXPECT_TRUE(now["seconds"].is_null()) << "those of its end alone would look like all";

@@ -101,7 +101,7 @@ static nlohmann::json measure_step(const BenchFlags& f) {
   const Config config = load_experiment(f.common);
   const Device device = set_up_device(f.common.device, f.common.threads);
   check_clock(f.cpu_time, device, f.common.threads);
-  const Precision precision = quant::phase_precision(config).in("search");
+  const Precision precision = quant::phase_precision(config).in(Phase::search);
   set_up_card(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;

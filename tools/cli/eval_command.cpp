@@ -30,17 +30,20 @@ static void choose_convolutions(const EvalFlags& f, const LoadedModel& loaded, D
   conv_choice().load(stored_conv_choices(loaded.checkpoint), device);
 }
 
-// Of the run that the checkpoint belongs to; a model that was exported belongs to none.
-static std::string phase_of(const Checkpoint& c) {
-  return c.state.value("phase", "");
+// As in the phase of the run that the checkpoint belongs to. What no run trained as it is, is in full
+// precision: an average of weights, a network that `compact` or `import` wrote, an exported one.
+static Precision precision_of(const LoadedModel& loaded) {
+  const std::string phase = loaded.checkpoint.state.value("phase", "");
+  for (const char* untrained : {"", "swa", "compact", "import"})
+    if (phase == untrained) return {};
+  return quant::phase_precision(loaded.config).in(named<Phase>(phase, "the checkpoint's phase", 4023));
 }
 
 static int evaluate_checkpoint(const EvalFlags& f) {
   const Device device = set_up_device(f.device, f.threads);
   LoadedModel loaded = load_model(f.checkpoint, f.dtype, device);
   choose_convolutions(f, loaded, device);
-  if (!f.full_precision)
-    loaded.model.set_precision(quant::phase_precision(loaded.config).in(phase_of(loaded.checkpoint)));
+  if (!f.full_precision) loaded.model.set_precision(precision_of(loaded));
   if (!f.kind.empty()) loaded.config.set("data.kind", f.kind);
   if (!f.root.empty()) loaded.config.set("data.root", f.root);
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");

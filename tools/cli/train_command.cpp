@@ -167,7 +167,7 @@ static int train(const TrainFlags& f) {
   const auto first_weights = first_weights_of(config);
   early_bird.set_first_weights(first_weights);
   if (early_bird.enabled()) session.add_hook(&early_bird);
-  if (early_bird.enabled()) session.set_first_phase("search");
+  if (early_bird.enabled()) session.set_first_phase(Phase::search);
   quant::WeightAverage swa(quant::weight_average_config(config), config.json());
   if (swa.enabled()) session.add_hook(&swa);
   const bool goes_on = resume_if_asked(session, run, f.resume, config, f.allow_change, printer);

@@ -15,6 +15,7 @@ namespace eb::tools {
 
 using engine::Config;
 using engine::Duration;
+using engine::Phase;
 using engine::Table;
 
 static void draw_at_rule(Config& c, Duration total) {
@@ -52,8 +53,8 @@ static void deadline_rule(Config& c) {
 
 // Without a ticket there is no retraining.
 static void retrain_rule(Config& c) {
-  const auto phases = c.get<std::vector<std::string>>("precision.phases");
-  if (phases == std::vector<std::string>{"retrain"} && !c.get<bool>("early_bird.enabled"))
+  const auto phases = c.get<std::vector<Phase>>("precision.phases");
+  if (phases == std::vector{Phase::retrain} && !c.get<bool>("early_bird.enabled"))
     throw c.error(2010, "precision.phases", "retraining in 8 bit, but early_bird.enabled is false",
                   "use [\"search\"], which is the whole of a dense run");
 }

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <string_view>
 
+#include "engine/base/phase.h"
+
 namespace eb::tools {
 
 using nlohmann::json;
 
 // Far beyond what train.duration allows in any time, far below where a double leaves integers out.
 constexpr int64_t most = 1'000'000'000'000'000;
-
-static const char* const phases[] = {"dense", "search", "retrain"};
 
 static const char* const drawn[] = {"train/loss",   "train/top1",       "train/batch_loss", "train/lr",
                                     "test/loss",    "test/top1",        "test/top5",        "holdout/top1",
@@ -23,8 +23,8 @@ static bool is_count(const json& line, const char* key, int64_t least) {
 
 static bool has_phase(const json& line) {
   const auto found = line.find("phase");
-  return found != line.end() &&
-         std::any_of(std::begin(phases), std::end(phases), [&](const char* name) { return *found == name; });
+  return found != line.end() && found->is_string() &&
+         engine::value_of<engine::Phase>(found->get_ref<const std::string&>()).has_value();
 }
 
 static bool is_drawn(std::string_view key) {

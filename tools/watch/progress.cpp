@@ -46,8 +46,8 @@ void ProgressPrinter::on_step(const engine::Progress& p) {
   if (style_ == Style::quiet || !due(style_ == Style::line ? 0.1 : 30)) return;
   const std::string text =
       fmt::format("{} epoch {}/{} step {}/{}  {:.0f} images/s  loss {:.4f}  top-1 {:.2f} %  {}  ETA {}",
-                  p.phase, p.epoch, p.epochs, p.step, p.end_step, p.images_per_s, p.loss, p.top1 * 100,
-                  p.status, format_seconds(p.eta_seconds));
+                  name_of(p.phase), p.epoch, p.epochs, p.step, p.end_step, p.images_per_s, p.loss,
+                  p.top1 * 100, p.status, format_seconds(p.eta_seconds));
   clear_line();
   std::fputs(text.c_str(), stderr);
   line_open_ = style_ == Style::line;

@@ -8,6 +8,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/phase.h"
 #include "tools/plot/text_plot.h"
 #include "tools/record/run_metrics.h"
 
@@ -87,8 +88,9 @@ static int64_t end_step(const json& config, const std::vector<json>& epochs) {
       static_cast<double>(count(epochs.front(), "step")) /
       static_cast<double>(count(epochs.front(), "epoch"));
   const double steps = words.ends_with("ep") ? amount * per_epoch : amount;
-  const auto retrained =
-      std::find_if(epochs.begin(), epochs.end(), [](const json& e) { return text(e, "phase") == "retrain"; });
+  const auto retrained = std::find_if(epochs.begin(), epochs.end(), [](const json& e) {
+    return text(e, "phase") == name_of(engine::Phase::retrain);
+  });
   const bool restarts = at_path(config, "/early_bird/after/schedule") == "restart";
   const double before =
       restarts && retrained != epochs.end() ? static_cast<double>(count(*retrained, "step")) - per_epoch : 0;

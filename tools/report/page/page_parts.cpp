@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/base/phase.h"
 #include "tools/plot/html_text.h"
 #include "tools/report/page/page.h"
 
@@ -54,7 +55,7 @@ std::vector<PhaseChange> phase_changes(const json& run) {
   const Number drawn = number(value(value(run, "early_bird"), "draw"), "epoch");
   if (drawn && !contains(changes, *drawn)) changes.push_back({*drawn, "ticket drawn"});
   for (PhaseChange& c : changes)
-    if (drawn && c.name == "retrain" && std::abs(c.epoch - *drawn) < 0.5)
+    if (drawn && c.name == name_of(engine::Phase::retrain) && std::abs(c.epoch - *drawn) < 0.5)
       c.name = "drawn, retrained from here";
   return changes;
 }
