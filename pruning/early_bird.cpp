@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/config/config.h"
+#include "engine/run/names.h"
 
 namespace eb::pruning {
 
@@ -73,7 +74,7 @@ EarlyBird::EarlyBird(const EarlyBirdConfig& config, int64_t bits, std::filesyste
 }
 
 std::filesystem::path EarlyBird::history_path(double ratio) const {
-  return masks_ / (ratio_name(ratio) + ".bits");
+  return masks_ / engine::file_names::mask_file(ratio_name(ratio));
 }
 
 EarlyBird::Check EarlyBird::check(const engine::Model& model, int64_t epoch, int64_t step) {
@@ -92,10 +93,10 @@ EarlyBird::Check EarlyBird::check(const engine::Model& model, int64_t epoch, int
     w.distances = verdict.distances;
     const std::string name = ratio_name(w.ratio);
     const bool any = !w.distances.empty();
-    result.metrics["eb/distance_" + name] =
+    result.metrics[engine::file_names::distance_key + name] =
         any ? json(*std::max_element(w.distances.begin(), w.distances.end())) : json();
-    result.metrics["eb/kept_" + name] = mask.kept;
-    result.metrics["eb/threshold_" + name] = mask.threshold;
+    result.metrics[engine::file_names::kept_key + name] = mask.kept;
+    result.metrics[engine::file_names::threshold_key + name] = mask.threshold;
     if (!verdict.emerged || !w.found.is_null()) continue;
     w.found = {{"epoch", epoch}, {"step", step}, {"distances", w.distances}};
     result.emerged.push_back(w.ratio);

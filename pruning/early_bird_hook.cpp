@@ -8,6 +8,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
 #include "engine/graph/accounting.h"
+#include "engine/run/names.h"
 #include "engine/tensor/allocator.h"
 #include "engine/tensor/autograd.h"
 #include "kernels/elementwise.h"
@@ -23,7 +24,7 @@ EarlyBirdHook::EarlyBirdHook(EarlyBirdConfig config, InitConfig init, uint64_t s
     : config_(std::move(config)), init_(init), seed_(seed), until_(until) {}
 
 void EarlyBirdHook::start(Session& session, int64_t bits) {
-  search_ = std::make_unique<EarlyBird>(config_, bits, session.run_dir().path() / "masks",
+  search_ = std::make_unique<EarlyBird>(config_, bits, session.run_dir().path() / file_names::masks,
                                         session.steps_per_epoch(), session.trainer().end());
 }
 
@@ -109,10 +110,11 @@ void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
   if (done_) return;
   const Model& dense = session.trainer().model();
   const ClosedTicket closed = drawn_ticket(dense);
-  const std::string name = fmt::format("{}-ep{}.safetensors", ratio_name(config_.draw), session.epoch());
-  save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / "tickets" / name);
-  ticket_["file"] = fmt::format("tickets/{}", name);
-  session.note(fmt::format("drew tickets/{} ({})", name, found_by));
+  const std::string name = file_names::ticket_file(ratio_name(config_.draw), session.epoch());
+  save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / file_names::tickets / name);
+  const std::string file = fmt::format("{}/{}", file_names::tickets, name);
+  ticket_["file"] = file;
+  session.note(fmt::format("drew {} ({})", file, found_by));
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
 }

@@ -9,6 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json_text.h"
 #include "engine/checkpoint/checkpoint_parts.h"
+#include "engine/checkpoint/names.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/config/config.h"
 
@@ -16,8 +17,8 @@ namespace eb::engine {
 
 using nlohmann::json;
 
-static const std::string part_names[] = {"model.safetensors", "optim.safetensors", "state.json"};
-static const std::string hooks_part = "hooks.safetensors";  // only where there is something to keep
+static const std::string part_names[] = {file_names::model, file_names::optimizer, file_names::state};
+static const std::string hooks_part = file_names::hooks;  // only where there is something to keep
 
 static std::string hash_of(std::string_view bytes) {
   XXH128_canonical_t canonical;
@@ -49,12 +50,12 @@ static void write_part(const fs::path& directory, const std::string& name, const
 
 void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool milestone) {
   const std::string state = c.state.dump();
-  parse_object(state, path / "state.json", 4023);  // nothing is written that could not be read
+  parse_object(state, path / file_names::state, 4023);  // nothing is written that could not be read
   json files = json::object();
   make_directory(path);
-  write_part(path, "model.safetensors", to_safetensors({c.model, c.metadata}), files);
-  write_part(path, "optim.safetensors", to_safetensors({c.optim, {}}), files);
-  write_part(path, "state.json", state, files);
+  write_part(path, file_names::model, to_safetensors({c.model, c.metadata}), files);
+  write_part(path, file_names::optimizer, to_safetensors({c.optim, {}}), files);
+  write_part(path, file_names::state, state, files);
   if (!c.hooks.empty()) write_part(path, hooks_part, to_safetensors({c.hooks, {}}), files);
   const auto graph = c.metadata.find("graph");
   const json manifest = {{"format", checkpoint_format},
@@ -62,7 +63,7 @@ void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool m
                          {"milestone", milestone},
                          {"graph_xxh3_128", graph == c.metadata.end() ? "" : hash_of(graph->second)},
                          {"files", files}};
-  write_file_synced(path / "manifest.json", manifest.dump(2) + "\n");
+  write_file_synced(path / file_names::manifest, manifest.dump(2) + "\n");
   sync_directory(path);
 }
 
@@ -118,7 +119,7 @@ static Manifest manifest_from(const json& j, const fs::path& file) {
 }
 
 Manifest read_manifest(const fs::path& directory) {
-  const fs::path file = directory / "manifest.json";
+  const fs::path file = directory / file_names::manifest;
   std::string text;
   try {
     text = read_file(file, size_t{1} << 20);
@@ -164,15 +165,15 @@ Checkpoint load_checkpoint(const fs::path& directory) {
     const std::string bytes = read(name);
     return parse_safetensors(bytes.data(), bytes.size(), (directory / name).string());
   };
-  SafetensorsFile model = tensors("model.safetensors");
+  SafetensorsFile model = tensors(file_names::model);
   for (const char* key : {"graph", "config"})
-    if (metadata_object(model, key, directory / "model.safetensors").is_null())
-      throw Error(4023, quoted(directory / "model.safetensors") + " carries no " + key);
+    if (metadata_object(model, key, directory / file_names::model).is_null())
+      throw Error(4023, quoted(directory / file_names::model) + " carries no " + key);
   Checkpoint c;
-  c.state = parse_object(read("state.json"), directory / "state.json", 4023);
+  c.state = parse_object(read(file_names::state), directory / file_names::state, 4023);
   c.model = std::move(model.tensors);
   c.metadata = std::move(model.metadata);
-  c.optim = tensors("optim.safetensors").tensors;
+  c.optim = tensors(file_names::optimizer).tensors;
   if (manifest.files.count(hooks_part)) c.hooks = tensors(hooks_part).tensors;
   return c;
 }

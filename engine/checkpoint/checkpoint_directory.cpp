@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint_parts.h"
+#include "engine/checkpoint/names.h"
 #include "engine/config/config.h"
 
 namespace eb::engine {
@@ -27,14 +28,15 @@ static bool is_folder(const fs::path& path) {
 
 static std::string step_name(int64_t step) {
   char name[32];
-  std::snprintf(name, sizeof name, "step-%08lld", static_cast<long long>(step));
+  std::snprintf(name, sizeof name, "%s%08lld", file_names::step_prefix, static_cast<long long>(step));
   return name;
 }
 
 static std::optional<int64_t> step_of(const std::string& name) {
   int64_t step = 0;
-  if (name.rfind("step-", 0) != 0) return std::nullopt;
-  const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+  constexpr std::string_view prefix = file_names::step_prefix;
+  if (!name.starts_with(prefix)) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), step);
   if (error != std::errc{} || end != name.data() + name.size() || step < 0) return std::nullopt;
   return step;
 }
@@ -102,13 +104,14 @@ static bool is_milestone(const fs::path& step_directory) {
 }
 
 static void remove_later_than(const fs::path& directory, int64_t step) {
-  if (pointed_step(directory, "best.json").value_or(step) > step) remove_tree(directory / "best.json");
+  if (pointed_step(directory, file_names::best).value_or(step) > step)
+    remove_tree(directory / file_names::best);
   for (const int64_t s : steps_in(directory))
     if (s > step) remove_checkpoint(directory, s);
 }
 
 static void remove_old(const fs::path& directory, int keep_last) {
-  const std::optional<int64_t> best = pointed_step(directory, "best.json");
+  const std::optional<int64_t> best = pointed_step(directory, file_names::best);
   const std::vector<int64_t> steps = steps_in(directory);
   for (size_t i = static_cast<size_t>(std::max(keep_last, 1)); i < steps.size(); ++i)
     if (steps[i] != best && !is_milestone(directory / step_name(steps[i])))
@@ -160,8 +163,8 @@ void replace_checkpoint(const fs::path& path, int64_t step, const Checkpoint& ch
 static void save_once(const fs::path& directory, int64_t step, const Checkpoint& checkpoint,
                       const CheckpointOptions& options) {
   write_in_place(directory / step_name(step), step, checkpoint, options.milestone);
-  point(directory, "latest.json", step);
-  if (options.best) point(directory, "best.json", step);
+  point(directory, file_names::latest, step);
+  if (options.best) point(directory, file_names::best, step);
   remove_later_than(directory, step);
   remove_old(directory, options.keep_last);
 }
@@ -220,7 +223,9 @@ std::optional<FoundCheckpoint> find_latest(const fs::path& directory) {
 }
 
 static fs::path checkpoints_of(const fs::path& run_or_checkpoints) {
-  return is_folder(run_or_checkpoints / "ckpt") ? run_or_checkpoints / "ckpt" : run_or_checkpoints;
+  return is_folder(run_or_checkpoints / file_names::checkpoints)
+             ? run_or_checkpoints / file_names::checkpoints
+             : run_or_checkpoints;
 }
 
 static Error nothing_at(const fs::path& path, const std::string& why) {
@@ -238,18 +243,19 @@ static fs::path resolve_latest(const fs::path& directory, const fs::path& given,
 }
 
 static fs::path resolve_best(const fs::path& directory, const fs::path& given) {
-  const auto step = pointed_step(directory, "best.json");
+  const auto step = pointed_step(directory, file_names::best);
   if (!step) throw nothing_at(given, "the run has not marked a best one");
   return directory / step_name(*step);
 }
 
 fs::path resolve_checkpoint(const fs::path& given, std::string* warning) {
   const fs::path path = given.has_filename() ? given : given.parent_path();
-  if (is_there(path / "manifest.json") || (step_of(path.filename().string()) && is_folder(path))) return path;
+  if (is_there(path / file_names::manifest) || (step_of(path.filename().string()) && is_folder(path)))
+    return path;
   const std::string last = path.filename().string();
-  if (!is_folder(path) && (last == "best" || last == "best.json"))
+  if (!is_folder(path) && (last == "best" || last == file_names::best))
     return resolve_best(checkpoints_of(path.parent_path()), given);
-  if (!is_folder(path) && (last == "latest" || last == "latest.json"))
+  if (!is_folder(path) && (last == "latest" || last == file_names::latest))
     return resolve_latest(checkpoints_of(path.parent_path()), given, warning);
   if (!is_folder(path)) throw nothing_at(given, is_there(path) ? "it is a file" : "it does not exist");
   return resolve_latest(checkpoints_of(path), given, warning);

@@ -17,6 +17,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/run/names.h"
 
 namespace eb::engine {
 
@@ -59,7 +60,7 @@ RunDir RunDir::create(const fs::path& runs, const std::string& name) {
 
 static bool is_run_or_empty(const fs::path& path) {
   std::error_code error;
-  return fs::exists(path / "run.lock", error) || fs::is_empty(path, error);
+  return fs::exists(path / file_names::lock, error) || fs::is_empty(path, error);
 }
 
 RunDir RunDir::open(const fs::path& given) {
@@ -77,8 +78,8 @@ RunDir RunDir::open(const fs::path& given) {
 
 RunDir::RunDir(fs::path path) : path_(std::move(path)) {
   lock();
-  make_directories(path_ / "logs");
-  remove_stale_checkpoints(path_ / "ckpt");
+  make_directories(path_ / file_names::logs);
+  remove_stale_checkpoints(path_ / file_names::checkpoints);
   remove_stale_checkpoints(path_);  // temporary files of replace_file()
 }
 
@@ -93,7 +94,7 @@ static bool is_network_file_system(const fs::path& path) {
 
 // The kernel drops the lock with the process, however it ends; the text in the file is for people only.
 void RunDir::lock() {
-  lock_ = File(path_ / "run.lock", O_RDWR | O_CREAT);
+  lock_ = File(path_ / file_names::lock, O_RDWR | O_CREAT);
   if (::flock(lock_.descriptor(), LOCK_EX | LOCK_NB) == -1) {
     if (errno != EWOULDBLOCK) throw file_error("lock", lock_.path(), errno);
     std::string holder = read_file(lock_.path(), 4096);
@@ -172,20 +173,20 @@ static std::string cpu_model() {
 
 void RunDir::describe(const std::vector<std::string>& argv, const json& resolved_config,
                       const json& versions) const {
-  write_json("config.resolved.json", resolved_config);
+  write_json(file_names::config, resolved_config);
   struct utsname machine {};
   ::uname(&machine);
-  write_json("env.json", {{"started", utc_now()},
-                          {"host", machine.nodename},
-                          {"kernel", std::string(machine.sysname) + " " + machine.release},
-                          {"cpu", cpu_model()},
-                          {"cpus", std::thread::hardware_concurrency()},
-                          {"versions", versions},
-                          {"variables", environment()}});
+  write_json(file_names::environment, {{"started", utc_now()},
+                                       {"host", machine.nodename},
+                                       {"kernel", std::string(machine.sysname) + " " + machine.release},
+                                       {"cpu", cpu_model()},
+                                       {"cpus", std::thread::hardware_concurrency()},
+                                       {"versions", versions},
+                                       {"variables", environment()}});
   std::string line;
   for (const std::string& word : argv) line += shell_word(word), line += ' ';
   if (!line.empty()) line.back() = '\n';
-  File file(path_ / "argv.txt", O_WRONLY | O_CREAT | O_APPEND);
+  File file(path_ / file_names::arguments, O_WRONLY | O_CREAT | O_APPEND);
   file.write(line);
   file.close();
 }
@@ -201,13 +202,13 @@ void RunDir::write_exit(int code) {
 
 void RunDir::write_status_file(const json& exit_code) const {
   try {
-    write_json("status.json", {{"phase", phase_},
-                               {"step", step_},
-                               {"heartbeat", utc_now()},
-                               {"pid", ::getpid()},
-                               {"host", host_name()},
-                               {"summary", summary_},
-                               {"exit_code", exit_code}});
+    write_json(file_names::status, {{"phase", phase_},
+                                    {"step", step_},
+                                    {"heartbeat", utc_now()},
+                                    {"pid", ::getpid()},
+                                    {"host", host_name()},
+                                    {"summary", summary_},
+                                    {"exit_code", exit_code}});
   } catch (const Error& e) {
     if (e.code() != 8002) throw;
   }

@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/base/stop_signal.h"
 #include "engine/graph/accounting.h"
+#include "engine/run/names.h"
 #include "engine/tensor/allocator.h"
 
 namespace eb::engine {
@@ -18,7 +19,7 @@ Session::Session(Model model, const TrainConfig& config, SessionData data, RunDi
       resolved_config_(std::move(resolved_config)),
       observer_(observer),
       trainer_(std::move(model), config, data_.train->batches_per_epoch()),
-      metrics_(run.path() / "metrics.jsonl"),
+      metrics_(run.path() / file_names::metrics),
       energy_(config.energy ? EnergyMeter::system : ""),
       steps_per_epoch_(data_.train->batches_per_epoch()),
       lap_start_(seconds_now()),
@@ -231,7 +232,7 @@ void Session::write_status() {
 void Session::finish() {
   save_checkpoint();
   lap();
-  run_.write_json("summary.json", summary());
+  run_.write_json(file_names::summary, summary());
 }
 
 }  // namespace eb::engine

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/graph/accounting.h"
 #include "engine/ops/conv_choice.h"
+#include "engine/run/names.h"
 #include "engine/run/session.h"
 #include "kernels/reduce.h"
 
@@ -142,8 +143,8 @@ void Session::save_checkpoint() {
   require_finite_values();
   lap();
   const double start = seconds_now();
-  const SaveResult result =
-      engine::save_checkpoint(run_.path() / "ckpt", trainer_.steps(), snapshot(), retention());
+  const SaveResult result = engine::save_checkpoint(run_.path() / file_names::checkpoints, trainer_.steps(),
+                                                    snapshot(), retention());
   if (result == SaveResult::disk_full) {
     if (disk_was_full_)
       throw Error(8002,
@@ -192,19 +193,19 @@ void Session::diverged() {
     for (int64_t i = 0; i < p.count; ++i) bad += !std::isfinite(gradients.data<float>()[p.offset + i]);
     if (bad) layers.push_back({{"parameter", p.name}, {"non_finite_gradients", bad}});
   }
-  run_.write_json("crash/divergence.json", {{"step", step},
-                                            {"epoch", epoch_},
-                                            {"sample_ids", unread_[step]},
-                                            {"loss", std::isfinite(loss) ? json(loss) : json(nullptr)},
-                                            {"lr", trainer_.lr_at(step)},
-                                            {"parameters", layers}});
-  const std::string good = last_good_checkpoint(run_.path() / "ckpt");
+  run_.write_json(file_names::divergence, {{"step", step},
+                                           {"epoch", epoch_},
+                                           {"sample_ids", unread_[step]},
+                                           {"loss", std::isfinite(loss) ? json(loss) : json(nullptr)},
+                                           {"lr", trainer_.lr_at(step)},
+                                           {"parameters", layers}});
+  const std::string good = last_good_checkpoint(run_.path() / file_names::checkpoints);
   throw Error(
       7001,
       "the loss or a gradient is not finite at step " + std::to_string(step) + "; the update was not applied",
       (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
           "a lower train.optimizer.lr or a warm-up usually helps; details in " +
-          (run_.path() / "crash/divergence.json").string());
+          (run_.path() / file_names::divergence).string());
 }
 
 // Their names are bytes, what we write down is JSON.

@@ -9,6 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/config/config.h"
 #include "engine/ops/conv_choice.h"
+#include "engine/run/names.h"
 
 namespace eb::quant {
 
@@ -113,7 +114,7 @@ void WeightAverage::before_run(Session& session) {
 }
 
 void WeightAverage::start_anew(const Session& session) {
-  remove_tree(session.run_dir().path() / "swa");  // of the network before
+  remove_tree(session.run_dir().path() / file_names::averaged);  // of the network before
   mean_ = {};
   phases_ = session.phases().size();
   start_epoch_ = 0;
@@ -173,7 +174,7 @@ void WeightAverage::write_model(const Session& session, const Model& model) cons
   c.metadata = {{"format", "1"}, {"graph", to_json(model.graph()).dump()}, {"config", model_config_.dump()}};
   if (const json choices = conv_choice().to_json(); !choices.empty())
     c.metadata["conv_choices"] = choices.dump();
-  replace_checkpoint(session.run_dir().path() / "swa", session.trainer().steps(), c);
+  replace_checkpoint(session.run_dir().path() / file_names::averaged, session.trainer().steps(), c);
 }
 
 json WeightAverage::save() const {

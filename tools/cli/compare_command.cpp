@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
+#include "engine/run/names.h"
 #include "tools/cli/commands.h"
 #include "tools/compare/plan.h"
 #include "tools/compare/runner.h"
@@ -64,7 +65,7 @@ static void write_comparison(const fs::path& out, const ComparePlan& plan, const
 
 static void require_no_run(const fs::path& out) {
   std::error_code none;
-  if (fs::exists(out / "run.lock", none))
+  if (fs::exists(out / engine::file_names::lock, none))
     throw Error(2024, engine::quoted(out) + " is the directory of one run",
                 "--out of compare is a directory for many; name another");
 }

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
+#include "engine/run/names.h"
 #include "engine/run/session.h"
 #include "pruning/early_bird_hook.h"
 #include "quant/block_metrics.h"
@@ -56,9 +57,10 @@ static std::vector<std::string> command_line() {
 static void write_page(const Config& config, const RunDir& run) {
   if (config.get<std::string>("log.report") == "off") return;
   try {
-    make_directories(run.path() / "report");
-    write_report(gather_report({run.path()}), run.path() / "report/report.html");
-    std::cerr << "report: " << plain(run.path() / "report/report.html") << "\n";
+    const std::filesystem::path page = run.path() / file_names::report;
+    make_directories(page.parent_path());
+    write_report(gather_report({run.path()}), page);
+    std::cerr << "report: " << plain(page) << "\n";
   } catch (const std::exception& e) {
     std::cerr << "warning: the report could not be written: " << e.what() << "\n";
   }
@@ -72,7 +74,7 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
               << plain(run.path()) << " goes on\n";
     return 75;
   }
-  const nlohmann::json summary = run.read_json("summary.json");
+  const nlohmann::json summary = run.read_json(file_names::summary);
   if (f.json)
     std::cout << summary.dump(2) << "\n";
   else

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
+#include "engine/run/names.h"
 #include "engine/run/session.h"
 #include "tools/compare/child.h"
 #include "tools/compare/shared_search.h"
@@ -61,7 +62,7 @@ engine::Config CompareRunner::config_of(const PlannedRun& run) const {
 }
 
 static engine::Config config_in(const fs::path& run) {
-  const std::string path = (run / "config.resolved.json").string();
+  const std::string path = (run / engine::file_names::config).string();
   return engine::config_from_json(experiment_fields(), json::parse(engine::read_file(path)), path);
 }
 
@@ -73,14 +74,14 @@ void CompareRunner::require_same(const PlannedRun& run) const {
 
 bool CompareRunner::is_done(const PlannedRun& run) const {
   std::error_code none;
-  if (!fs::exists(directory(run) / "summary.json", none)) return false;
+  if (!fs::exists(directory(run) / engine::file_names::summary, none)) return false;
   require_same(run);
   return true;
 }
 
 bool CompareRunner::is_begun_as(const PlannedRun& run) const {
   std::error_code none;
-  if (!fs::exists(directory(run) / "config.resolved.json", none)) return false;
+  if (!fs::exists(directory(run) / engine::file_names::config, none)) return false;
   try {
     require_same(run);
     return true;
@@ -138,7 +139,7 @@ PlannedRun CompareRunner::search_of(int64_t seed, const std::vector<PlannedRun>&
 
 int CompareRunner::run_search(PlannedRun search) const {
   const fs::path run = directory(search);
-  if (fs::exists(run / "config.resolved.json")) {
+  if (fs::exists(run / engine::file_names::config)) {
     // Of a call with other variants it may end later, which is fine, or too early.
     const engine::Config before = config_in(run);
     if (search_reaches(before, config_of(search)))

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/run/names.h"
 #include "engine/run/run_dir.h"
 #include "pruning/early_bird.h"
 
@@ -49,8 +50,9 @@ bool search_reaches(const Config& search, const Config& wanted) {
 static std::vector<fs::path> newest_first(const fs::path& search) {
   std::vector<fs::path> steps;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(search / "ckpt", none))
-    if (entry.path().filename().string().starts_with("step-")) steps.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(search / engine::file_names::checkpoints, none))
+    if (entry.path().filename().string().starts_with(engine::file_names::step_prefix))
+      steps.push_back(entry.path());
   std::sort(steps.rbegin(), steps.rend());
   return steps;
 }
@@ -73,10 +75,10 @@ static void copy_bytes(const fs::path& from, const fs::path& to) {
 }
 
 static void copy_history(const fs::path& search, const fs::path& to) {
-  copy_bytes(search / "metrics.jsonl", to / "metrics.jsonl");
-  engine::make_directories(to / "masks");
-  for (const auto& entry : fs::directory_iterator(search / "masks"))
-    copy_bytes(entry.path(), to / "masks" / entry.path().filename());
+  copy_bytes(search / engine::file_names::metrics, to / engine::file_names::metrics);
+  engine::make_directories(to / engine::file_names::masks);
+  for (const auto& entry : fs::directory_iterator(search / engine::file_names::masks))
+    copy_bytes(entry.path(), to / engine::file_names::masks / entry.path().filename());
 }
 
 int64_t begin_from_search(const fs::path& search, const fs::path& to, const Config& config) {
@@ -91,8 +93,8 @@ int64_t begin_from_search(const fs::path& search, const fs::path& to, const Conf
       engine::CheckpointOptions options;
       options.best = state.at("best").at("epoch") == state.at("epoch");
       // Last: until it is there the run has not begun.
-      if (engine::save_checkpoint(run.path() / "ckpt", state.at("step"), checkpoint, options) ==
-          engine::SaveResult::saved)
+      if (engine::save_checkpoint(run.path() / engine::file_names::checkpoints, state.at("step"), checkpoint,
+                                  options) == engine::SaveResult::saved)
         return state.at("epoch");
       return 0;
     } catch (const json::exception&) {  // of another version
@@ -105,7 +107,8 @@ int64_t begin_from_search(const fs::path& search, const fs::path& to, const Conf
 
 bool is_begun(const fs::path& run) {
   std::error_code none;
-  return fs::exists(run / "summary.json", none) || fs::exists(run / "ckpt/latest.json", none);
+  return fs::exists(run / engine::file_names::summary, none) ||
+         fs::exists(run / engine::file_names::checkpoints / engine::file_names::latest, none);
 }
 
 }  // namespace eb::tools

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/run/names.h"
 #include "tools/experiment/experiment_fields.h"
 
 namespace eb::tools {
@@ -54,7 +55,7 @@ static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::strin
                                              SessionObserver& observer) {
   const bool automatic = resume.empty() || resume == "auto" || resume == "must" || resume == "never";
   if (!automatic) return resolve_checkpoint(resume);
-  const auto found = find_latest(run.path() / "ckpt");
+  const auto found = find_latest(run.path() / file_names::checkpoints);
   if (resume == "never" && found)
     throw Error(2025, run.path().string() + " already holds a run",
                 "another --out, or --resume auto to go on with it");

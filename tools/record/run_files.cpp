@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/run/names.h"
 #include "engine/train/model_config.h"
 #include "tools/experiment/experiment_fields.h"
 #include "tools/record/run_metrics.h"
@@ -67,10 +68,10 @@ static json object_of(RunFiles& run, const std::string& name) {
 }
 
 static void read_metrics_lines(RunFiles& run) {
-  if (!is_there(run.path / "metrics.jsonl")) return;
+  if (!is_there(run.path / file_names::metrics)) return;
   Metrics metrics;
   try {
-    metrics = read_metrics(run.path / "metrics.jsonl");
+    metrics = read_metrics(run.path / file_names::metrics);
   } catch (const Error& e) {
     run.warnings.push_back(utf8(e.message()));
   }
@@ -81,9 +82,10 @@ static void read_metrics_lines(RunFiles& run) {
 
 // Of the checkpoint that latest.json names, without its tensors: this says how far the run came.
 static json newest_state(RunFiles& run) {
-  const json step = string_at(object_of(run, "ckpt/latest.json"), {"path"});
+  const std::string directory = std::string(file_names::checkpoints) + "/";
+  const json step = string_at(object_of(run, directory + file_names::latest), {"path"});
   if (!step.is_string() || step.get<std::string>().find('/') != std::string::npos) return nullptr;
-  return object_of(run, "ckpt/" + step.get<std::string>() + "/state.json");
+  return object_of(run, directory + step.get<std::string>() + "/" + file_names::state);
 }
 
 static int64_t steps_of(const json& summary) {
@@ -117,11 +119,12 @@ static json known_keys(const json& config) {
 
 static void understand_config(RunFiles& run) {
   if (!run.config.is_object()) {
-    run.warnings.push_back("config.resolved.json is missing or damaged: what was asked is not known");
+    run.warnings.push_back(std::string(file_names::config) +
+                           " is missing or damaged: what was asked is not known");
     return;
   }
   try {
-    run.known = config_from_json(experiment_fields(), known_keys(run.config), "config.resolved.json");
+    run.known = config_from_json(experiment_fields(), known_keys(run.config), file_names::config);
     run.graph = graph_of(*run.known);
   } catch (const Error& e) {
     run.warnings.push_back(utf8("this version does not understand the run's config: " + e.message()));
@@ -133,13 +136,13 @@ RunFiles read_run(const fs::path& path) {
   RunFiles run;
   run.path = path;
   run.locked = is_locked(path);
-  run.config = object_of(run, "config.resolved.json");
-  run.env = object_of(run, "env.json");
-  run.status = object_of(run, "status.json");
+  run.config = object_of(run, file_names::config);
+  run.env = object_of(run, file_names::environment);
+  run.status = object_of(run, file_names::status);
   run.state = newest_state(run);
-  run.summary = object_of(run, "summary.json");
+  run.summary = object_of(run, file_names::summary);
   if (const json& now = at(run.status, {"summary"}); steps_of(now) > steps_of(run.summary)) run.summary = now;
-  std::istringstream lines(text_of(run, "argv.txt"));
+  std::istringstream lines(text_of(run, file_names::arguments));
   for (std::string line; std::getline(lines, line);) run.command_lines.push_back(utf8(line));
   read_metrics_lines(run);
   understand_config(run);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/base/phase.h"
+#include "engine/run/names.h"
 
 namespace eb::tools {
 
@@ -28,7 +29,7 @@ static bool has_phase(const json& line) {
 }
 
 static bool is_drawn(std::string_view key) {
-  return key.starts_with("eb/distance_") ||
+  return key.starts_with(engine::file_names::distance_key) ||
          std::find(std::begin(drawn), std::end(drawn), key) != std::end(drawn);
 }
 

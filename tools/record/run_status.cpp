@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/run/names.h"
 
 namespace eb::tools {
 
@@ -20,7 +21,7 @@ void check_is_run(const fs::path& path) {
     std::error_code error;
     return fs::exists(path / file, error);
   };
-  const char* const files[] = {"run.lock", "config.resolved.json", "metrics.jsonl"};
+  const char* const files[] = {file_names::lock, file_names::config, file_names::metrics};
   if (std::none_of(std::begin(files), std::end(files), holds))
     throw Error(4070, quoted(path) + " is not a run directory",
                 "name the directory that a training wrote: it holds config.resolved.json and metrics.jsonl");
@@ -29,7 +30,7 @@ void check_is_run(const fs::path& path) {
 // A lock that is free is held for an instant by this look, so nobody looks again once the run is over.
 bool is_locked(const fs::path& run) {
   try {
-    const File lock(run / "run.lock", O_RDONLY);
+    const File lock(run / file_names::lock, O_RDONLY);
     return ::flock(lock.descriptor(), LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
   } catch (const Error&) {
     return false;

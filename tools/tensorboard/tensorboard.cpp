@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "engine/run/names.h"
 #include "pruning/mask_history.h"
 #include "tools/plot/heat_map.h"
 
@@ -11,14 +12,14 @@ namespace eb::tools::tensorboard {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-static constexpr std::string_view distance_prefix = "eb/distance_";
+static constexpr std::string_view distance_prefix = engine::file_names::distance_key;
 
 TensorBoard::TensorBoard(fs::path run, engine::SessionObserver& messages)
     : run_(std::move(run)), messages_(messages) {}
 
 void TensorBoard::begin(int64_t completed_steps) {
   try {
-    writer_.emplace(run_ / "tb", completed_steps + 1);
+    writer_.emplace(run_ / engine::file_names::events, completed_steps + 1);
   } catch (const std::system_error& e) {  // no thread to be had
     messages_.on_message(std::string("warning: no events for TensorBoard: ") + e.what());
   }
@@ -92,7 +93,8 @@ static void thin_out(pruning::MaskRecords& records) {
 // A picture each time there are a tenth more masks, so that all of a long search's take a megabyte and not
 // ten.
 std::string TensorBoard::heat_map_if_grown(const std::string& ratio, const At& at, bool last) {
-  pruning::MaskRecords records = pruning::read_mask_history(run_ / "masks" / (ratio + ".bits"));
+  pruning::MaskRecords records =
+      pruning::read_mask_history(run_ / engine::file_names::masks / engine::file_names::mask_file(ratio));
   const size_t count = records.masks.size();
   size_t& done = heat_map_of_[ratio];
   if (count < done + (last ? 1 : std::max<size_t>(1, done / 10))) return "";

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
 #include "tools/watch/run_view.h"
 
@@ -57,10 +58,11 @@ void ProgressPrinter::on_step(const engine::Progress& p) {
 std::string epoch_line(const nlohmann::json& m) {
   const auto value = [&](const std::string& key) { return number(m, key).value_or(0); };
   const auto phase = m.find("phase");
+  constexpr std::string_view prefix = engine::file_names::distance_key;
   std::string distances;
   for (const auto& [key, v] : m.items())
-    if (key.rfind("eb/distance_", 0) == 0 && v.is_number())
-      distances += fmt::format("  {} {:.3f}", plain_text(key.substr(12)), v.get<double>());
+    if (key.starts_with(prefix) && v.is_number())
+      distances += fmt::format("  {} {:.3f}", plain_text(key.substr(prefix.size())), v.get<double>());
   return fmt::format(
       "epoch {:>3.0f} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} "
       "images/s{}",

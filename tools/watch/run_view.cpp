@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/phase.h"
+#include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
 #include "tools/record/run_metrics.h"
 
@@ -64,11 +65,12 @@ RunReader::RunReader(fs::path run) : run_(std::move(run)) {
 const RunView& RunReader::read() {
   const bool locked = is_locked(run_);
   std::error_code error;
-  const auto size = fs::file_size(run_ / "metrics.jsonl", error);
-  const auto time = error ? fs::file_time_type{} : fs::last_write_time(run_ / "metrics.jsonl", error);
+  const auto size = fs::file_size(run_ / engine::file_names::metrics, error);
+  const auto time =
+      error ? fs::file_time_type{} : fs::last_write_time(run_ / engine::file_names::metrics, error);
   if (const std::pair now{error ? 0 : size, time}; now != seen_ || config_.is_null()) {
     seen_ = now;
-    config_ = read_object(run_ / "config.resolved.json");
+    config_ = read_object(run_ / engine::file_names::config);
     read_metrics();
   }
   read_status(locked);
@@ -112,7 +114,7 @@ static std::optional<double> seconds_left(const RunView& v) {
 void RunReader::read_metrics() {
   engine::Metrics metrics;
   try {
-    metrics = engine::read_metrics(run_ / "metrics.jsonl");
+    metrics = engine::read_metrics(run_ / engine::file_names::metrics);
   } catch (const Error&) {  // not there yet
   }
   view_ = {};
@@ -141,8 +143,8 @@ static std::optional<double> seconds_since(const std::string& utc) {
 }
 
 void RunReader::read_status(bool locked) {
-  const json status = read_object(run_ / "status.json");
-  const bool has_summary = !read_object(run_ / "summary.json").is_null();
+  const json status = read_object(run_ / engine::file_names::status);
+  const bool has_summary = !read_object(run_ / engine::file_names::summary).is_null();
   view_.state = run_state(locked, status, has_summary);
   view_.silent_seconds = seconds_since(text(status, "heartbeat"));
   if (seen_.first > 0) {

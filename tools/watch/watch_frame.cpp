@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "engine/run/names.h"
 #include "tools/watch/progress.h"
 
 namespace eb::tools {
@@ -26,7 +27,7 @@ static Curve curve(const std::vector<json>& lines, const std::string& name, cons
 
 static Plot distances(const RunView& run) {
   Plot plot{"mask distance", {}, run.threshold};
-  const std::string prefix = "eb/distance_";
+  const std::string prefix = engine::file_names::distance_key;
   std::set<std::string> ratios;
   for (const json& line : run.epochs)
     for (const auto& [key, value] : line.items())

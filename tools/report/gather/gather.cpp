@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/clock.h"
+#include "engine/run/names.h"
 #include "tools/experiment/version.h"
 #include "tools/record/run_files.h"
 #include "tools/report/gather/comparison.h"
@@ -52,10 +53,13 @@ static std::string lost_epochs(const RunFiles& run, bool finished) {
   const int64_t trained = epochs.is_number_integer() ? epochs.get<int64_t>() : 0;
   const int64_t told = run.epochs.empty() ? 0 : run.epochs.back()["epoch"].get<int64_t>();
   std::error_code error;
-  if (!fs::exists(run.path / "metrics.jsonl", error))
-    return finished || trained > 0 ? "metrics.jsonl is missing: the curves are lost" : "";
+  if (!fs::exists(run.path / engine::file_names::metrics, error))
+    return finished || trained > 0
+               ? fmt::format("{} is missing: the curves are lost", engine::file_names::metrics)
+               : "";
   if (!finished || run.damaged_lines > 0 || told >= trained) return "";
-  return fmt::format("metrics.jsonl ends after epoch {} of {}: the curves are cut off", told, trained);
+  return fmt::format("{} ends after epoch {} of {}: the curves are cut off", engine::file_names::metrics,
+                     told, trained);
 }
 
 // What a reader must know before comparing numbers.
@@ -64,8 +68,8 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
   if (version.is_string() && version != version_info()["eb_engine"])
     warnings.push_back(fmt::format("written by eb_engine {}", version.get<std::string>()));
   if (run.damaged_lines)
-    warnings.push_back(fmt::format("{} damaged line{} of metrics.jsonl {} left out", run.damaged_lines,
-                                   run.damaged_lines == 1 ? "" : "s",
+    warnings.push_back(fmt::format("{} damaged line{} of {} {} left out", run.damaged_lines,
+                                   run.damaged_lines == 1 ? "" : "s", engine::file_names::metrics,
                                    run.damaged_lines == 1 ? "was" : "were"));
   if (const std::string lost = lost_epochs(run, report["state"] == "finished"); !lost.empty())
     warnings.push_back(lost);

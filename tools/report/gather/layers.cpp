@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/graph/accounting.h"
 #include "engine/graph/channel_groups.h"
+#include "engine/run/names.h"
 #include "pruning/compact.h"
 #include "pruning/early_bird.h"
 #include "pruning/mask_history.h"
@@ -20,10 +21,11 @@ namespace fs = std::filesystem;
 
 static std::vector<fs::path> ticket_files(const RunFiles& run) {
   if (const json file = string_at(draw_of(run), {"file"}); file.is_string())
-    return {run.path / "tickets" / fs::path(file.get<std::string>()).filename()};
+    return {run.path / file_names::tickets / fs::path(file.get<std::string>()).filename()};
   std::vector<fs::path> files;
   std::error_code error;
-  for (fs::directory_iterator it(run.path / "tickets", error), end; !error && it != end; it.increment(error))
+  for (fs::directory_iterator it(run.path / file_names::tickets, error), end; !error && it != end;
+       it.increment(error))
     if (it->path().extension() == ".safetensors") files.push_back(it->path());
   return files;
 }
@@ -48,8 +50,8 @@ static int64_t count(const std::vector<uint8_t>& keep) {
 // it is not there.
 static std::vector<pruning::Mask> ranked_masks(const RunFiles& run, const Ticket& ticket) {
   try {
-    const auto history =
-        pruning::read_mask_history(run.path / "masks" / (pruning::ratio_name(ticket.ratio) + ".bits"));
+    const auto history = pruning::read_mask_history(run.path / file_names::masks /
+                                                    file_names::mask_file(pruning::ratio_name(ticket.ratio)));
     if (history.masks.empty() || history.masks.size() < masks_drawn(run, ticket.ratio)) return {};
     return pruning::unpack_mask(*run.graph, history.masks.back(), history.bits).masks;
   } catch (const Error&) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "engine/base/error.h"
+#include "engine/run/names.h"
 #include "pruning/early_bird.h"
 
 namespace eb::tools {
@@ -21,9 +22,10 @@ static std::vector<double> ratios_of(const RunFiles& run) {
   if (run.known) return pruning::early_bird_config(*run.known).watch;
   std::vector<double> ratios;
   std::error_code error;
-  for (fs::directory_iterator it(run.path / "masks", error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(run.path / file_names::masks, error), end; !error && it != end;
+       it.increment(error)) {
     const std::string name = it->path().stem().string();
-    if (it->path().extension() == ".bits" && name.size() > 1 && name[0] == 'p')
+    if (it->path().extension() == file_names::mask_extension && name.size() > 1 && name[0] == 'p')
       ratios.push_back(std::strtod(name.c_str() + 1, nullptr) / 100);
   }
   std::sort(ratios.begin(), ratios.end());
@@ -31,7 +33,7 @@ static std::vector<double> ratios_of(const RunFiles& run) {
 }
 
 size_t masks_drawn(const RunFiles& run, double ratio) {
-  const std::string key = "eb/kept_" + pruning::ratio_name(ratio);
+  const std::string key = file_names::kept_key + pruning::ratio_name(ratio);
   const auto told = std::count_if(run.epochs.begin(), run.epochs.end(),
                                   [&](const json& line) { return line.contains(key); });
   json saved = 0;
@@ -43,7 +45,8 @@ size_t masks_drawn(const RunFiles& run, double ratio) {
 
 // Named as they lie in the run: a reader of the report may have moved it.
 static MaskRecords masks_of(RunFiles& run, double ratio) {
-  const std::string name = "masks/" + pruning::ratio_name(ratio) + ".bits";
+  const std::string name =
+      fmt::format("{}/{}", file_names::masks, file_names::mask_file(pruning::ratio_name(ratio)));
   const size_t drawn = masks_drawn(run, ratio);
   std::error_code error;
   if (!fs::exists(run.path / name, error)) {
@@ -79,7 +82,7 @@ static std::vector<double> mask_epochs(const RunFiles& run, const std::string& n
     return epochs;
   }
   for (const json& line : run.epochs)
-    if (line.contains("eb/kept_" + name) && epochs.size() < n) epochs.push_back(line["epoch"]);
+    if (line.contains(file_names::kept_key + name) && epochs.size() < n) epochs.push_back(line["epoch"]);
   while (epochs.size() < n)
     epochs.push_back((epochs.empty() ? 0 : epochs.back()) + static_cast<double>(rhythm.count));
   return epochs;
@@ -104,7 +107,7 @@ static json emerged_index(const RunFiles& run, const MaskRecords& records) {
 static json window_distances(const RunFiles& run, const std::string& name) {
   json points = json::array();
   for (const json& line : run.epochs)
-    if (const json distance = number_at(line, {"eb/distance_" + name}); distance.is_number())
+    if (const json distance = number_at(line, {file_names::distance_key + name}); distance.is_number())
       points.push_back({{"epoch", line["epoch"]}, {"distance", distance}});
   return points;
 }

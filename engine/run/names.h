@@ -1,0 +1,42 @@
+// The names of what lies in a run directory, each said once: whoever writes or reads a run takes them from
+// here. Those of ckpt/ are in engine/checkpoint/names.h.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "engine/checkpoint/names.h"
+
+namespace eb::engine::file_names {
+
+inline constexpr const char* lock = "run.lock";
+inline constexpr const char* config = "config.resolved.json";
+inline constexpr const char* arguments = "argv.txt";
+inline constexpr const char* environment = "env.json";
+inline constexpr const char* status = "status.json";
+inline constexpr const char* metrics = "metrics.jsonl";
+inline constexpr const char* summary = "summary.json";
+inline constexpr const char* divergence = "crash/divergence.json";
+inline constexpr const char* report = "report/report.html";
+
+// Folders.
+inline constexpr const char* logs = "logs";
+inline constexpr const char* masks = "masks";      // every mask that was drawn, a file for each ratio
+inline constexpr const char* tickets = "tickets";  // what was drawn
+inline constexpr const char* averaged = "swa";     // a checkpoint with averaged weights
+inline constexpr const char* events = "tb";        // for TensorBoard
+
+// `ratio` is its name: "p30".
+inline constexpr const char* mask_extension = ".bits";
+inline std::string mask_file(const std::string& ratio) {
+  return ratio + mask_extension;
+}
+inline std::string ticket_file(const std::string& ratio, int64_t epoch) {
+  return ratio + "-ep" + std::to_string(epoch) + ".safetensors";
+}
+
+// Keys of metrics.jsonl that end in the name of a ratio.
+inline constexpr const char* distance_key = "eb/distance_";
+inline constexpr const char* kept_key = "eb/kept_";
+inline constexpr const char* threshold_key = "eb/threshold_";
+
+}  // namespace eb::engine::file_names
