@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "engine/config/config.h"
+#include "engine/base/error.h"
 
 namespace eb::engine {
 

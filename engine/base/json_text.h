@@ -1,11 +1,15 @@
-// Where things stand in a JSON text, and how to quote what a user wrote: the parts of parse_json that error
-// messages need.
+// JSON text: the strict parser, where things stand in a JSON text, and how to quote what a user wrote.
 #pragma once
 #include <cstddef>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 namespace eb::engine {
+
+// JSON text with the limits of the config reader (4 MiB, depth 64, arrays <= 100k, duplicate keys and NaN
+// refused, // and /* */ comments allowed when `comments`). Error 2001..2002 with file:line:col.
+nlohmann::json parse_json(const std::string& text, const std::string& file, bool comments);
 
 struct TextPosition {
   size_t line = 1, column = 1;  // column counts bytes

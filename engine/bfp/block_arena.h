@@ -3,7 +3,8 @@
 #pragma once
 #include <optional>
 
-#include "engine/model/model.h"
+#include "engine/bfp/precision.h"
+#include "engine/graph/parameter.h"
 #include "kernels/round_blocks.h"
 
 namespace eb::engine {
@@ -12,7 +13,7 @@ namespace eb::engine {
 class BlockArena {
  public:
   // weight, bias: who rounds a weight and a vector of this arena.
-  BlockArena(const Model& model, const BlockFormat& format, RoundedTensor weight, RoundedTensor bias);
+  BlockArena(const Arenas& arenas, const BlockFormat& format, RoundedTensor weight, RoundedTensor bias);
   // x -> y and codes, see kernels::RoundBlocks.
   void round(Quantize::Rounding rounding, uint64_t seed, const int32_t* allow, const uint32_t* step,
              const float* x, float* y, int8_t* codes, Quantize::Counts* counts) const;
@@ -29,16 +30,16 @@ class BlockArena {
 
 // What a model in 8 bit holds besides its arenas.
 struct BlockModel {
-  BlockModel(const Model& model, const Precision& precision);
+  BlockModel(const Arenas& arenas, const Precision& precision);
   // Rounds the gradients, gated by nothing: a bad step forbids the update itself.
-  void round_gradients(const Model& model, const uint32_t* step) const;
+  void round_gradients(const Arenas& arenas, const uint32_t* step) const;
   // Values (with their codes) and momentum after an update that `allow` may have forbidden.
-  void round_update(const Model& model, const int32_t* allow, const uint32_t* step) const;
+  void round_update(const Arenas& arenas, const int32_t* allow, const uint32_t* step) const;
   // Codes of values that came from elsewhere, to the nearest; exact if the values are on their grid.
-  void encode(const Model& model) const;
+  void encode(const Arenas& arenas) const;
   // A weight's codes as a tensor: those of the forward pass, and those that backward-data reads.
-  Tensor codes_of(const Model& model, size_t parameter) const;
-  Tensor backward_codes_of(const Model& model, size_t parameter) const;
+  Tensor codes_of(const Arenas& arenas, size_t parameter) const;
+  Tensor backward_codes_of(const Arenas& arenas, size_t parameter) const;
 
   Precision precision;
   BlockArena values, gradients, momentum;
@@ -51,7 +52,7 @@ struct BlockModel {
   Quantize::Counts* parameter_counts(size_t arena) const;  // 0 values, 1 gradients, 2 momentum
 
  private:
-  void round_by_tensor(const Model& model, const int32_t* allow) const;
+  void round_by_tensor(const Arenas& arenas, const int32_t* allow) const;
   int64_t nodes_, parameters_;
 };
 

@@ -1,6 +1,8 @@
-// Tensors to block floating point and back. The gradient passes straight through: both keep the tape node.
+// Tensors to block floating point; dense() of engine/tensor/dense.h is the way back. The gradient passes
+// straight through: both keep the tape node.
 #pragma once
 #include "engine/bfp/precision.h"
+#include "engine/tensor/dense.h"
 
 namespace eb::engine {
 
@@ -16,7 +18,5 @@ struct Rounding {
 // largest (blocks) as in kernels::Quantize, undefined where nobody has it.
 Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& rounding,
                 const Tensor& largest = {});
-DType dense_dtype(const Tensor& x);  // of the numbers x stands for
-Tensor dense(const Tensor& x);       // x itself if it is not in block floating point
 
 }  // namespace eb::engine

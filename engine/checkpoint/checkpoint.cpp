@@ -11,7 +11,6 @@
 #include "engine/checkpoint/checkpoint_parts.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/safetensors.h"
-#include "engine/config/config.h"
 
 namespace eb::engine {
 

@@ -7,9 +7,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json_text.h"
 #include "engine/checkpoint/checkpoint_parts.h"
 #include "engine/checkpoint/names.h"
-#include "engine/config/config.h"
 
 namespace eb::engine {
 

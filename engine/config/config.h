@@ -136,9 +136,4 @@ Config load_config(const Table& table, const std::vector<std::filesystem::path>&
 // Checks an already resolved tree (from a run directory or checkpoint); keys it lacks take their defaults.
 Config config_from_json(const Table& table, const nlohmann::json& resolved, const std::string& name);
 
-// JSON text with the limits of the config reader (4 MiB, depth 64, arrays <= 100k, duplicate keys and NaN
-// refused,
-// // and /* */ comments allowed when `comments`). Error 2001..2002 with file:line:col.
-nlohmann::json parse_json(const std::string& text, const std::string& file, bool comments);
-
 }  // namespace eb::engine

@@ -115,8 +115,8 @@ void Model::build_plan() {
     for (size_t i = 0; i < parameters_.size(); ++i)
       if (parameters_[i].kind == Parameter::Kind::conv_weight) {
         Conv2dWeights& w = plan_->weights[parameters_[i].node].conv;
-        w.codes = blocks_->codes_of(*this, i);
-        w.backward_codes = blocks_->backward_codes_of(*this, i);
+        w.codes = blocks_->codes_of(arenas(), i);
+        w.backward_codes = blocks_->backward_codes_of(arenas(), i);
       }
   for (auto& [bn, stats] : running_) {
     plan_->weights[bn].running_mean = stats.mean;
@@ -128,7 +128,7 @@ void Model::build_plan() {
 }
 
 void Model::set_precision(const Precision& precision) {
-  blocks_ = precision.quantized ? std::make_unique<BlockModel>(*this, precision) : nullptr;
+  blocks_ = precision.quantized ? std::make_unique<BlockModel>(arenas(), precision) : nullptr;
   build_plan();
   values_changed();
 }
@@ -195,7 +195,7 @@ void Model::zero_grad() {
 }
 
 void Model::values_changed(bool refresh_copies) {
-  if (refresh_copies && blocks_) blocks_->encode(*this);
+  if (refresh_copies && blocks_) blocks_->encode(arenas());
   if (refresh_copies && working_.defined())
     kernels::elementwise(device_).cast(values_.size(), DType::f32, values_.raw(), DType::bf16,
                                        working_.raw());

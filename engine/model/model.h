@@ -10,20 +10,10 @@
 
 #include "engine/bfp/precision.h"
 #include "engine/graph/graph.h"
+#include "engine/graph/parameter.h"
 #include "engine/tensor/tensor.h"
 
 namespace eb::engine {
-
-struct Parameter {
-  enum class Kind : uint8_t { conv_weight, linear_weight, bias, bn_gamma, bn_beta };
-  std::string name;  // "feature.0.weight"
-  Kind kind;
-  int node;        // graph node it belongs to
-  Shape shape;     // conv (K, R, S, C / groups); linear (out, H, W, C) of its input; else (C)
-  int64_t offset;  // in the arena, in floats; every parameter starts on a 64-byte boundary, gaps are zero
-  int64_t count;
-  bool is_weight() const { return kind == Kind::conv_weight || kind == Kind::linear_weight; }
-};
 
 struct RunningStats {
   Tensor mean, var;  // (C) f32, on the model's device
@@ -61,6 +51,9 @@ class Model {
   const Tensor& gradients() const { return gradients_; }
   const Tensor& momentum() const { return momentum_; }
   const Tensor& working() const { return working_; }  // bf16 copy, undefined for f32 compute
+  Arenas arenas() const {
+    return {device_, compute_, graph_.nodes.size(), parameters_, values_, gradients_, momentum_};
+  }
   // Into the arenas, on the model's device.
   float* value(const Parameter& p) const { return values_.data<float>() + p.offset; }
   float* gradient(const Parameter& p) const { return gradients_.data<float>() + p.offset; }

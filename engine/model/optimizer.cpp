@@ -61,10 +61,10 @@ void Sgd::update_blocks(Model& m, const kernels::Sgd::Control* control) const {
   const auto n = static_cast<int64_t>(segments_.size());
   auto *g = m.gradients().data<float>(), *w = m.values().data<float>();
   sgd.prepare(segments_.data(), n, control, w, g);
-  m.blocks()->round_gradients(m, m.step());
+  m.blocks()->round_gradients(m.arenas(), m.step());
   sgd.step({config_.momentum, config_.nesterov, true}, segments_.data(), n, control, g,
            m.momentum().data<float>(), w, nullptr);
-  m.blocks()->round_update(m, &control->finite, m.step());
+  m.blocks()->round_update(m.arenas(), &control->finite, m.step());
   if (m.working().defined())
     kernels::elementwise(m.device()).cast(m.values().size(), DType::f32, w, DType::bf16, m.working().raw());
 }

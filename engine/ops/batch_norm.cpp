@@ -1,7 +1,7 @@
 #include "engine/ops/batch_norm.h"
 
-#include "engine/bfp/quantize.h"
 #include "engine/ops/check.h"
+#include "engine/tensor/dense.h"
 #include "kernels/batch_norm.h"
 
 namespace eb::engine {

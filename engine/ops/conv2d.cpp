@@ -1,9 +1,9 @@
 #include "engine/ops/conv2d.h"
 
-#include "engine/bfp/quantize.h"
 #include "engine/ops/check.h"
 #include "engine/ops/conv2d_calls.h"
 #include "engine/ops/conv_choice.h"
+#include "engine/tensor/dense.h"
 
 namespace eb::engine {
 

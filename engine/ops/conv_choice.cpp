@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/config/config.h"
 #include "kernels/reference.h"
 #include "kernels/stopwatch.h"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What can be proven of the CUDA kernels without a card: static_test.py BUILD_DIR [--report FILE]
 
-Reads the listings that kernels/cuda/keep_listing kept at build time and fails if a kernel was not compiled for a target, if a
+Reads the listings that kernels/cuda/keep_listing put into the objects and fails if a kernel was not compiled for a target, if a
 kernel spills or a hot one exceeds its register budget, does not use the tensor cores, or loads its tiles by less than 128 bits.
 Where a cuobjdump is to be had it reads the machine code too (sass.py).
 --report writes a Markdown table of registers, spills and tensor-core instructions. Exit 77 (skipped) in a build without CUDA.
@@ -11,10 +11,11 @@ import pathlib
 import re
 import subprocess
 import sys
+import tarfile
+import tempfile
 
 import sass  # beside this file
 
-TARGETS = ("sm_80", "sm_90a", "sm_100")
 # Kernels that take the time of a step; the mangled name must contain the text. Registers: 65,536 a processor over the threads
 # that must be resident for two blocks (one of the large tile).
 HOT = {"conv2d_pixels_kernel": 255, "conv2d_backward_weight_kernel": 255, "conv2d_int8_kernel": 255}
@@ -35,12 +36,30 @@ SPILL = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) by
 USED = re.compile(r"Used (\d+) registers")
 
 
-def listings(build):
+def targets_of(build):
+    """The cards that the build compiles kernels for: "80-real;90a-real" -> (sm_80, sm_90a)."""
+    cached = re.search(r"^EB_CUDA_ARCHITECTURES:\w+=(.*)$", (build / "CMakeCache.txt").read_text(), re.M)
+    return tuple("sm_" + a.removesuffix("-real") for a in cached[1].split(";") if not a.endswith("-virtual"))
+
+
+def read_objects(build):
+    """Object -> {"ptxas": what ptxas said, "NAME.ptx": PTX of one target, ...}."""
+    read = {}
+    with tempfile.TemporaryDirectory() as work:
+        for path in sorted(build.glob("kernels/cuda/**/*.cu.o")):
+            listing = pathlib.Path(work) / "listing.tar"
+            subprocess.run(["objcopy", f"--dump-section=.eb.listing={listing}", path, listing.with_suffix(".o")], check=True)
+            with tarfile.open(listing) as tar:
+                read[path] = {m.name: tar.extractfile(m).read().decode() for m in tar}
+    return read
+
+
+def listings(objects):
     """(kernel, target) -> {registers, stack, spills} over all objects."""
     found = {}
-    for path in sorted(build.glob("kernels/cuda/**/*.ptxas")):
+    for files in objects.values():
         key = None
-        for line in path.read_text().splitlines():
+        for line in files["ptxas"].splitlines():
             if m := ENTRY.search(line):
                 key = m.groups()
                 found[key] = {}
@@ -51,17 +70,19 @@ def listings(build):
     return found
 
 
-def bodies(build, target):
+def bodies(objects, target):
     """Kernel -> its PTX text."""
     result = {}
-    for path in build.glob(f"kernels/cuda/**/*.ptx/*{target}*.ptx"):
-        parts = re.split(r"\.entry (\w+)", path.read_text())
-        result.update(zip(parts[1::2], parts[2::2]))
+    for files in objects.values():
+        for name, text in files.items():
+            if name.endswith(".ptx") and target in name:
+                parts = re.split(r"\.entry (\w+)", text)
+                result.update(zip(parts[1::2], parts[2::2]))
     return result
 
 
-def check_hopper(build, names, found):
-    ptx = bodies(build, "90a")
+def check_hopper(objects, names, found):
+    ptx = bodies(objects, "90a")
     errors = []
     for text, multiply in HOPPER.items():
         chosen = [name for name in names if text in name]
@@ -72,8 +93,8 @@ def check_hopper(build, names, found):
             errors += [f"{name}: no {need} in its PTX" for need in (*HOPPER_NEEDS, multiply) if need not in ptx.get(name, "")]
             if found.get((name, "sm_90a"), {}).get("registers", 256) > budget:
                 errors.append(f"{name}: more than {budget} registers")
-    for path in build.glob("kernels/cuda/**/*.ptxas"):
-        errors += [f"{path.name}: {m[0]}" for m in COMPLAINT.finditer(path.read_text())]
+    for path, files in objects.items():
+        errors += [f"{path.name}: {m[0]}" for m in COMPLAINT.finditer(files["ptxas"])]
     return errors
 
 
@@ -83,14 +104,16 @@ def demangled(names):
 
 
 def check(build):
-    found = listings(build)
-    if not found:
-        print("no CUDA listings in", build, "- built without CUDA")
+    objects = read_objects(build)
+    if not objects:
+        print("no CUDA objects in", build, "- built without CUDA")
         sys.exit(77)
-    errors = []
+    targets = targets_of(build)
+    found = listings(objects)
+    errors = [f"kernels are to be compiled for {t} too" for t in ("sm_80", "sm_90a") if t not in targets]
     names = sorted({name for name, _ in found})
     for name in names:
-        for target in TARGETS:
+        for target in targets:
             if (name, target) not in found:
                 errors.append(f"{name}: not compiled for {target}")
     for (name, target), numbers in sorted(found.items()):
@@ -99,7 +122,7 @@ def check(build):
             errors.append(f"{name} ({target}): {numbers['spills']} bytes of spills")
         if budget and numbers.get("registers", 0) > budget:
             errors.append(f"{name} ({target}): {numbers['registers']} registers, budget {budget}")
-    ptx = bodies(build, "80")
+    ptx = bodies(objects, "80")
     hot = [name for name in names if any(text in name for text in HOT)]
     readable = demangled(hot)
     for text in HOT:
@@ -119,18 +142,18 @@ def check(build):
     for math in ("Bf16Math", "Tf32Math", "F32Math"):
         if not any(IMAGE.search(text) and math in text for text in readable.values()):
             errors.append(f"no conv2d_backward_weight_kernel loads dy by 128 bits and x by less in {math}")
-    errors += check_hopper(build, names, found)
-    return found, ptx, errors
+    errors += check_hopper(objects, names, found)
+    return targets, found, ptx, errors
 
 
-def report(found, ptx, path):
+def report(targets, found, ptx, path):
     names = sorted({name for name, _ in found})
     readable = demangled(names)
-    rows = ["| kernel | " + " | ".join(f"registers {t}" for t in TARGETS) + " | spills | mma in PTX |",
-            "|---|" + "---|" * (len(TARGETS) + 2)]
+    rows = ["| kernel | " + " | ".join(f"registers {t}" for t in targets) + " | spills | mma in PTX |",
+            "|---|" + "---|" * (len(targets) + 2)]
     for name in names:
         short = re.sub(r"eb::kernels::cuda::|\(anonymous namespace\)::|\(.*", "", readable[name]).removeprefix("void ")
-        numbers = [found.get((name, t), {}) for t in TARGETS]
+        numbers = [found.get((name, t), {}) for t in targets]
         rows.append(f"| `{short}` | " + " | ".join(str(n.get("registers", "-")) for n in numbers) +
                     f" | {sum(n.get('spills', 0) for n in numbers)} | {ptx.get(name, '').count('mma.sync')} |")
     path.write_text("\n".join(rows) + "\n")
@@ -141,9 +164,9 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--report", type=pathlib.Path)
     arguments = parser.parse_args()
-    found, ptx, errors = check(arguments.build)
+    targets, found, ptx, errors = check(arguments.build)
     if arguments.report:
-        report(found, ptx, arguments.report)
+        report(targets, found, ptx, arguments.report)
     if machine_code := sass.check(arguments.build):
         print(f"machine code of {machine_code[0]} kernels read")
         errors += machine_code[1]
@@ -151,7 +174,7 @@ def main():
         print("no cuobjdump (EB_CUOBJDUMP, PATH, triton): the machine code was not looked at")
     for error in errors:
         print(error)
-    print(f"{len({n for n, _ in found})} kernels, {len(errors)} errors")
+    print(f"{len({n for n, _ in found})} kernels for {', '.join(targets)}, {len(errors)} errors")
     sys.exit(1 if errors else 0)
 
 

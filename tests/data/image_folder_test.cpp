@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "support/data_sets.h"
 #include "support/error_code.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 using namespace eb;
@@ -105,7 +106,7 @@ TEST(ImageFolder, fingerprint_sees_names_and_sizes) {
 }
 
 TEST(ImageFolder, real_pictures_decode) {
-  const fs::path archive = fs::path(EB_SOURCE_DIR) / "../shared/data/cifar10-jpeg.tar.zst";
+  const fs::path archive = test::source_dir() / "../shared/data/cifar10-jpeg.tar.zst";
   if (!fs::exists(archive)) GTEST_SKIP() << "no " << archive.string();
   TempDir dir;
   const std::string untar = "zstd -dc '" + archive.string() + "' | tar -x -C '" + dir.path().string() +

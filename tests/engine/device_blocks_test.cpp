@@ -71,7 +71,7 @@ TEST(DeviceBlocks, values_and_momentum_stay_on_their_grid) {
     expect_on_grid(m, m.blocks()->values, m.values(), "value");
     expect_on_grid(m, m.blocks()->momentum, m.momentum(), "momentum");
     const size_t first = 0;  // a convolution: its codes stand for the values
-    const Tensor codes = dense(m.blocks()->codes_of(m, first)).to(Device::cpu);
+    const Tensor codes = dense(m.blocks()->codes_of(m.arenas(), first)).to(Device::cpu);
     const Floats w = m.host_value(m.parameters()[first]);
     for (size_t i = 0; i < w.size(); ++i) ASSERT_EQ(codes.data<float>()[i], w[i]);
   }
@@ -168,7 +168,7 @@ TEST(DeviceBlocks, a_convolution_leaves_the_codes_of_the_cpu) {
     const Node& n = model.graph().nodes[model.parameters()[0].node];
     Conv2dWeights weights;
     weights.w = Tensor::view(model.value(model.parameters()[0]), model.parameters()[0].shape, DType::f32, on);
-    weights.codes = model.blocks()->codes_of(model, 0);
+    weights.codes = model.blocks()->codes_of(model.arenas(), 0);
     BlockConv2dOptions o;
     o.conv = {{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups};
     const Tensor x = quantize(batch.images.to(on), o.activation, {});

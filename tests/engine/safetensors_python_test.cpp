@@ -6,6 +6,7 @@
 
 #include "engine/base/file.h"
 #include "engine/checkpoint/safetensors.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace eb::engine {
@@ -28,9 +29,9 @@ TEST(SafetensorsPython, both_sides_write_the_same_bytes) {
   TempDir dir(true);
   write_file_synced(dir / "in", to_safetensors(f));
   const char* python = std::getenv("EB_PYTHON");
-  const std::string command = std::string(python ? python : "python3") +
-                              " " EB_SOURCE_DIR "/tests/tools/read_safetensors.py " + (dir / "in").string() +
-                              " " + (dir / "out").string() + " >" + (dir / "seen").string();
+  const std::string command = std::string(python ? python : "python3") + " " + test::source_dir().string() +
+                              "/tests/tools/read_safetensors.py " + (dir / "in").string() + " " +
+                              (dir / "out").string() + " >" + (dir / "seen").string();
   const int code = WEXITSTATUS(std::system(command.c_str()));
   if (code == 77 || code == 127)
     GTEST_SKIP() << "no Python with the package safetensors; set EB_PYTHON to one";

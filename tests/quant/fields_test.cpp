@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/paths.h"
 #include "tools/experiment/experiment_fields.h"
 
 namespace eb::test {
@@ -14,7 +15,7 @@ using Sets = std::vector<std::string>;
 constexpr Phase all_phases[] = {Phase::dense, Phase::search, Phase::retrain};
 
 Config load(const Sets& sets) {
-  return load_config(tools::experiment_fields(), {std::string(EB_SOURCE_DIR) + "/models/quickstart.json"},
+  return load_config(tools::experiment_fields(), {test::source_dir().string() + "/models/quickstart.json"},
                      sets);
 }
 
@@ -59,7 +60,7 @@ TEST(PrecisionFields, presets) {
 TEST(PrecisionFields, the_variants_of_the_paper) {
   const auto file = [](const std::string& name) {
     return quant::phase_precision(
-        load_config(tools::experiment_fields(), {std::string(EB_SOURCE_DIR) + "/models/" + name + ".json"}));
+        load_config(tools::experiment_fields(), {test::source_dir().string() + "/models/" + name + ".json"}));
   };
   for (const std::string model : {"vgg16", "preresnet101"}) {
     const PhasePrecision ff = file(model), ll = file(model + "_ll"), lf = file(model + "_lf"),

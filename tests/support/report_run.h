@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/paths.h"
 #include "support/run_engine.h"
 
 namespace eb::test {
@@ -50,7 +51,7 @@ inline bool warns(const nlohmann::json& run, const std::string& words) {
 // A run directory without a run: the tiny config with `config` merged on top, and a status of exit code 0.
 inline void make_run(const std::filesystem::path& run, const std::string& config = "{}") {
   std::filesystem::create_directories(run);
-  auto resolved = read_json(std::filesystem::path(EB_SOURCE_DIR) / "tests/data_files/tiny.json");
+  auto resolved = read_json(source_dir() / "tests/data_files/tiny.json");
   resolved.merge_patch(nlohmann::json::parse(config));
   spit(run / "config.resolved.json", resolved.dump());
   spit(run / "status.json", R"({"exit_code": 0})");

@@ -1,4 +1,5 @@
 #include "support/run_engine.h"
+#include "support/paths.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -32,7 +33,7 @@ static pid_t start(const std::vector<std::string>& args, const RunOptions& optio
   if (options.file_size_limit >= 0 && setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(127);
   for (const auto& entry : options.env) putenv(const_cast<char*>(entry.c_str()));
   std::vector<char*> argv;
-  static const std::string binary = std::string(EB_BINARY_DIR) + "/eb_engine";
+  static const std::string binary = binary_dir() / "eb_engine";
   argv.push_back(const_cast<char*>(binary.c_str()));
   for (const auto& a : args) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
@@ -51,7 +52,7 @@ Outcome run_engine(const std::vector<std::string>& args, const RunOptions& optio
   waitpid(pid, &status, 0);
   Outcome o{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(dir / "out"),
             slurp(dir / "err")};
-  if (o.exit_code == 127) throw std::runtime_error("cannot run " EB_BINARY_DIR "/eb_engine");
+  if (o.exit_code == 127) throw std::runtime_error("cannot run " + binary_dir().string() + "/eb_engine");
   return o;
 }
 
@@ -78,7 +79,7 @@ void spit(const fs::path& path, const std::string& text) {
 }
 
 std::string tiny_config(const TempDir& dir, const std::string& extra) {
-  auto config = nlohmann::json::parse(slurp(fs::path(EB_SOURCE_DIR) / "tests/data_files/tiny.json"));
+  auto config = nlohmann::json::parse(slurp(source_dir() / "tests/data_files/tiny.json"));
   config.merge_patch(nlohmann::json::parse(extra));
   const std::string path = dir / "config.json";
   spit(path, config.dump(2));

@@ -9,12 +9,13 @@
 #include <sstream>
 
 #include "engine/base/error.h"
+#include "support/paths.h"
 #include "tools/cli/config_docs.h"
 #include "tools/experiment/experiment_fields.h"
 
 using nlohmann::json;
 
-static const std::string models = std::string(EB_SOURCE_DIR) + "/models/";
+static const std::string models = eb::test::source_dir().string() + "/models/";
 
 struct Output {
   int code;
@@ -111,7 +112,7 @@ TEST(ConfigCommand, schema_describes_every_key) {
 }
 
 TEST(ConfigCommand, reference_is_up_to_date) {
-  std::ifstream in(std::string(EB_SOURCE_DIR) + "/docs/config.md");
+  std::ifstream in(eb::test::source_dir().string() + "/docs/config.md");
   std::stringstream text;
   text << in.rdbuf();
   EXPECT_EQ(text.str(), config({"docs"}).out) << "run: build/eb_engine config docs > docs/config.md";

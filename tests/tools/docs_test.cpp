@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string>
 
+#include "support/paths.h"
+
 static std::string read(const std::filesystem::path& path) {
   std::ifstream in(path);
   std::stringstream text;
@@ -16,7 +18,7 @@ static std::string read(const std::filesystem::path& path) {
 }
 
 TEST(Docs, trace_names_existing_files_and_functions) {
-  const std::filesystem::path root = EB_SOURCE_DIR;
+  const std::filesystem::path root = eb::test::source_dir();
   const std::string text = read(root / "docs/trace.md");
   const std::regex stop(R"(\| \d+ \| `([^`]+)` `([^`]+)` \|)");
   int stops = 0;

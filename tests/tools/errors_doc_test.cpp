@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "support/paths.h"
 #include "support/run_engine.h"
 
 namespace fs = std::filesystem;
@@ -23,7 +24,7 @@ static std::set<int> codes_in_source() {
       R"((?:\bError|\berror|\bfail|\brefuse|\bdamaged|\bbad)\w*\(\s*(\d{4,5})\b|error\[EB(\d{4,5})\])");
   std::set<int> codes;
   for (const char* folder : {"engine", "data", "pruning", "quant", "tools"})
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder)) {
+    for (const auto& entry : fs::recursive_directory_iterator(eb::test::source_dir() / folder)) {
       if (entry.path().extension() != ".cpp") continue;
       const std::string text = eb::test::slurp(entry.path());
       for (auto it = std::sregex_iterator(text.begin(), text.end(), thrown); it != std::sregex_iterator();
@@ -35,7 +36,7 @@ static std::set<int> codes_in_source() {
 
 TEST(ErrorsDoc, lists_every_code) {
   const auto listed =
-      codes_in(eb::test::slurp(fs::path(EB_SOURCE_DIR) / "docs/errors.md"), std::regex(R"(\| EB(\d+) \|)"));
+      codes_in(eb::test::slurp(eb::test::source_dir() / "docs/errors.md"), std::regex(R"(\| EB(\d+) \|)"));
   const auto thrown = codes_in_source();
   EXPECT_GT(thrown.size(), 60u);
   for (int code : thrown) EXPECT_TRUE(listed.count(code)) << "EB" << code << " is not in docs/errors.md";
@@ -44,9 +45,9 @@ TEST(ErrorsDoc, lists_every_code) {
 TEST(ErrorsDoc, lists_no_code_that_is_gone) {
   std::string all;
   for (const char* folder : {"engine", "data", "pruning", "quant", "tools"})
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder))
+    for (const auto& entry : fs::recursive_directory_iterator(eb::test::source_dir() / folder))
       if (entry.path().extension() == ".cpp") all += eb::test::slurp(entry.path());
   for (int code :
-       codes_in(eb::test::slurp(fs::path(EB_SOURCE_DIR) / "docs/errors.md"), std::regex(R"(\| EB(\d+) \|)")))
+       codes_in(eb::test::slurp(eb::test::source_dir() / "docs/errors.md"), std::regex(R"(\| EB(\d+) \|)")))
     EXPECT_NE(all.find(std::to_string(code)), std::string::npos) << "EB" << code;
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace fs = std::filesystem;
@@ -43,9 +44,8 @@ class GetCifar : public testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   int get(const std::string& arguments = "10 data") {
-    return shell("PATH=\"$PWD/bin:$PATH\" EB_CIFAR_URL=\"file://$PWD/mirror\" '" EB_SOURCE_DIR
-                 "/tools/get_cifar' " +
-                 arguments);
+    return shell("PATH=\"$PWD/bin:$PATH\" EB_CIFAR_URL=\"file://$PWD/mirror\" '" +
+                 eb::test::source_dir().string() + "/tools/get_cifar' " + arguments);
   }
   bool complete() {
     std::error_code missing;

@@ -5,18 +5,19 @@
 #include <set>
 
 #include "engine/config/config.h"
+#include "support/paths.h"
 #include "tools/experiment/experiment_fields.h"
 
 namespace fs = std::filesystem;
 using namespace eb;
 
 static engine::Config load(const std::string& name, const std::vector<std::string>& sets = {}) {
-  return engine::load_config(tools::experiment_fields(), {fs::path(EB_SOURCE_DIR) / "models" / name}, sets);
+  return engine::load_config(tools::experiment_fields(), {test::source_dir() / "models" / name}, sets);
 }
 
 TEST(Models, every_file_resolves) {
   std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(fs::path(EB_SOURCE_DIR) / "models")) {
+  for (const auto& entry : fs::directory_iterator(test::source_dir() / "models")) {
     if (entry.path().extension() != ".json") continue;
     SCOPED_TRACE(entry.path());
     const auto config = load(entry.path().filename());

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <random>
 
+#include "support/paths.h"
 #include "support/report_run.h"
 
 using namespace eb::test;
@@ -76,8 +77,8 @@ TEST(ReportFaults, a_run_that_was_killed_and_one_that_goes_on) {
   EXPECT_EQ(run["networks"][0]["params"], run["phases"][0]["params"]);
   // Somebody holds the lock: the run goes on.
   const fs::path lock = fs::path(dir / "run") / "run.lock";
-  const std::string hold = "flock " + lock.string() + " " EB_BINARY_DIR "/eb_engine report " + (dir / "run") +
-                           " --json > " + (dir / "held.json");
+  const std::string hold = "flock " + lock.string() + " " + eb::test::binary_dir().string() +
+                           "/eb_engine report " + (dir / "run") + " --json > " + (dir / "held.json");
   ASSERT_EQ(std::system(hold.c_str()), 0);
   EXPECT_EQ(read_json(dir / "held.json")["runs"][0]["state"], "running");
 }
