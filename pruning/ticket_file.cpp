@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/safetensors.h"
 #include "pruning/ticket.h"
 
@@ -99,7 +100,7 @@ static void read_metadata(const SafetensorsFile& file, Ticket& t, const std::str
   };
   const auto value = [&](const char* key, bool (*fits)(const json&), const char* absent) {
     const std::string s = text(key);
-    const json v = json::parse(s.empty() ? absent : s, nullptr, false);
+    const json v = try_parse_json(s.empty() ? absent : s);
     if (!fits(v)) throw Error(4033, fmt::format("{}: metadata \"{}\" makes no sense", name, key));
     return v;
   };

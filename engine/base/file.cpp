@@ -12,7 +12,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/fault.h"
-#include "engine/base/json_text.h"
+#include "engine/base/text.h"
 
 namespace eb::engine {
 
@@ -26,14 +26,6 @@ void observe_files(std::function<void(const FileOperation&)> observer) {
 
 static void note(const FileOperation& operation) {
   if (observer_) observer_(operation);
-}
-
-std::string plain(const fs::path& path) {
-  return printable(path.string(), 4096);
-}
-
-std::string quoted(const fs::path& path) {
-  return '"' + plain(path) + '"';
 }
 
 static std::string next_step(int error) {
@@ -71,7 +63,7 @@ static std::string next_step(int error) {
 
 Error file_error(const std::string& doing, const fs::path& path, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return Error(full ? 8002 : 8001, "cannot " + doing + " " + quoted(path) + ": " + std::strerror(error),
+  return Error(full ? 8002 : 8001, "cannot " + doing + " " + quote_path(path) + ": " + std::strerror(error),
                next_step(error));
 }
 
@@ -154,7 +146,7 @@ std::string read_file(const fs::path& path, size_t limit) {
   const File file(path, O_RDONLY | O_NONBLOCK);
   struct stat status {};
   if (::fstat(file.descriptor(), &status) == -1) throw file_error("read", path, errno);
-  const std::string name = quoted(path);
+  const std::string name = quote_path(path);
   if (!S_ISREG(status.st_mode))
     throw Error(8001, "cannot read " + name + ": it is " + kind_of(status.st_mode), "name a regular file");
   const size_t size = static_cast<size_t>(status.st_size);
@@ -191,7 +183,7 @@ static fs::path parent_of(const fs::path& path) {
 static fs::path target_of(const fs::path& given) {
   struct stat status {};
   if (::stat(given.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Error(8001, "cannot write " + quoted(given) + ": it is " + kind_of(status.st_mode),
+    throw Error(8001, "cannot write " + quote_path(given) + ": it is " + kind_of(status.st_mode),
                 "name a regular file, or one that does not exist yet");
   constexpr int most_links = 40;  // as the kernel
   fs::path path = given;
@@ -215,13 +207,13 @@ void replace_file(const fs::path& given, std::string_view bytes) {
   } catch (const Error& e) {
     ::unlink(temporary.c_str());
     // The name a person knows, beside the one that failed.
-    throw Error(e.code(), "cannot write " + quoted(given) + ": " + e.message(), e.hint());
+    throw Error(e.code(), "cannot write " + quote_path(given) + ": " + e.message(), e.hint());
   }
 }
 
 void rename_synced(const fs::path& from, const fs::path& to) {
   if (retried(fault::Call::rename, [&] { return ::rename(from.c_str(), to.c_str()); }) == -1)
-    throw file_error("rename " + quoted(from) + " to", to, errno);
+    throw file_error("rename " + quote_path(from) + " to", to, errno);
   note({Kind::rename, from, to});
   sync_directory(parent_of(to));
 }
@@ -232,7 +224,7 @@ bool exchange_synced(const fs::path& a, const fs::path& b) {
   };
   const bool done = retried(fault::Call::rename, exchange) == 0;
   if (!done && (errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP)) return false;
-  if (!done) throw file_error("exchange " + quoted(a) + " with", b, errno);
+  if (!done) throw file_error("exchange " + quote_path(a) + " with", b, errno);
   note({Kind::exchange, a, b});
   sync_directory(parent_of(b));
   return true;
@@ -272,7 +264,7 @@ void require_disk_space(const fs::path& directory, uint64_t bytes) {
   const uint64_t available = uint64_t{space.f_bavail} * space.f_frsize;
   if (available >= bytes) return;
   throw Error(8003,
-              "the disk of " + quoted(directory) + " has " + std::to_string(available >> 20) +
+              "the disk of " + quote_path(directory) + " has " + std::to_string(available >> 20) +
                   " MiB free, the checkpoints need " + std::to_string((bytes >> 20) + 1),
               "free some space, point --out at another disk, or lower checkpoint.keep_last");
 }

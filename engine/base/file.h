@@ -51,10 +51,6 @@ void remove_tree(const fs::path& path);       // fine if it is not there
 // step.
 Error file_error(const std::string& doing, const fs::path& path, int error);
 
-// A path for a terminal: printable ASCII, whatever it holds; quoted() puts it in quotes.
-std::string plain(const fs::path& path);
-std::string quoted(const fs::path& path);
-
 // Error 8003 unless the file system of `directory` has that many bytes to spare (quotas are not visible
 // here).
 void require_disk_space(const fs::path& directory, uint64_t bytes);

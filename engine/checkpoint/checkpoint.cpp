@@ -7,7 +7,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/checkpoint/checkpoint_parts.h"
 #include "engine/checkpoint/names.h"
 #include "engine/checkpoint/safetensors.h"
@@ -34,9 +35,9 @@ static json parse_object(const std::string& text, const fs::path& file, int code
     json value = parse_json(text, file.string(), false);
     if (value.is_object()) return value;
   } catch (const Error& e) {
-    throw Error(code, quoted(file) + ": " + e.message(), "", e.where());
+    throw Error(code, quote_path(file) + ": " + e.message(), "", e.where());
   }
-  throw Error(code, quoted(file) + ": not a JSON object");
+  throw Error(code, quote_path(file) + ": not a JSON object");
 }
 
 // --- writing ---
@@ -75,7 +76,7 @@ fs::path temporary_beside(const fs::path& path) {
 
 void export_checkpoint(const fs::path& path, int64_t step, const Checkpoint& checkpoint) {
   if (fs::exists(fs::symlink_status(path)))
-    throw Error(2026, quoted(path) + " exists already", "name a directory that does not exist");
+    throw Error(2026, quote_path(path) + " exists already", "name a directory that does not exist");
   const fs::path temporary = temporary_beside(fs::absolute(path));
   try {
     write_parts(temporary, step, checkpoint, false);
@@ -93,24 +94,24 @@ static Manifest::Part part_from(const json& part, const fs::path& file) {
   if (part.is_object() && part.contains("bytes") && part["bytes"].is_number_unsigned() &&
       part.contains("xxh3_128") && part["xxh3_128"].is_string())
     return {part["bytes"], part["xxh3_128"]};
-  throw Error(4020, quoted(file) + ": no size and hash for each file");
+  throw Error(4020, quote_path(file) + ": no size and hash for each file");
 }
 
 // Names come from our own list, never from the file: a manifest cannot point outside its directory.
 static Manifest manifest_from(const json& j, const fs::path& file) {
   const auto is_integer = [&](const char* key) { return j.contains(key) && j[key].is_number_integer(); };
   if (!is_integer("format") || !is_integer("step") || !j.contains("files") || !j["files"].is_object())
-    throw Error(4020, quoted(file) + ": not the manifest of a checkpoint");
+    throw Error(4020, quote_path(file) + ": not the manifest of a checkpoint");
   if (j["format"] != checkpoint_format)
     throw Error(4025,
-                quoted(file) + ": checkpoint format " + j["format"].dump() + ", this program reads format " +
-                    std::to_string(checkpoint_format),
+                quote_path(file) + ": checkpoint format " + j["format"].dump() +
+                    ", this program reads format " + std::to_string(checkpoint_format),
                 "use the version of eb_engine that wrote it");
   Manifest m;
   m.step = j["step"];
   m.milestone = j.contains("milestone") && j["milestone"] == true;
   for (const std::string& name : part_names) {
-    if (!j["files"].contains(name)) throw Error(4020, quoted(file) + ": does not list " + name);
+    if (!j["files"].contains(name)) throw Error(4020, quote_path(file) + ": does not list " + name);
     m.files[name] = part_from(j["files"][name], file);
   }
   if (j["files"].contains(hooks_part)) m.files[hooks_part] = part_from(j["files"][hooks_part], file);
@@ -123,7 +124,7 @@ Manifest read_manifest(const fs::path& directory) {
   try {
     text = read_file(file, size_t{1} << 20);
   } catch (const Error& e) {
-    throw Error(4020, quoted(directory) + " is not a whole checkpoint: " + e.message());
+    throw Error(4020, quote_path(directory) + " is not a whole checkpoint: " + e.message());
   }
   return manifest_from(parse_object(text, file, 4020), file);
 }
@@ -137,10 +138,10 @@ static std::string read_part(const fs::path& directory, const std::string& name,
     throw Error(4021, "damaged checkpoint: " + e.message());
   }
   if (bytes.size() != part.bytes)
-    throw Error(4021, "damaged checkpoint: " + quoted(file) + " has " + std::to_string(bytes.size()) +
+    throw Error(4021, "damaged checkpoint: " + quote_path(file) + " has " + std::to_string(bytes.size()) +
                           " bytes, its manifest says " + std::to_string(part.bytes));
   if (const std::string hash = hash_of(bytes); hash != part.xxh3_128)
-    throw Error(4022, "damaged checkpoint: " + quoted(file) + " has the hash xxh3_128 " + hash +
+    throw Error(4022, "damaged checkpoint: " + quote_path(file) + " has the hash xxh3_128 " + hash +
                           ", its manifest says " + printable(part.xxh3_128));
   return bytes;
 }
@@ -165,10 +166,14 @@ Checkpoint load_checkpoint(const fs::path& directory) {
     return parse_safetensors(bytes.data(), bytes.size(), (directory / name).string());
   };
   SafetensorsFile model = tensors(file_names::model);
-  for (const char* key : {"graph", "config"})
-    if (metadata_object(model, key, directory / file_names::model).is_null())
-      throw Error(4023, quoted(directory / file_names::model) + " carries no " + key);
+  const auto described = [&](const char* key) {
+    json value = metadata_object(model, key, directory / file_names::model);
+    if (!value.is_null()) return value;
+    throw Error(4023, quote_path(directory / file_names::model) + " carries no " + key);
+  };
   Checkpoint c;
+  c.graph_ = described("graph");
+  c.config_ = described("config");
   c.state = parse_object(read(file_names::state), directory / file_names::state, 4023);
   c.model = std::move(model.tensors);
   c.metadata = std::move(model.metadata);
@@ -181,7 +186,7 @@ ModelFile load_model_file(const fs::path& path) {
   SafetensorsFile file = read_safetensors(path);
   ModelFile model{{}, metadata_object(file, "graph", path), metadata_object(file, "config", path)};
   if (model.graph.is_null())
-    throw Error(4027, quoted(path) + " carries no graph in its metadata",
+    throw Error(4027, quote_path(path) + " carries no graph in its metadata",
                 "only a model.safetensors written by eb_engine can be loaded without a config");
   model.tensors = std::move(file.tensors);
   return model;

@@ -19,6 +19,14 @@ struct Checkpoint {
   nlohmann::json state = nlohmann::json::object();  // an object; whoever trains decides what is in it
   std::map<std::string, Tensor> model, optim, hooks;
   std::map<std::string, std::string> metadata;  // of model.safetensors; "graph" and "config" are JSON texts
+
+  // Those two as load_checkpoint read them; null in a checkpoint that was not loaded.
+  const nlohmann::json& graph() const { return graph_; }
+  const nlohmann::json& config() const { return config_; }
+
+ private:
+  friend Checkpoint load_checkpoint(const std::filesystem::path& step_directory);
+  nlohmann::json graph_, config_;
 };
 
 struct CheckpointOptions {

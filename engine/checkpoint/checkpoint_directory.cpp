@@ -7,7 +7,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/checkpoint/checkpoint_parts.h"
 #include "engine/checkpoint/names.h"
 
@@ -47,7 +48,7 @@ static std::vector<std::string> names_in(const fs::path& directory) {
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
     names.push_back(it->path().filename().string());
   if (error && error != std::errc::no_such_file_or_directory)
-    throw Error(8001, "cannot list " + quoted(directory) + ": " + error.message());
+    throw Error(8001, "cannot list " + quote_path(directory) + ": " + error.message());
   return names;
 }
 
@@ -210,14 +211,14 @@ std::optional<FoundCheckpoint> find_latest(const fs::path& directory) {
     const fs::path path = directory / step_name(step);
     try {
       verify_checkpoint(path);
-      if (!damaged.empty()) damaged += "; falling back to " + quoted(path);
+      if (!damaged.empty()) damaged += "; falling back to " + quote_path(path);
       return FoundCheckpoint{path, step, damaged};
     } catch (const Error& e) {
       damaged += (damaged.empty() ? "" : "; ") + e.message();
     }
   }
   if (!damaged.empty())
-    throw Error(4026, "no intact checkpoint is left in " + quoted(directory) + ": " + damaged,
+    throw Error(4026, "no intact checkpoint is left in " + quote_path(directory) + ": " + damaged,
                 "start a new run with --resume never, or name another checkpoint");
   return std::nullopt;
 }
@@ -230,7 +231,7 @@ static fs::path checkpoints_of(const fs::path& run_or_checkpoints) {
 
 static Error nothing_at(const fs::path& path, const std::string& why) {
   const bool weights = path.extension() == ".safetensors";
-  return Error(4024, "no checkpoint at " + quoted(path) + ": " + why,
+  return Error(4024, "no checkpoint at " + quote_path(path) + ": " + why,
                weights ? "eb_engine import makes a checkpoint of a file of weights (docs/pytorch.md)"
                        : "name a run directory, or a checkpoint such as RUN/ckpt/step-00031200");
 }

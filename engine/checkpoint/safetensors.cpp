@@ -10,7 +10,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "engine/base/json_text.h"
+#include "engine/base/text.h"
 #include "engine/checkpoint/safetensors_header.h"
 
 namespace eb::engine {
@@ -97,7 +97,7 @@ static bool is_pickle(std::string_view bytes) {
 
 SafetensorsFile parse_safetensors(const void* data, size_t size, const std::string& name) {
   const char* bytes = static_cast<const char*>(data);
-  const std::string file = '"' + printable(name, 4096) + '"';
+  const std::string file = quote(name, 4096);
   if (size < 8) throw Error(4001, file + ": " + std::to_string(size) + " bytes are no safetensors file");
   uint64_t length = 0;
   std::memcpy(&length, bytes, sizeof length);
@@ -160,7 +160,7 @@ static std::string header_of(const SafetensorsFile& file, const std::vector<Name
   for (const NamedTensor entry : order) {
     const auto& [name, t] = *entry;
     if (!safetensors::name_is_allowed(name))
-      throw Error(4005, "tensor name " + in_quotes(name) + " may not be written to a safetensors file");
+      throw Error(4005, "tensor name " + quote(name) + " may not be written to a safetensors file");
     header[name] = {{"dtype", safetensors::dtype_names()[rank_of(t.dtype())].first},
                     {"shape", t.shape()},
                     {"data_offsets", {offset, offset + t.bytes()}}};

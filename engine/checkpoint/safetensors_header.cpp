@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "engine/base/error.h"
-#include "engine/base/json_text.h"
+#include "engine/base/text.h"
 
 namespace eb::engine::safetensors {
 
@@ -39,7 +39,7 @@ class HeaderReader {
     const auto found = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == s; });
     if (found == names.end())
       throw Error(
-          4006, of_tensor("has dtype " + in_quotes(s)),
+          4006, of_tensor("has dtype " + quote(s)),
           "F32, BF16, U8, I32, I64 and F64 can be read; in PyTorch, tensor.float() before saving makes F32");
     entry_->dtype = found->second;
     return go(Where::tensor);
@@ -116,7 +116,7 @@ class HeaderReader {
       return go(Where::header_value);
     }
     if (!name_is_allowed(k))
-      throw Error(4005, file_ + ": tensor name " + in_quotes(k) + " is not allowed",
+      throw Error(4005, file_ + ": tensor name " + quote(k) + " is not allowed",
                   "names are made of letters, digits and _ . / -");
     if (header_.entries.size() == max_tensors) throw Error(4004, file_ + ": more than a million tensors");
     const auto [at, inserted] = header_.entries.try_emplace(k);
@@ -128,8 +128,8 @@ class HeaderReader {
 
   bool field_name(const std::string& k) {
     const unsigned bit = k == "dtype" ? 1 : k == "shape" ? 2 : k == "data_offsets" ? 4 : 0;
-    if (bit == 0) throw malformed("has an unknown field " + in_quotes(k));
-    if (seen_ & bit) throw malformed("has the field " + in_quotes(k) + " twice");
+    if (bit == 0) throw malformed("has an unknown field " + quote(k));
+    if (seen_ & bit) throw malformed("has the field " + quote(k) + " twice");
     seen_ |= bit;
     return go(bit == 1 ? Where::dtype : bit == 2 ? Where::shape : Where::offsets);
   }
@@ -137,7 +137,7 @@ class HeaderReader {
   bool metadata_key(const std::string& k) {
     metadata_bytes_ += k.size();
     const auto [at, inserted] = header_.metadata.try_emplace(k);
-    if (!inserted) throw Error(4009, file_ + ": metadata key " + in_quotes(k) + " appears twice");
+    if (!inserted) throw Error(4009, file_ + ": metadata key " + quote(k) + " appears twice");
     value_ = &at->second;
     return go(Where::metadata_value);
   }
@@ -151,7 +151,7 @@ class HeaderReader {
   }
 
   std::string of_tensor(const std::string& what) const {
-    return file_ + ": tensor " + in_quotes(name_) + " " + what;
+    return file_ + ": tensor " + quote(name_) + " " + what;
   }
   Error malformed(const std::string& what) const { return Error(4004, of_tensor(what)); }
   Error misplaced(const std::string& what) const {

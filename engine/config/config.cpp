@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/config/config_check.h"
 
 namespace eb::engine {

@@ -9,7 +9,8 @@
 #include <cstdlib>
 
 #include "engine/base/duration.h"
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 
 namespace eb::engine {
 
@@ -59,7 +60,7 @@ bool has_type(Type type, const json& v) {
 }
 
 std::string shown(const json& v) {
-  if (v.is_string()) return in_quotes(v.get_ref<const std::string&>());
+  if (v.is_string()) return quote(v.get_ref<const std::string&>());
   return printable(v.dump(-1, ' ', true, json::error_handler_t::replace), 60);
 }
 
@@ -87,13 +88,13 @@ void check_number(const Field& f, const json& v, const Origin& origin) {
 
 void check_string(const Field& f, const std::string& s, const Origin& origin) {
   if (s.size() > max_string || s.find('\0') != std::string::npos)
-    throw Error(2005, fmt::format("{}: {} is no usable text", f.key, in_quotes(s)), "", origin.where());
+    throw Error(2005, fmt::format("{}: {} is no usable text", f.key, quote(s)), "", origin.where());
   if (std::find(f.later.begin(), f.later.end(), s) != f.later.end())
-    throw Error(2011, fmt::format("{}: {} is not supported yet", f.key, in_quotes(s)),
+    throw Error(2011, fmt::format("{}: {} is not supported yet", f.key, quote(s)),
                 fmt::format("use one of: {}", fmt::join(f.choices, ", ")), origin.where());
   if (f.choices.empty() || std::find(f.choices.begin(), f.choices.end(), s) != f.choices.end()) return;
   const std::string near = did_you_mean(s, f.choices);
-  throw Error(2005, fmt::format("{}: {} is not a choice, want {}", f.key, in_quotes(s), range_of(f)),
+  throw Error(2005, fmt::format("{}: {} is not a choice, want {}", f.key, quote(s), range_of(f)),
               near.empty() ? "" : fmt::format("did you mean \"{}\"?", near), origin.where());
 }
 
@@ -117,10 +118,9 @@ std::string expand(const Field& f, const std::string& path, const Origin& origin
     }
     const std::string name = path.substr(i + 2, close - i - 2);
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
-      throw Error(
-          2005,
-          fmt::format("{}: {} is not a variable that paths may use", f.key, in_quotes("${" + name + "}")),
-          "only ${EB_DATA}, ${HOME} and ${TMPDIR} are replaced", origin.where());
+      throw Error(2005,
+                  fmt::format("{}: {} is not a variable that paths may use", f.key, quote("${" + name + "}")),
+                  "only ${EB_DATA}, ${HOME} and ${TMPDIR} are replaced", origin.where());
     const char* value = std::getenv(name.c_str());
     if (!value)
       throw Error(2005, fmt::format("{}: the environment has no {}", f.key, name),
@@ -196,7 +196,7 @@ Error unknown_key(const Table& table, const std::string& section, const std::str
   const std::string explain = "eb_engine config explain" + (section.empty() ? "" : " " + section);
   const std::string hint =
       near.empty() ? "see: " + explain : fmt::format("did you mean \"{}\"?   see: {}", near, explain);
-  return Error(2003, "unknown key " + in_quotes(key), hint, origin.where());
+  return Error(2003, "unknown key " + quote(key), hint, origin.where());
 }
 
 }  // namespace eb::engine

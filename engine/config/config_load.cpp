@@ -10,7 +10,8 @@
 #include <cstring>
 #include <set>
 
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "engine/config/config_check.h"
 #include "engine/config/config_set.h"
@@ -66,7 +67,7 @@ static std::string read_config(const fs::path& path, bool named_by_user, int cod
   struct stat status {};
   const auto fail = [&](int c, const std::string& why) {
     if (fd >= 0) ::close(fd);
-    return Error(c, fmt::format("cannot read {}: {}", in_quotes(path.string()), why), "", where);
+    return Error(c, fmt::format("cannot read {}: {}", quote(path.string()), why), "", where);
   };
   if (fd < 0) throw fail(code, std::strerror(errno));
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) throw fail(code, "not a regular file");
@@ -117,7 +118,7 @@ fs::path ConfigLoader::base_of(const fs::path& file, const json& name, const Ori
   const fs::path path = file.parent_path() / base;
   if (base.empty() || base.is_absolute() || climbs ||
       name.get<std::string>().find('\0') != std::string::npos || !inside(fs::weakly_canonical(path)))
-    throw Error(2007, "extends: " + in_quotes(base.string()) + " leaves the folder of the config",
+    throw Error(2007, "extends: " + quote(base.string()) + " leaves the folder of the config",
                 "name a file in this folder or below it, as in \"base/cifar.json\"", origin.where());
   return path;
 }

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/config/config_check.h"
 
 namespace eb::engine {
@@ -26,7 +27,7 @@ static size_t parse_index(const std::string& digits, const Origin& origin) {
   const char* end = digits.data() + digits.size();
   const auto [rest, fault] = std::from_chars(digits.data(), end, index);
   if (fault != std::errc() || rest != end)
-    throw grammar("bad list index " + in_quotes("[" + digits + "]"), origin);
+    throw grammar("bad list index " + quote("[" + digits + "]"), origin);
   return index;
 }
 
@@ -36,16 +37,16 @@ static std::vector<Step> parse_steps(const std::string& text, const Origin& orig
   size_t i = 0;
   while (i < text.size() || steps.empty()) {
     const size_t end = std::min(text.find_first_of(".[", i), text.size());
-    if (end == i) throw grammar("empty key in " + in_quotes(text), origin);
+    if (end == i) throw grammar("empty key in " + quote(text), origin);
     steps.emplace_back(text.substr(i, end - i));
     for (i = end; i < text.size() && text[i] == '[';) {
       const size_t close = text.find(']', i);
-      if (close == std::string::npos) throw grammar("\"[\" without \"]\" in " + in_quotes(text), origin);
+      if (close == std::string::npos) throw grammar("\"[\" without \"]\" in " + quote(text), origin);
       steps.emplace_back(parse_index(text.substr(i + 1, close - i - 1), origin));
       i = close + 1;
     }
     if (i < text.size() && (text[i] != '.' || i + 1 == text.size()))
-      throw grammar("want \".\" and a key in " + in_quotes(text), origin);
+      throw grammar("want \".\" and a key in " + quote(text), origin);
     ++i;
   }
   return steps;
@@ -53,13 +54,13 @@ static std::vector<Step> parse_steps(const std::string& text, const Origin& orig
 
 SetPath parse_set(const std::string& text, const Table& table, const Origin& origin) {
   const size_t equal = text.find('=');
-  if (equal == std::string::npos) throw grammar("no \"=\" in " + in_quotes(text), origin);
+  if (equal == std::string::npos) throw grammar("no \"=\" in " + quote(text), origin);
   SetPath path{text.substr(0, equal), "", {}, text.substr(equal + 1)};
   std::vector<Step> steps = parse_steps(path.text, origin);
   size_t used = 0;
   while (used < steps.size() && !table.find(path.key)) {
     const std::string* name = std::get_if<std::string>(&steps[used]);
-    if (!name) throw grammar(in_quotes(path.key) + " is a section, not a list", origin);
+    if (!name) throw grammar(quote(path.key) + " is a section, not a list", origin);
     const std::string key = path.key.empty() ? *name : path.key + "." + *name;
     if (!table.find(key) && !table.is_section(key)) throw unknown_key(table, path.key, *name, origin);
     path.key = key;
@@ -81,7 +82,7 @@ json set_value(const SetPath& path, const Field* field, const Origin& origin) {
     return parse_json(path.value, "--set", false);
   } catch (const Error& e) {
     if (wants_text(field)) return path.value;
-    throw grammar(fmt::format("{}: {} is not JSON", path.key, in_quotes(path.value)), origin);
+    throw grammar(fmt::format("{}: {} is not JSON", path.key, quote(path.value)), origin);
   }
 }
 
@@ -96,9 +97,9 @@ void replace_inside(json& whole, const SetPath& path, const json& value, const O
                (node->contains(*name) || name == std::get_if<std::string>(&path.steps.back()))) {
       node = &(*node)[*name];
     } else {
-      throw grammar(fmt::format("{} has no {}", path.key,
-                                index ? fmt::format("element [{}]", *index) : in_quotes(*name)),
-                    origin);
+      throw grammar(
+          fmt::format("{} has no {}", path.key, index ? fmt::format("element [{}]", *index) : quote(*name)),
+          origin);
     }
   }
   *node = value;

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/graph/graph_rules.h"
 
 namespace eb::engine {
@@ -223,13 +224,6 @@ const std::vector<std::string>& op_names() {
     return all;
   }();
   return names;
-}
-
-std::string quote(const std::string& text) {
-  std::string shown = text.substr(0, 60);
-  for (char& ch : shown)
-    if (ch < 32 || ch > 126 || ch == '"') ch = '?';
-  return '"' + shown + (text.size() > 60 ? "...\"" : "\"");
 }
 
 void check_id(const std::string& id) {

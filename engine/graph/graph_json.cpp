@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_json_keys.h"
 #include "engine/graph/graph_rules.h"

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/graph/graph_rules.h"
 
 namespace eb::engine {

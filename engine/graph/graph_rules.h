@@ -17,8 +17,6 @@ constexpr double max_work =
 const std::vector<std::string>& op_names();  // indexed by Op
 int input_count(Op op);
 
-// "text" for a message: cut at 60 characters, control characters and quotes replaced.
-std::string quote(const std::string& text);
 // Error 2104 unless 1..200 characters of A-Z a-z 0-9 _ . / -
 void check_id(const std::string& id);
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "kernels/reference.h"
 #include "kernels/stopwatch.h"

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 
 namespace eb::engine {
 
@@ -54,8 +55,7 @@ Metrics read_metrics(const fs::path& path) {
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
     const bool whole = end != text.npos && end - begin <= max_line;
-    json line = whole ? json::parse(text.begin() + static_cast<ptrdiff_t>(begin),
-                                    text.begin() + static_cast<ptrdiff_t>(end), nullptr, false)
+    json line = whole ? try_parse_json(std::string_view(text).substr(begin, end - begin))
                       : json(json::value_t::discarded);
     if (line.is_object())
       metrics.lines.push_back(std::move(line));

@@ -15,7 +15,8 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/run/names.h"
 
@@ -41,7 +42,7 @@ static std::string random_suffix() {
 static void check_name(const std::string& name) {
   const auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '.'; };
   if (name.empty() || name.size() > 100 || name[0] == '.' || !std::all_of(name.begin(), name.end(), allowed))
-    throw Error(2023, "a run cannot be named " + in_quotes(name),
+    throw Error(2023, "a run cannot be named " + quote(name),
                 "letters, digits and _ - . (not first), at most 100; or use --out DIR");
 }
 
@@ -70,7 +71,7 @@ RunDir RunDir::open(const fs::path& given) {
     make_directories(path.has_parent_path() ? path.parent_path() : ".");
     make_directory(path);
   } else if (!fs::is_directory(path, error) || !is_run_or_empty(path)) {
-    throw Error(2024, quoted(path) + " exists and is not a run directory",
+    throw Error(2024, quote_path(path) + " exists and is not a run directory",
                 "name one that does not exist yet");
   }
   return RunDir(path);
@@ -100,14 +101,14 @@ void RunDir::lock() {
     std::string holder = read_file(lock_.path(), 4096);
     if (!holder.empty() && holder.back() == '\n') holder.pop_back();
     throw Error(2021,
-                "run directory " + quoted(path_) + " is in use by " +
+                "run directory " + quote_path(path_) + " is in use by " +
                     (holder.empty() ? "another process" : printable(holder)),
                 "wait until it ends, or choose another directory with --out");
   }
   lock_.truncate(0);
   lock_.write("process " + std::to_string(::getpid()) + " on host " + host_name() + "\n");
   if (is_network_file_system(path_))
-    warning_ = quoted(path_) + " is on a network file system: its lock may not keep other hosts out";
+    warning_ = quote_path(path_) + " is on a network file system: its lock may not keep other hosts out";
 }
 
 // --- files ---
@@ -119,8 +120,8 @@ void RunDir::write_json(const std::string& file, const json& value) const {
 }
 
 json RunDir::read_json(const std::string& file) const {
-  json value = json::parse(read_file(path_ / file), nullptr, false);
-  if (value.is_discarded()) throw Error(4028, quoted(path_ / file) + " is not JSON");
+  json value = try_parse_json(read_file(path_ / file));
+  if (value.is_discarded()) throw Error(4028, quote_path(path_ / file) + " is not JSON");
   return value;
 }
 

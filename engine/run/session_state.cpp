@@ -3,6 +3,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/graph/accounting.h"
 #include "engine/ops/conv_choice.h"
 #include "engine/run/names.h"
@@ -79,7 +80,7 @@ void Session::restore(const Checkpoint& c) {
                 "point data.root at the same files, or start a new run");
   const Device device = trainer_.model().device();
   conv_choice().load(stored_conv_choices(c), device);
-  Model model(graph_from_json(json::parse(c.metadata.at("graph"))), config_.compute, device);
+  Model model(graph_from_json(c.graph()), config_.compute, device);
   load_state_dict(model, c.model);
   load_momentum_dict(model, c.optim);
   trainer_.replace_model(std::move(model));
@@ -209,15 +210,11 @@ void Session::diverged() {
 }
 
 // Their names are bytes, what we write down is JSON.
-static std::string as_utf8(const std::string& text) {
-  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
-}
-
 std::set<std::string> Session::bad_samples() const {
   std::set<std::string> all = bad_before_;
   for (const BatchSource* source : {data_.train, data_.holdout, data_.test})
     if (source)
-      for (const std::string& bad : source->bad_samples()) all.insert(as_utf8(bad));
+      for (const std::string& bad : source->bad_samples()) all.insert(utf8(bad));
   return all;
 }
 

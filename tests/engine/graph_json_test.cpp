@@ -148,7 +148,7 @@ TEST(GraphJson, ids) {
   EXPECT_EQ(patched("/nodes/2/id", "r 1").substr(0, 22), "2104 bad node id \"r 1\"");
   EXPECT_EQ(patched("/nodes/2/id", "").substr(0, 19), "2104 bad node id \"\"");
   EXPECT_EQ(patched("/nodes/2/id", std::string(201, 'a')).substr(0, 5), "2104 ");
-  EXPECT_EQ(patched("/nodes/2/id", "a\x01\"b").substr(0, 24), "2104 bad node id \"a??b\" ");
+  EXPECT_EQ(patched("/nodes/2/id", "a\x01\"b").substr(0, 30), R"(2104 bad node id "a\u0001\"b" )");
   EXPECT_EQ(patched("/nodes/2/id", 3), "2103 nodes[2]: \"id\" must be a string, got number");
   EXPECT_EQ(patched("/output", "fcc"), "2111 the output \"fcc\" is not a node | did you mean \"fc\"?");
   EXPECT_EQ(patched("/output", json()), "2103 graph: \"output\" must be a string, got null");

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "engine/base/error.h"
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
 #include "engine/config/config.h"
 #include "tools/experiment/experiment_fields.h"
 

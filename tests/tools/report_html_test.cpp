@@ -85,35 +85,12 @@ static json report_of(json run) {
           {"comparison", nullptr}};
 }
 
-TEST(ReportHtmlText, escapes_what_could_become_markup) {
-  EXPECT_EQ(page::escape("<b>&\"'"), "&lt;b&gt;&amp;&quot;&#39;");
-  EXPECT_EQ(page::escape("größer 漢字 🐦"), "größer 漢字 🐦");
-}
-
-TEST(ReportHtmlText, shows_control_and_bidirectional_characters) {
-  EXPECT_EQ(page::escape(std::string("a\0b\n\x1b\x7f", 6)), "a␀b␊␛␡");
-  EXPECT_EQ(page::escape("a\u202Eb\u2066c\u200B\uFEFF"), "a[U+202E]b[U+2066]c[U+200B][U+FEFF]");
-  EXPECT_EQ(page::escape("\u0085"), "\uFFFD");
-}
-
-TEST(ReportHtmlText, replaces_what_is_no_utf8) {
-  EXPECT_EQ(page::escape("a\xff"
-                         "b"),
-            "a\uFFFDb");
-  EXPECT_EQ(page::escape("\xc0\xbc"), "\uFFFD\uFFFD");                      // an overlong <
-  EXPECT_EQ(page::escape("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");            // half of a surrogate pair
-  EXPECT_EQ(page::escape("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");  // above the last character
-  EXPECT_EQ(page::escape("\xe2\x82"), "\uFFFD\uFFFD");                      // cut short
-}
-
 TEST(ReportHtmlText, shortens_and_keeps_the_whole_in_the_title) {
   const std::string name(10000, 'x');
   const std::string html = page::shortened(name);
   EXPECT_TRUE(has(html, "title=\"" + name + "\""));
   EXPECT_TRUE(has(html, "…"));
   EXPECT_EQ(page::shortened("short <"), "short &lt;");
-  EXPECT_EQ(page::label("äöüäöüäöü", 7), "äöüä…öü");
-  EXPECT_EQ(page::label("äöüäöüä", 7), "äöüäöüä");
 }
 
 TEST(ReportHtmlText, base64_pads) {

@@ -91,14 +91,6 @@ TEST(TextPlot, the_threshold_is_a_line_and_color_is_only_added) {
   }
 }
 
-TEST(TextPlot, control_characters_are_dropped) {
-  EXPECT_EQ(plain_text("a\x1b[31mb\n\x7f\xc2\x9b"
-                       "c\x9b"),
-            "a[31mbc");
-  EXPECT_EQ(plain_text("Übung\u202e"), "?bung?");
-  EXPECT_EQ(plain_text(std::string(10'000, 'x')).size(), 60u);
-}
-
 // --- a run ---
 
 static json epoch_line_of(int epoch, const std::string& phase = "search") {

@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/cli/commands.h"
 #include "tools/compare/plan.h"
@@ -60,13 +61,14 @@ static void write_comparison(const fs::path& out, const ComparePlan& plan, const
   }
   if (begun.empty()) return;
   write_report(gather_report(begun, rows), out / "report.html");
-  std::cerr << fmt::format("report of {} runs: {}\n", begun.size(), engine::plain(out / "report.html"));
+  std::cerr << fmt::format("report of {} runs: {}\n", begun.size(),
+                           engine::printable_path(out / "report.html"));
 }
 
 static void require_no_run(const fs::path& out) {
   std::error_code none;
   if (fs::exists(out / engine::file_names::lock, none))
-    throw Error(2024, engine::quoted(out) + " is the directory of one run",
+    throw Error(2024, engine::quote_path(out) + " is the directory of one run",
                 "--out of compare is a directory for many; name another");
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "engine/run/session.h"
 #include "pruning/early_bird_hook.h"
@@ -60,7 +61,7 @@ static void write_page(const Config& config, const RunDir& run) {
     const std::filesystem::path page = run.path() / file_names::report;
     make_directories(page.parent_path());
     write_report(gather_report({run.path()}), page);
-    std::cerr << "report: " << plain(page) << "\n";
+    std::cerr << "report: " << printable_path(page) << "\n";
   } catch (const std::exception& e) {
     std::cerr << "warning: the report could not be written: " << e.what() << "\n";
   }
@@ -70,8 +71,8 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
   if (end == SessionEnd::stopped) {
     run.write_exit(75);
     write_page(config, run);
-    std::cerr << "stopped with a checkpoint in " << plain(run.path()) << "; the same command with --out "
-              << plain(run.path()) << " goes on\n";
+    std::cerr << "stopped with a checkpoint in " << printable_path(run.path())
+              << "; the same command with --out " << printable_path(run.path()) << " goes on\n";
     return 75;
   }
   const nlohmann::json summary = run.read_json(file_names::summary);
@@ -79,7 +80,7 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
     std::cout << summary.dump(2) << "\n";
   else
     std::cout << summary_table(summary);
-  std::cerr << "run directory: " << plain(run.path()) << "\n";
+  std::cerr << "run directory: " << printable_path(run.path()) << "\n";
   run.write_exit(0);
   write_page(config, run);
   return 0;

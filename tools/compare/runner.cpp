@@ -8,6 +8,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/stop_signal.h"
 #include "engine/run/names.h"
 #include "engine/run/session.h"
@@ -63,7 +64,8 @@ engine::Config CompareRunner::config_of(const PlannedRun& run) const {
 
 static engine::Config config_in(const fs::path& run) {
   const std::string path = (run / engine::file_names::config).string();
-  return engine::config_from_json(experiment_fields(), json::parse(engine::read_file(path)), path);
+  return engine::config_from_json(experiment_fields(),
+                                  engine::parse_json(engine::read_file(path), path, false), path);
 }
 
 void CompareRunner::require_same(const PlannedRun& run) const {

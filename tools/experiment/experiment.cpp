@@ -84,11 +84,9 @@ LoadedModel load_model(const std::filesystem::path& given, const std::string& dt
   const auto path = resolve_checkpoint(given, &warning);
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   Checkpoint checkpoint = load_checkpoint(path);
-  const auto resolved = nlohmann::json::parse(checkpoint.metadata.at("config"));
-  Config config = config_from_json(experiment_fields(), resolved, path.string());
+  Config config = config_from_json(experiment_fields(), checkpoint.config(), path.string());
   if (!dtype.empty()) config.set("precision.mode", dtype);
-  Model model(graph_from_json(nlohmann::json::parse(checkpoint.metadata.at("graph"))), compute_of(config),
-              device);
+  Model model(graph_from_json(checkpoint.graph()), compute_of(config), device);
   load_state_dict(model, checkpoint.model);
   return {std::move(model), std::move(config), std::move(checkpoint), path};
 }

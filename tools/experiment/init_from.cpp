@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/text.h"
 #include "engine/checkpoint/checkpoint.h"
 
 namespace eb::tools {
@@ -30,10 +31,10 @@ void load_first_weights(Model& model, const std::filesystem::path& given) {
   const auto path = resolve_checkpoint(given, &warning);
   if (!warning.empty()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   const Checkpoint checkpoint = load_checkpoint(path);
-  const Graph graph = graph_from_json(json::parse(checkpoint.metadata.at("graph")));
+  const Graph graph = graph_from_json(checkpoint.graph());
   const std::string differs = difference(to_json(graph), to_json(model.graph()));
   if (!differs.empty())
-    throw Error(4065, fmt::format("{} holds another network: {}", quoted(path), differs),
+    throw Error(4065, fmt::format("{} holds another network: {}", quote_path(path), differs),
                 "train with the config it was made with");
   load_state_dict(model, checkpoint.model);
 }

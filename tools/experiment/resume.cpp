@@ -71,8 +71,7 @@ bool resume_if_asked(Session& session, const RunDir& run, const std::string& res
   const auto path = checkpoint_of(run, resume, observer);
   if (!path) return false;
   const Checkpoint checkpoint = load_checkpoint(*path);
-  const auto before = config_from_json(
-      experiment_fields(), nlohmann::json::parse(checkpoint.metadata.at("config")), path->string());
+  const auto before = config_from_json(experiment_fields(), checkpoint.config(), path->string());
   require_same_config(before, config, allow_change, observer);
   session.resume(checkpoint);
   observer.on_message("resuming from " + path->string());

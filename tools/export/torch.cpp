@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/text.h"
 #include "engine/checkpoint/safetensors.h"
 #include "tools/export/export.h"
 #include "tools/export/torch_source.h"
@@ -24,7 +25,8 @@ static bool prepare_directory(const fs::path& out) {
   }
   if (fs::is_directory(status) && (fs::is_empty(out, error) || fs::exists(out / "model.py", error)))
     return false;
-  throw Error(2077, quoted(out) + " exists and is no earlier export", "name a directory that does not exist");
+  throw Error(2077, quote_path(out) + " exists and is no earlier export",
+              "name a directory that does not exist");
 }
 
 static std::string weights_of(const Model& model) {

@@ -22,14 +22,14 @@ static double total(const StackedBar& bar) {
 
 static std::string stack_row_svg(const StackedBar& bar, const std::vector<std::string>& parts, const Axis& x,
                                  double y) {
-  std::string out = svg_text(stack_left - 10, y + 20, "end", label(bar.name, 8));
+  std::string out = svg_text(stack_left - 10, y + 20, "end", shorten(bar.name, 8));
   double sum = 0;
   for (size_t i = 0; i < bar.parts.size() && i < parts.size(); ++i) {
     const double from = x.at(sum), to = x.at(sum += bar.parts[i].value_or(0));
     if (to - from < 0.05) continue;
     out += fmt::format(
         "<rect class=\"fill f{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"30\"><title>{}: {}</title></rect>",
-        i + 1, px(from), px(y), px(to - from), escape(parts[i]), duration(bar.parts[i]));
+        i + 1, px(from), px(y), px(to - from), escape_html(parts[i]), duration(bar.parts[i]));
   }
   return out;
 }
@@ -97,14 +97,14 @@ static std::string share_row(const ShareBar& bar, size_t index, double right, do
   const double y = 26 + pitch * static_cast<double>(index), thick = pitch * (pitch > 4 ? 0.7 : 1);
   const double width = right - bars_left;
   std::string out = "<g>";
-  if (!bar.tooltip.empty()) out += "<title>" + escape(bar.tooltip) + "</title>";
+  if (!bar.tooltip.empty()) out += "<title>" + escape_html(bar.tooltip) + "</title>";
   out += fmt::format("<rect class=\"gone\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", px(bars_left),
                      px(y), px(width), px(thick));
   out += fmt::format("<rect class=\"fill {}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>",
                      bar.marked ? "f3" : "f1", px(bars_left), px(y),
                      px(width * std::clamp(bar.share, 0.0, 1.0)), px(thick));
   if (named)
-    out += svg_text(bars_left - 8, y + thick / 2 + 4, "end", label(bar.name, 15)) +
+    out += svg_text(bars_left - 8, y + thick / 2 + 4, "end", shorten(bar.name, 15)) +
            svg_text(right + 8, y + thick / 2 + 4, "start", percent(bar.share, 0));
   return out + "</g>";
 }

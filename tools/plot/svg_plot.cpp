@@ -12,7 +12,7 @@
 namespace eb::tools::page {
 
 std::string svg_open(const std::string& title, const char* css, double width, double height) {
-  const std::string name = escape(title);
+  const std::string name = escape_html(title);
   return fmt::format(
       "<svg role=\"img\" class=\"{}\" viewBox=\"0 0 {} {}\" aria-label=\"{}\"><title>{}</title>", css,
       px(width), px(height), name, name);
@@ -20,11 +20,11 @@ std::string svg_open(const std::string& title, const char* css, double width, do
 
 std::string svg_text(double x, double y, const char* anchor, const std::string& plain) {
   return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>", px(x), px(y), anchor,
-                     escape(plain));
+                     escape_html(plain));
 }
 
 std::string legend_entry(const std::string& css, const std::string& plain) {
-  return "<li><i class=\"key " + css + "\"></i>" + escape(plain) + "</li>";
+  return "<li><i class=\"key " + css + "\"></i>" + escape_html(plain) + "</li>";
 }
 
 namespace {
@@ -128,7 +128,7 @@ std::string line_plot(const Plot& plot) {
 
 static std::string point_svg(const ScatterPoint& p, const Frame& f) {
   const double x = f.x.at(p.x), y = f.y.at(p.y);
-  std::string out = "<g class=\"point\"><title>" + escape(label(p.name, 120)) + "</title>";
+  std::string out = "<g class=\"point\"><title>" + escape_html(shorten(p.name, 120)) + "</title>";
   if (p.y_std)
     out += fmt::format("<path class=\"spread\" d=\"M{} {}V{}\"/>", px(x), px(f.y.at(p.y - *p.y_std)),
                        px(f.y.at(p.y + *p.y_std)));

@@ -10,17 +10,6 @@ namespace eb::tools {
 
 // --- text ---
 
-std::string plain_text(std::string_view text, size_t limit) {
-  std::string plain;
-  for (size_t i = 0; i < text.size() && plain.size() < limit; ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (c >= 0x20 && c < 0x7F) plain += text[i];
-    if (c >= 0xC0 && !c1) plain += '?';  // the first byte of a character
-  }
-  return plain;
-}
-
 void TextLine::paint(int color) {
   static constexpr std::array<const char*, 6> curves = {"\x1b[36m", "\x1b[33m", "\x1b[35m",
                                                         "\x1b[32m", "\x1b[34m", "\x1b[31m"};

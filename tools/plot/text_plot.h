@@ -31,10 +31,6 @@ struct Plot {
 // less than 4 lines high or 20 columns wide is empty lines.
 std::vector<std::string> draw(const Plot& plot, const PlotStyle& style);
 
-// What a terminal may be shown of text from a file: control characters dropped, anything else that is not
-// ASCII as "?", cut after `limit` characters.
-std::string plain_text(std::string_view text, size_t limit = 60);
-
 // A line of at most `width` columns; what does not fit is left out.
 class TextLine {
  public:

@@ -5,6 +5,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "engine/train/model_config.h"
 #include "tools/experiment/experiment_fields.h"
@@ -39,10 +41,6 @@ json string_at(const json& j, const std::vector<std::string>& keys) {
   return value.is_string() ? value : nothing;
 }
 
-std::string utf8(const std::string& text) {
-  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
-}
-
 static bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
@@ -61,7 +59,7 @@ static std::string text_of(RunFiles& run, const std::string& name) {
 static json object_of(RunFiles& run, const std::string& name) {
   const std::string text = text_of(run, name);
   if (text.empty()) return nullptr;
-  json value = json::parse(text, nullptr, false);
+  json value = try_parse_json(text);
   if (value.is_object()) return value;
   run.warnings.push_back(name + " holds no JSON object and was left out");
   return nullptr;

@@ -35,8 +35,6 @@ nlohmann::json number_at(const nlohmann::json& j, const std::vector<std::string>
 nlohmann::json string_at(const nlohmann::json& j, const std::vector<std::string>& keys);
 // Of a key like "early_bird.draw"; no value if the config does not hold it.
 const nlohmann::json* config_value(const nlohmann::json& config, const std::string& key);
-// Text that JSON can hold: bytes that are no UTF-8 become U+FFFD.
-std::string utf8(const std::string& text);
 
 // Steps of one epoch, 0 if no file says it.
 int64_t steps_per_epoch(const RunFiles& run);

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
 #include "tools/watch/run_view.h"
@@ -62,11 +63,13 @@ std::string epoch_line(const nlohmann::json& m) {
   std::string distances;
   for (const auto& [key, v] : m.items())
     if (key.starts_with(prefix) && v.is_number())
-      distances += fmt::format("  {} {:.3f}", plain_text(key.substr(prefix.size())), v.get<double>());
+      distances +=
+          fmt::format("  {} {:.3f}", engine::terminal_text(key.substr(prefix.size())), v.get<double>());
   return fmt::format(
       "epoch {:>3.0f} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} "
       "images/s{}",
-      value("epoch"), phase != m.end() && phase->is_string() ? plain_text(phase->get<std::string>()) : "",
+      value("epoch"),
+      phase != m.end() && phase->is_string() ? engine::terminal_text(phase->get<std::string>()) : "",
       value("train/loss"), value("train/top1") * 100, value("test/top1") * 100, value("perf/images_per_s"),
       distances.empty() ? "" : "  distance" + distances);
 }

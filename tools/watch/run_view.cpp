@@ -8,7 +8,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/phase.h"
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
 #include "tools/record/run_metrics.h"
@@ -26,7 +28,7 @@ std::optional<double> number(const json& line, const std::string& key) {
 
 static std::string text(const json& object, const char* key) {
   const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? plain_text(it->get<std::string>()) : "";
+  return it != object.end() && it->is_string() ? engine::terminal_text(it->get<std::string>()) : "";
 }
 
 // A counter from a file, which may say anything.
@@ -37,7 +39,7 @@ static int64_t count(const json& object, const char* key) {
 // Or null: a file may be missing, or half written by something else.
 static json read_object(const fs::path& path) {
   try {
-    json value = json::parse(engine::read_file(path, size_t{1} << 26), nullptr, false);
+    json value = engine::try_parse_json(engine::read_file(path, size_t{1} << 26));
     if (value.is_object()) return value;
   } catch (const Error&) {
   }

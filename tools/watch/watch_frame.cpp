@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/watch/progress.h"
 
@@ -33,7 +34,7 @@ static Plot distances(const RunView& run) {
     for (const auto& [key, value] : line.items())
       if (key.starts_with(prefix)) ratios.insert(key.substr(prefix.size()));
   for (const std::string& ratio : ratios)
-    plot.curves.push_back(curve(run.epochs, plain_text(ratio, 12), prefix + ratio));
+    plot.curves.push_back(curve(run.epochs, engine::terminal_text(ratio, 12), prefix + ratio));
   return plot;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/graph/arch/arch.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/graph/arch/preresnet.h"
 #include "engine/graph/arch/resnet.h"
 #include "engine/graph/arch/vgg.h"

@@ -7,7 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "tools/experiment/experiment_fields.h"
 #include "tools/report/gather/settings.h"
 
@@ -124,7 +125,7 @@ static std::string short_name(const std::string& key) {
 
 // "search+retrain" for ["search", "retrain"].
 static std::string plain_value(const std::string& dumped) {
-  const json value = json::parse(dumped, nullptr, false);
+  const json value = engine::try_parse_json(dumped);
   if (value.is_string()) return engine::printable(value, 40);
   if (!value.is_array() || value.empty()) return engine::printable(dumped, 40);
   std::string text;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/clock.h"
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/experiment/version.h"
 #include "tools/record/run_files.h"
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
 static json name_of(const RunFiles& run) {
   const json name = string_at(run.config, {"name"});
   if (name.is_string()) return name;
-  return utf8(fs::absolute(run.path).lexically_normal().filename().string());
+  return engine::utf8(fs::absolute(run.path).lexically_normal().filename().string());
 }
 
 static json speedup(const RunFiles& run) {
@@ -43,7 +44,7 @@ static json bad_samples(const RunFiles& run) {
   if (!saved.is_array()) return nullptr;
   json list = json::array();
   for (const json& sample : saved)
-    if (sample.is_string()) list.push_back(utf8(sample));
+    if (sample.is_string()) list.push_back(engine::utf8(sample));
   return list;
 }
 
@@ -92,7 +93,7 @@ static json run_json(RunFiles& run) {
   const RunState state = state_of(run);
   const auto ticket = drawn_ticket(run);
   json phases = phases_json(run);
-  json r = {{"path", utf8(run.path.string())},
+  json r = {{"path", engine::utf8(run.path.string())},
             {"name", name_of(run)},
             {"seed", number_at(run.config, {"seed"})},
             {"eb_engine", string_at(run.env, {"versions", "eb_engine"})},

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/graph/accounting.h"
 #include "engine/graph/channel_groups.h"
 #include "engine/run/names.h"

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "pruning/early_bird.h"
 

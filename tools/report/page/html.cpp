@@ -83,13 +83,13 @@ static std::string head(const std::string& title) {
          "style-src 'unsafe-inline'\">"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
          "<meta name=\"color-scheme\" content=\"light dark\"><title>" +
-         escape(title) + "</title><style>" + page_style + "</style></head>\n";
+         escape_html(title) + "</title><style>" + page_style + "</style></head>\n";
 }
 
 // "2026-11-21T14:00:00Z" for a person.
 static std::string date(const std::string& when) {
   if (when.size() != 20 || when[10] != 'T') return shortened(when, 30);
-  return escape(when.substr(0, 10) + ", " + when.substr(11, 5) + " UTC");
+  return escape_html(when.substr(0, 10) + ", " + when.substr(11, 5) + " UTC");
 }
 
 static std::string heading(const json& report, const json& runs) {
@@ -104,7 +104,7 @@ static std::string heading(const json& report, const json& runs) {
 static std::string whole_page(const json& report) {
   const json& runs = list(report, "runs");
   const std::string title =
-      runs.size() == 1 ? label(name_of(runs[0]), 60) : std::to_string(runs.size()) + " runs";
+      runs.size() == 1 ? shorten(name_of(runs[0]), 60) : std::to_string(runs.size()) + " runs";
   const std::string body = runs.empty()       ? "<p class=\"lead\">There is no run in this report.</p>"
                            : runs.size() == 1 ? run_body({runs[0], "run-1", 2})
                                               : several_runs(report, runs);

@@ -152,7 +152,7 @@ static std::string watched_table(const json& eb) {
 
 static Series distance_series(const json& ratio, int color) {
   const Number p = number(ratio, "ratio");
-  Series s{p ? "p = " + brief(*p) : label(text(ratio, "name")), color, false, {}, {}};
+  Series s{p ? "p = " + brief(*p) : shorten(text(ratio, "name")), color, false, {}, {}};
   for (const json& check : list(ratio, "window_distance"))
     if (const Number epoch = number(check, "epoch"))
       s.x.push_back(*epoch), s.y.push_back(number(check, "distance"));

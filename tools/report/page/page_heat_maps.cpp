@@ -122,7 +122,7 @@ static std::string one_map(const json& eb, const json& ratio) {
   const std::string found =
       at ? "Emerged at epoch " + count(m.epochs[*at]) + "; the square is the detector's window."
          : "No ticket emerged while masks were drawn.";
-  return figure(escape(name) + (is_drawn(eb, ratio) ? " <span class=\"tag\">drawn</span>" : ""), picture,
+  return figure(escape_html(name) + (is_drawn(eb, ratio) ? " <span class=\"tag\">drawn</span>" : ""), picture,
                 found);
 }
 

@@ -16,7 +16,7 @@ static std::vector<ShareBar> layer_bars(const json& layers) {
     const std::string name = text(layer, "id");
     const std::string numbers = kept && total ? brief(*kept) + " of " + brief(*total) : "not measured";
     // A thousand tooltips would be a large part of the page, and their bars are too thin to point at.
-    const std::string tooltip = layers.size() > 200 ? "" : label(name, 80) + ": " + numbers;
+    const std::string tooltip = layers.size() > 200 ? "" : shorten(name, 80) + ": " + numbers;
     bars.push_back(
         {name, tooltip, share(kept, total).value_or(0), flag(layer, "held_up"), number(layer, "group")});
   }

@@ -23,7 +23,7 @@ std::string figure(const std::string& title, const std::string& picture, const s
 
 std::string table_box(const std::string& name, const std::string& table, bool tall) {
   return fmt::format("<div class=\"box{}\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{}</div>\n",
-                     tall ? " tall" : "", escape(name), table);
+                     tall ? " tall" : "", escape_html(name), table);
 }
 
 const json& dense_of(const json& run) {

@@ -1,7 +1,7 @@
 // Strict JSON on nlohmann's event parser, which does not recurse: a hostile text cannot exhaust the stack.
 // The events carry no positions, so the parser reads through an iterator that counts; that costs nothing
 // until an error needs a line.
-#include "engine/base/json_text.h"
+#include "engine/base/json.h"
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 
 namespace eb::engine {
 
@@ -73,7 +74,7 @@ class Reader {
     top.key = name;
     const size_t offset = token_start('"');
     if (reached(offset)) return false;
-    if (top.node->contains(name)) return fail(2002, "duplicate key " + in_quotes(name), offset);
+    if (top.node->contains(name)) return fail(2002, "duplicate key " + quote(name), offset);
     if (top.node->size() >= max_elements) return fail(2001, "an object of more than 100,000 keys", offset);
     return true;
   }
@@ -195,6 +196,10 @@ json parse_json(const std::string& text, const std::string& file, bool comments)
   return std::move(reader.root);
 }
 
+json try_parse_json(std::string_view text) {
+  return json::parse(text, nullptr, false);
+}
+
 std::optional<TextPosition> locate(const std::string& text, const std::string& pointer) {
   Reader reader(text, &pointer);
   scan(reader, text, true);
@@ -206,16 +211,6 @@ std::string pointer_to(const std::string& pointer, const std::string& key) {
   std::string p = pointer + "/";
   for (const char c : key) p += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
   return p;
-}
-
-std::string printable(const std::string& text, size_t limit) {
-  const std::string head = text.size() > limit ? text.substr(0, limit) + "..." : text;
-  const std::string dumped = json(head).dump(-1, ' ', true, json::error_handler_t::replace);
-  return dumped.substr(1, dumped.size() - 2);
-}
-
-std::string in_quotes(const std::string& text) {
-  return '"' + printable(text, 80) + '"';
 }
 
 }  // namespace eb::engine

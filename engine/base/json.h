@@ -1,15 +1,19 @@
-// JSON text: the strict parser, where things stand in a JSON text, and how to quote what a user wrote.
+// Every JSON text is read here. parse_json is for what a person or another program may have written: it bears
+// nothing and says what is wrong where. try_parse_json is for files of our own that a crash may have cut off.
 #pragma once
 #include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace eb::engine {
 
-// JSON text with the limits of the config reader (4 MiB, depth 64, arrays <= 100k, duplicate keys and NaN
-// refused, // and /* */ comments allowed when `comments`). Error 2001..2002 with file:line:col.
+// Error 2001 or 2002, with line and column in `file`, for text that is not JSON, duplicate keys, more than 64
+// levels, 4 MiB or 100,000 elements in one list or object. comments: // and /* */ are allowed.
 nlohmann::json parse_json(const std::string& text, const std::string& file, bool comments);
+// Without limits; discarded (is_discarded(), and of no type) if it is not JSON.
+nlohmann::json try_parse_json(std::string_view text);
 
 struct TextPosition {
   size_t line = 1, column = 1;  // column counts bytes
@@ -20,9 +24,5 @@ std::optional<TextPosition> locate(const std::string& text, const std::string& p
 
 // One more step of a JSON pointer: "/a" and "b/c" give "/a/b~1c".
 std::string pointer_to(const std::string& pointer, const std::string& key);
-
-// Printable ASCII whatever was in it, cut after `limit` characters; in_quotes() puts it in double quotes.
-std::string printable(const std::string& text, size_t limit = 200);
-std::string in_quotes(const std::string& text);
 
 }  // namespace eb::engine
