@@ -1,10 +1,12 @@
-// docs/errors.md lists every code the source uses, and no other.
+// docs/errors.md is written from the table of error codes, which holds every code that the source uses and no
+// other.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <regex>
 #include <set>
 
+#include "engine/base/error_codes.h"
 #include "support/paths.h"
 #include "support/run_engine.h"
 
@@ -32,6 +34,26 @@ static std::set<int> codes_in_source() {
         codes.insert(std::stoi((*it)[1].matched ? (*it)[1].str() : (*it)[2].str()));
     }
   return codes;
+}
+
+TEST(ErrorsDoc, is_written_from_the_table) {
+  EXPECT_EQ(eb::test::slurp(eb::test::source_dir() / "docs/errors.md"),
+            eb::test::run_engine({"config", "errors"}).out)
+      << "run: build/eb_engine config errors > docs/errors.md";
+}
+
+TEST(ErrorsDoc, codes_ascend_within_their_exit_code_and_names_differ) {
+  std::set<std::string> names;
+  for (const eb::errors::Group& group : eb::errors::all()) {
+    int last = 0;
+    for (const eb::errors::Entry& e : group.entries) {
+      EXPECT_EQ(e.code / 1000, group.exit_code) << e.name;
+      EXPECT_GT(e.code, last) << e.name;
+      EXPECT_TRUE(names.insert(e.name).second) << e.name;
+      last = e.code;
+    }
+  }
+  EXPECT_EQ(eb::errors::checkpoint_hash, 4022);
 }
 
 TEST(ErrorsDoc, lists_every_code) {

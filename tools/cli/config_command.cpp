@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "tools/cli/config_docs.h"
+#include "tools/cli/error_docs.h"
 #include "tools/experiment/experiment_fields.h"
 
 namespace eb::tools {
@@ -84,6 +85,11 @@ int docs(const Arguments&) {
   return 0;
 }
 
+int list_errors(const Arguments&) {
+  fmt::print("{}", error_reference());
+  return 0;
+}
+
 struct Verb {
   const char *name, *help;
   int (*run)(const Arguments&);
@@ -95,6 +101,7 @@ constexpr Verb verbs[] = {
     {"explain", "Say what a key or a section means", explain_key, false},
     {"schema", "Print a JSON Schema", schema, false},
     {"docs", "Print the reference, docs/config.md", docs, false},
+    {"errors", "Print the error codes, docs/errors.md", list_errors, false},
 };
 
 }  // namespace
