@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "engine/bfp/block_arena.h"
+#include "engine/model/model.h"
 #include "tools/bench/bench_blocks.h"
 #include "tools/bench/bench_cases.h"
 
