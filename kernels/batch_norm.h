@@ -49,11 +49,8 @@ extern const BatchNorm batch_norm;
 namespace cuda {
 extern const BatchNorm batch_norm;
 }
-namespace emulated {
-extern const BatchNorm batch_norm;
-}
 inline const BatchNorm& batch_norm(Device d) {
-  return pick<cpu::batch_norm, cuda::batch_norm, emulated::batch_norm>(d);
+  return pick<cpu::batch_norm, cuda::batch_norm>(d);
 }
 
 }  // namespace eb::kernels

@@ -17,15 +17,10 @@ struct Capture {
 namespace cuda {
 extern const Capture capture;
 }
-namespace emulated {
-extern const Capture capture;
-}
 // Null where launches cost nothing.
 inline const Capture* capture(Device d) {
   if constexpr (built::cuda)
     if (d == Device::cuda) return &cuda::capture;
-  if constexpr (built::emulated)
-    if (d == Device::emulated) return &emulated::capture;
   return nullptr;
 }
 

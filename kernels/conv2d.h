@@ -43,11 +43,8 @@ extern const Conv2d conv2d;
 namespace cuda {
 extern const Conv2d conv2d;
 }
-namespace emulated {
-extern const Conv2d conv2d;
-}
 inline const Conv2d& conv2d(Device d) {
-  return pick<cpu::conv2d, cuda::conv2d, emulated::conv2d>(d);
+  return pick<cpu::conv2d, cuda::conv2d>(d);
 }
 
 }  // namespace eb::kernels

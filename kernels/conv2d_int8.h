@@ -62,11 +62,8 @@ extern const Conv2dInt8 conv2d_int8;
 namespace cuda {
 extern const Conv2dInt8 conv2d_int8;
 }
-namespace emulated {
-extern const Conv2dInt8 conv2d_int8;
-}
 inline const Conv2dInt8& conv2d_int8(Device d) {
-  return pick<cpu::conv2d_int8, cuda::conv2d_int8, emulated::conv2d_int8>(d);
+  return pick<cpu::conv2d_int8, cuda::conv2d_int8>(d);
 }
 
 }  // namespace eb::kernels

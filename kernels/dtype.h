@@ -8,7 +8,7 @@
 namespace eb::kernels {
 
 enum class DType : uint8_t { f32, bf16, u8, i8, i16, i32, f64, i64 };
-enum class Device : uint8_t { cpu, cuda, emulated };  // emulated: the CUDA kernels on the CPU, for tests
+enum class Device : uint8_t { cpu, cuda };  // cuda may be the emulated one of the tests
 
 constexpr size_t size_of(DType t) {
   switch (t) {
@@ -31,7 +31,7 @@ constexpr size_t size_of(DType t) {
 }
 
 constexpr const char* name_of(Device d) {
-  constexpr const char* names[] = {"cpu", "cuda", "emulated"};
+  constexpr const char* names[] = {"cpu", "cuda"};
   return names[static_cast<int>(d)];
 }
 

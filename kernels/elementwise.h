@@ -28,11 +28,8 @@ extern const Elementwise elementwise;
 namespace cuda {
 extern const Elementwise elementwise;
 }
-namespace emulated {
-extern const Elementwise elementwise;
-}
 inline const Elementwise& elementwise(Device d) {
-  return pick<cpu::elementwise, cuda::elementwise, emulated::elementwise>(d);
+  return pick<cpu::elementwise, cuda::elementwise>(d);
 }
 
 }  // namespace eb::kernels

@@ -18,11 +18,8 @@ extern const Gather gather;
 namespace cuda {
 extern const Gather gather;
 }
-namespace emulated {
-extern const Gather gather;
-}
 inline const Gather& gather(Device d) {
-  return pick<cpu::gather, cuda::gather, emulated::gather>(d);
+  return pick<cpu::gather, cuda::gather>(d);
 }
 
 }  // namespace eb::kernels

@@ -30,11 +30,8 @@ extern const Image image;
 namespace cuda {
 extern const Image image;
 }
-namespace emulated {
-extern const Image image;
-}
 inline const Image& image(Device d) {
-  return pick<cpu::image, cuda::image, emulated::image>(d);
+  return pick<cpu::image, cuda::image>(d);
 }
 
 }  // namespace eb::kernels

@@ -24,11 +24,8 @@ extern const Linear linear;
 namespace cuda {
 extern const Linear linear;
 }
-namespace emulated {
-extern const Linear linear;
-}
 inline const Linear& linear(Device d) {
-  return pick<cpu::linear, cuda::linear, emulated::linear>(d);
+  return pick<cpu::linear, cuda::linear>(d);
 }
 
 }  // namespace eb::kernels

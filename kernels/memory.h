@@ -21,11 +21,8 @@ extern const Memory memory;
 namespace cuda {
 extern const Memory memory;
 }
-namespace emulated {
-extern const Memory memory;
-}
 inline const Memory& memory(Device d) {
-  return pick<cpu::memory, cuda::memory, emulated::memory>(d);
+  return pick<cpu::memory, cuda::memory>(d);
 }
 
 }  // namespace eb::kernels

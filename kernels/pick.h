@@ -5,12 +5,10 @@
 
 namespace eb::kernels {
 
-template <auto& Cpu, auto& Cuda, auto& Emulated>
+template <auto& Cpu, auto& Cuda>
 const auto& pick(Device d) {
   if constexpr (built::cuda)
     if (d == Device::cuda) return Cuda;
-  if constexpr (built::emulated)
-    if (d == Device::emulated) return Emulated;
   return Cpu;
 }
 

@@ -27,11 +27,8 @@ extern const Pool2d pool2d;
 namespace cuda {
 extern const Pool2d pool2d;
 }
-namespace emulated {
-extern const Pool2d pool2d;
-}
 inline const Pool2d& pool2d(Device d) {
-  return pick<cpu::pool2d, cuda::pool2d, emulated::pool2d>(d);
+  return pick<cpu::pool2d, cuda::pool2d>(d);
 }
 
 }  // namespace eb::kernels

@@ -61,11 +61,8 @@ extern const Quantize quantize;
 namespace cuda {
 extern const Quantize quantize;
 }
-namespace emulated {
-extern const Quantize quantize;
-}
 inline const Quantize& quantize(Device d) {
-  return pick<cpu::quantize, cuda::quantize, emulated::quantize>(d);
+  return pick<cpu::quantize, cuda::quantize>(d);
 }
 
 }  // namespace eb::kernels

@@ -16,11 +16,8 @@ extern const Reduce reduce;
 namespace cuda {
 extern const Reduce reduce;
 }
-namespace emulated {
-extern const Reduce reduce;
-}
 inline const Reduce& reduce(Device d) {
-  return pick<cpu::reduce, cuda::reduce, emulated::reduce>(d);
+  return pick<cpu::reduce, cuda::reduce>(d);
 }
 
 }  // namespace eb::kernels

@@ -31,11 +31,8 @@ extern const RoundBlocks round_blocks;
 namespace cuda {
 extern const RoundBlocks round_blocks;
 }
-namespace emulated {
-extern const RoundBlocks round_blocks;
-}
 inline const RoundBlocks& round_blocks(Device d) {
-  return pick<cpu::round_blocks, cuda::round_blocks, emulated::round_blocks>(d);
+  return pick<cpu::round_blocks, cuda::round_blocks>(d);
 }
 
 }  // namespace eb::kernels

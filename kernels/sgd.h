@@ -38,11 +38,8 @@ extern const Sgd sgd;
 namespace cuda {
 extern const Sgd sgd;
 }
-namespace emulated {
-extern const Sgd sgd;
-}
 inline const Sgd& sgd(Device d) {
-  return pick<cpu::sgd, cuda::sgd, emulated::sgd>(d);
+  return pick<cpu::sgd, cuda::sgd>(d);
 }
 
 }  // namespace eb::kernels

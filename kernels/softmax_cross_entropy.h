@@ -24,11 +24,8 @@ extern const SoftmaxCrossEntropy softmax_cross_entropy;
 namespace cuda {
 extern const SoftmaxCrossEntropy softmax_cross_entropy;
 }
-namespace emulated {
-extern const SoftmaxCrossEntropy softmax_cross_entropy;
-}
 inline const SoftmaxCrossEntropy& softmax_cross_entropy(Device d) {
-  return pick<cpu::softmax_cross_entropy, cuda::softmax_cross_entropy, emulated::softmax_cross_entropy>(d);
+  return pick<cpu::softmax_cross_entropy, cuda::softmax_cross_entropy>(d);
 }
 
 }  // namespace eb::kernels

@@ -37,11 +37,8 @@ extern const StepControl step_control;
 namespace cuda {
 extern const StepControl step_control;
 }
-namespace emulated {
-extern const StepControl step_control;
-}
 inline const StepControl& step_control(Device d) {
-  return pick<cpu::step_control, cuda::step_control, emulated::step_control>(d);
+  return pick<cpu::step_control, cuda::step_control>(d);
 }
 
 // The rules themselves, the same on every device.

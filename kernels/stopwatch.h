@@ -19,7 +19,7 @@ namespace cuda {
 extern const Stopwatch stopwatch;
 }
 inline const Stopwatch& stopwatch(Device d) {
-  return pick<cpu::stopwatch, cuda::stopwatch, cpu::stopwatch>(d);  // emulated: done when launched
+  return pick<cpu::stopwatch, cuda::stopwatch>(d);
 }
 
 }  // namespace eb::kernels

@@ -56,11 +56,8 @@ extern const TopkMask topk_mask;
 namespace cuda {
 extern const TopkMask topk_mask;
 }
-namespace emulated {
-extern const TopkMask topk_mask;
-}
 inline const TopkMask& topk_mask(Device d) {
-  return pick<cpu::topk_mask, cuda::topk_mask, emulated::topk_mask>(d);
+  return pick<cpu::topk_mask, cuda::topk_mask>(d);
 }
 
 }  // namespace eb::kernels

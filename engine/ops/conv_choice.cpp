@@ -53,8 +53,8 @@ std::string describe(const Params& p, Direction d) {
 void ConvChoice::set_mode(Mode mode, Device device) {
   if (mode == Mode::library && !has_library(device))
     throw Error(5003, fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(device)),
-                kernels::built::cudnn ? "use --device cuda, or --conv ours"
-                                      : "build where nvcc and cuDNN are found, or use --conv ours");
+                has_library(Device::cuda) ? "use --device cuda, or --conv ours"
+                                          : "build where nvcc and cuDNN are found, or use --conv ours");
   mode_ = mode;
   chosen_.clear();
 }

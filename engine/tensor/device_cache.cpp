@@ -125,8 +125,7 @@ void DeviceCache::set_budget(size_t bytes) {
 // Never destroyed: tensors in static storage may outlive any order of destruction.
 DeviceCache& device_cache(kernels::Device device) {
   static DeviceCache* const caches[] = {new DeviceCache(kernels::Device::cpu),
-                                        new DeviceCache(kernels::Device::cuda),
-                                        new DeviceCache(kernels::Device::emulated)};
+                                        new DeviceCache(kernels::Device::cuda)};
   return *caches[static_cast<int>(device)];
 }
 

@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/batch_norm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -259,4 +259,4 @@ void forward_infer(const Params& p, const void* x, const int32_t* select, const 
 extern const BatchNorm batch_norm;
 const BatchNorm batch_norm{forward_train, forward_infer, batch_norm_backward};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -6,7 +6,7 @@
 #include "kernels/cuda/moments.cuh"
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 inline constexpr int bn_threads = 256;
 inline constexpr int64_t bn_most_blocks = 1056;   // eight for every SM of an H200
@@ -132,4 +132,4 @@ void batch_norm_backward(const BatchNorm::Params&, const void* x, const int32_t*
                          const float* beta, const float* mean, const float* rstd, const void* y,
                          const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta);
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -4,7 +4,7 @@
 #include "kernels/cuda/batch_norm.cuh"
 #include "kernels/cuda/quantize.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -108,4 +108,4 @@ void batch_norm_apply(const Params& p, const BnAffine& a, const void* x, const i
   bn_by_width(p, select, [&]<class T, int N>() { apply<T, N>(p, a, x, select, residual, y, largest); });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 // * (g - mean(g) - (x - mean) * slope). (Ioffe and Szegedy 2015, section 3)
 #include "kernels/cuda/batch_norm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -184,4 +184,4 @@ void batch_norm_backward(const Params& p, const void* x, const int32_t* select, 
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -2,7 +2,7 @@
 #pragma once
 #include "kernels/cuda/platform/platform.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 template <class T, int threads>
 struct BlockSum {
@@ -22,4 +22,4 @@ __device__ T block_sum(T v) {
   return v;
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

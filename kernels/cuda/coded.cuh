@@ -5,7 +5,7 @@
 #include "kernels/conv2d_int8.h"
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 struct Coded {};  // the element type of such a tensor
 
@@ -64,4 +64,4 @@ struct Codes {
   }
 };
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/coded.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -72,4 +72,4 @@ void column_sum(const Conv2dInt8::Operand& x, int64_t rows, int64_t columns, flo
   sum_columns(rows, columns, CodePointer(x), sums, static_cast<float*>(partial));
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -151,4 +151,4 @@ extern const Elementwise elementwise;
 const Elementwise elementwise{relu_forward,   relu_backward,  add, fill, scale, cast,
                               select_forward, select_backward};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -30,4 +30,4 @@ void weight(int64_t k_out, int64_t taps, int64_t c_out, int64_t c, const float* 
 extern const Gather gather;
 const Gather gather{weight};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -6,7 +6,7 @@
 #include "kernels/cuda/vector.cuh"
 #include "kernels/philox.h"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -105,4 +105,4 @@ void crop_flip_normalize(const Params& p, const uint8_t* x, const int64_t* rows,
 extern const Image image;
 const Image image{crop_flip_normalize};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

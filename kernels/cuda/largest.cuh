@@ -3,7 +3,7 @@
 #pragma once
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 __device__ inline uint32_t larger(uint32_t a, uint32_t b) {
   return a > b ? a : b;
@@ -58,4 +58,4 @@ __device__ void merge_largest(Storage& storage, int64_t first_position, int64_t 
   if (count > 0) flush();
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

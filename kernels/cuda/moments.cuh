@@ -3,7 +3,7 @@
 #pragma once
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Count, mean and sum of squared deviations of a set of numbers; two sets merge without cancellation (Chan et
 // al., 1983).
@@ -64,4 +64,4 @@ __device__ void store_moments(Storage& storage, int64_t rows, int64_t columns, i
   }
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -249,4 +249,4 @@ void avg_backward(const Params& p, const void* dy, void* dx) {
 extern const Pool2d pool2d;
 const Pool2d pool2d{max_forward, max_backward, avg_forward, avg_backward};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

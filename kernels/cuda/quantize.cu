@@ -2,7 +2,7 @@
 // codes.
 #include "kernels/cuda/quantize.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -143,4 +143,4 @@ void dequantize(const Params& p, const int8_t* codes, const int16_t* exponents, 
 extern const Quantize quantize;
 const Quantize quantize{quantize_all, dequantize};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

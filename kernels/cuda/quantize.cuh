@@ -4,7 +4,7 @@
 #include "kernels/cuda/vector.cuh"
 #include "kernels/quantize.h"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 inline constexpr int round_threads = 256;
 
@@ -127,4 +127,4 @@ __device__ void store_codes(int8_t* codes, const int32_t (&code)[N]) {
   store_bytes(reinterpret_cast<uint8_t*>(codes), bytes);
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -5,7 +5,7 @@
 #include "kernels/cuda/block_sum.cuh"
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -105,4 +105,4 @@ void all_finite(int64_t n, const float* x, int32_t* flag) {
 extern const Reduce reduce;
 const Reduce reduce{sum, sum_of_squares, all_finite};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -8,7 +8,7 @@
 #include "kernels/cuda/quantize.cuh"
 #include "kernels/cuda/segment_table.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -207,4 +207,4 @@ void round_all(const Params& p, const RoundBlocks::Segment* segments, int64_t n_
 extern const RoundBlocks round_blocks;
 const RoundBlocks round_blocks{round_all};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

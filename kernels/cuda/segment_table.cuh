@@ -2,7 +2,7 @@
 #pragma once
 #include "kernels/cuda/platform/platform.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // The last segment that starts at or before this block, of table.count with their first blocks ascending.
 template <class Table>
@@ -15,4 +15,4 @@ __device__ int segment_of_block(const Table& table) {
   return s;
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

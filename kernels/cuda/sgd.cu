@@ -5,7 +5,7 @@
 #include "kernels/cuda/segment_table.cuh"
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -110,4 +110,4 @@ void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments
 extern const Sgd sgd;
 const Sgd sgd{prepare, step};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

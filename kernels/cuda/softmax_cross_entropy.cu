@@ -6,7 +6,7 @@
 #include "kernels/cuda/block_sum.cuh"
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -106,4 +106,4 @@ void forward_backward(const Params& p, const void* logits, const int32_t* labels
 extern const SoftmaxCrossEntropy softmax_cross_entropy;
 const SoftmaxCrossEntropy softmax_cross_entropy{forward_backward};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/platform/platform.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -39,4 +39,4 @@ void judge(const StepControl::Params& p, const float* loss, const int32_t* count
 extern const StepControl step_control;
 const StepControl step_control{begin, count, judge};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -170,4 +170,4 @@ int64_t hamming(int64_t total, const uint64_t* a, const uint64_t* b) {
 extern const TopkMask topk_mask;
 const TopkMask topk_mask{draw, hamming};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

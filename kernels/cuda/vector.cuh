@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/gemm/ptx.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 template <class T>
 inline constexpr int widest = 16 / sizeof(T);
@@ -88,4 +88,4 @@ inline unsigned blocks_for(int64_t work, int64_t per_block) {
   return static_cast<unsigned>(ceil_div(work, per_block));
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

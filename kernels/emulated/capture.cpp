@@ -102,7 +102,11 @@ void submit(const char* kernel, const Index3& grid, const Index3& threads, size_
   recording() ? record(run) : run();
 }
 
-extern const Capture capture;
-const Capture capture{begin, end, abandon, replay, destroy};
-
 }  // namespace eb::kernels::emulated
+
+namespace eb::kernels::cuda {
+
+using namespace emulated;
+const Capture capture{.begin = begin, .end = end, .abandon = abandon, .replay = replay, .destroy = destroy};
+
+}  // namespace eb::kernels::cuda

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -130,4 +130,4 @@ void detail::wgmma(const Wgmma& what, uint32_t* d, Where where) {
       where);
 }
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/emulated/ptx.h"
 #include "kernels/emulated/warp_multiply.h"
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
 // Of the block's shared memory, from its start: the dynamic part begins at a multiple of 1,024 on a card too.
 inline uint32_t shared_address(const void* p) {
@@ -70,4 +70,4 @@ void wgmma_s8(int32_t (&d)[size], uint64_t a, uint64_t b, Where where = Where::c
   detail::wgmma({a, b, 2 * size, false, false, true}, reinterpret_cast<uint32_t*>(d), where);
 }
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

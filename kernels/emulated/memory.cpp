@@ -189,6 +189,12 @@ OpenMemory::~OpenMemory() {
   if (range) range->close();
 }
 
+}  // namespace eb::kernels::emulated
+
+namespace eb::kernels::cuda {
+
+using namespace emulated;
+
 void* scratch(size_t bytes) {
   thread_local std::shared_ptr<void> current;
   current.reset();  // a fresh block each time: stale partial sums must not look right
@@ -197,7 +203,12 @@ void* scratch(size_t bytes) {
   return current.get();
 }
 
-extern const Memory memory;
-const Memory memory{allocate, release, to_device, to_host, queue_copy, queue_zero, synchronize};
+const Memory memory{.allocate = allocate,
+                    .release = release,
+                    .to_device = to_device,
+                    .to_host = to_host,
+                    .copy = queue_copy,
+                    .zero = queue_zero,
+                    .synchronize = synchronize};
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -1,6 +1,6 @@
 #include "kernels/emulated/ptx.h"
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -92,4 +92,4 @@ void multiply_s8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]
       where);
 }
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -6,7 +6,7 @@
 #include "kernels/dtype.h"
 #include "kernels/emulated/shim.h"
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
 template <int bytes>
 void copy_async(void* to, const void* from, bool in_range, Where where = Where::current()) {
@@ -59,4 +59,4 @@ void store_words(void* p, const uint32_t (&words)[n], Where where = Where::curre
   std::memcpy(p, words, sizeof words);
 }
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -1,4 +1,4 @@
-// The emulated side of platform.cuh: the CUDA model's names over fibers (block.h). Only kernel sources built
+// The emulated side of platform.cuh: the names of device.cuh over fibers (block.h). Only kernel sources built
 // for the emulated device include this.
 #pragma once
 #include <bit>
@@ -23,9 +23,9 @@
 #define blockDim (::eb::kernels::emulated::block().threads())
 #define gridDim (::eb::kernels::emulated::block().grid())
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
-using Where = std::source_location;
+using namespace emulated;
 
 template <class T>
 T& shared(Where where = Where::current()) {
@@ -186,4 +186,4 @@ void launch(const Launch& at, void (*kernel)(P...), A&&... args) {
 
 void* scratch(size_t bytes);
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -20,7 +20,7 @@ using engine::Tensor;
 using kernels::Device;
 using kernels::emulated::EmulationError;
 
-constexpr Device device = Device::emulated;
+constexpr Device device = Device::cuda;
 const kernels::Capture& capture = *kernels::capture(device);
 const kernels::Elementwise& elementwise = kernels::elementwise(device);
 

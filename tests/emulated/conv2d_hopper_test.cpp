@@ -85,14 +85,14 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
 
   AsOnHopper as_on_hopper{std::get<0>(GetParam()).least_blocks};
   ConvOracle oracle{params()};
-  const Conv2d& kernel = kernels::emulated::conv2d;
+  const Conv2d& kernel = kernels::cuda::conv2d;
   Values x{DType::bf16, normal(oracle.x_size(), 1)}, w{DType::bf16, normal(oracle.w_size(), 2)},
       dy{DType::bf16, normal(oracle.y_size(), 3)};
 };
 
 TEST_P(Conv2dHopper, forward_matches_the_oracle) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::emulated::hopper_suits(oracle.p, Direction::forward));
+  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::forward));
   const Doubles xs = x.get(), ws = w.get();
   const Floats b = to_floats(normal(oracle.p.k, 4));
   const Doubles scale = oracle.forward(absolute(xs), absolute(ws), absolute(to_doubles(b)));
@@ -117,7 +117,7 @@ TEST_P(Conv2dHopper, forward_leaves_the_moments_of_its_stored_output) {
 
 TEST_P(Conv2dHopper, backward_data_matches_the_oracle) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::emulated::hopper_suits(oracle.p, Direction::backward_data));
+  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::backward_data));
   const Doubles dys = dy.get(), ws = w.get();
   expect_sum(backward_data(dy, w).get(), oracle.backward_data(dys, ws),
              oracle.backward_data(absolute(dys), absolute(ws)), rounding(DType::bf16), "dx");
@@ -125,7 +125,7 @@ TEST_P(Conv2dHopper, backward_data_matches_the_oracle) {
 
 TEST_P(Conv2dHopper, backward_weight_matches_the_oracle) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::emulated::hopper_suits(oracle.p, Direction::backward_weight));
+  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::backward_weight));
   const Doubles xs = x.get(), dys = dy.get();
   const auto [dw, db] = backward_weight();
   expect_sum(to_doubles(dw), oracle.backward_weight(xs, dys),
@@ -154,7 +154,7 @@ INSTANTIATE_TEST_SUITE_P(All, Conv2dHopper,
 TEST(Conv2dHopperSuits, only_what_the_copy_unit_can_address) {
   const Conv2d::Params fine{.dtype = DType::bf16, .n = 1, .h = 4, .w = 4, .c = 64, .k = 64, .r = 1, .s = 1};
   const auto suits = [](const Conv2d::Params& p) {
-    return kernels::emulated::hopper_suits(p, Direction::forward);
+    return kernels::cuda::hopper_suits(p, Direction::forward);
   };
   EXPECT_FALSE(suits(fine)) << "without wgmma";
   const AsOnHopper as_on_hopper;

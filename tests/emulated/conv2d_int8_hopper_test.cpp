@@ -48,7 +48,7 @@ class Conv2dInt8Hopper : public testing::TestWithParam<std::tuple<HopperCase, DT
 
 TEST_P(Conv2dInt8Hopper, forward_is_the_oracles_bits) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::emulated::int8_hopper_suits(p, Direction::forward));
+  ASSERT_TRUE(kernels::cuda::int8_hopper_suits(p, Direction::forward));
   const Blocks x = Blocks::random(x_size, x_size / p.n, 1), w = Blocks::random(w_size, w_size / p.k, 2, 7);
   for (const Floats& b : {to_floats(normal(p.k, 4)), Floats{}}) {
     const ConvInt8::Output got = conv.forward(Path::integer, x, w, b);
@@ -59,7 +59,7 @@ TEST_P(Conv2dInt8Hopper, forward_is_the_oracles_bits) {
 
 TEST_P(Conv2dInt8Hopper, backward_data_is_the_oracles_bits) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::emulated::int8_hopper_suits(p, Direction::backward_data));
+  ASSERT_TRUE(kernels::cuda::int8_hopper_suits(p, Direction::backward_data));
   const Blocks dy = Blocks::random(y_size, y_size / p.n, 3), w = Blocks::random(w_size, w_size, 2);
   EXPECT_TRUE(conv.backward_data(Path::integer, dy, w) == oracle.backward_data(dy, w));
 }
@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(All, Conv2dInt8Hopper,
 TEST(Conv2dInt8HopperSuits, only_what_the_copy_unit_can_address) {
   const Conv2d::Params fine{.dtype = DType::f32, .n = 1, .h = 4, .w = 4, .c = 128, .k = 128, .r = 1, .s = 1};
   const auto suits = [](const Conv2d::Params& p) {
-    return kernels::emulated::int8_hopper_suits(p, Direction::forward);
+    return kernels::cuda::int8_hopper_suits(p, Direction::forward);
   };
   EXPECT_FALSE(suits(fine)) << "without wgmma";
   const AsOnHopper as_on_hopper;

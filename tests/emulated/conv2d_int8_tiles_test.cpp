@@ -58,8 +58,8 @@ const Int8Case cases[] = {
 
 class Conv2dInt8Tiles : public testing::TestWithParam<std::tuple<Int8Case, DType, TestDevice>> {
  protected:
-  Conv2dInt8Tiles() { kernels::emulated::least_blocks = std::get<0>(GetParam()).least_blocks; }
-  ~Conv2dInt8Tiles() override { kernels::emulated::least_blocks = 132; }
+  Conv2dInt8Tiles() { kernels::cuda::least_blocks = std::get<0>(GetParam()).least_blocks; }
+  ~Conv2dInt8Tiles() override { kernels::cuda::least_blocks = 132; }
   const TestDevice& on() const { return std::get<2>(GetParam()); }
   Conv2d::Params params() const {
     Conv2d::Params p = std::get<0>(GetParam()).p;

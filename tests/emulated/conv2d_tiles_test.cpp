@@ -55,8 +55,8 @@ const TileCase cases[] = {
 
 class Conv2dTiles : public testing::TestWithParam<std::tuple<TileCase, DType, TestDevice>> {
  protected:
-  void SetUp() override { kernels::emulated::least_blocks = 1; }
-  void TearDown() override { kernels::emulated::least_blocks = 132; }
+  void SetUp() override { kernels::cuda::least_blocks = 1; }
+  void TearDown() override { kernels::cuda::least_blocks = 132; }
 };
 
 TEST_P(Conv2dTiles, match_the_oracle) {

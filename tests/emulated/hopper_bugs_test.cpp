@@ -10,7 +10,7 @@
 #include "kernels/memory.h"
 #include "support/devices.h"
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 namespace {
 
 using test::OnDevice;
@@ -109,12 +109,12 @@ struct Outcome {
 
 template <Slip slip>
 Outcome run(uint64_t schedule) {
-  const test::DeviceScope scope({Device::emulated, schedule});
+  const test::DeviceScope scope({Device::cuda, schedule});
   std::vector<bf16> in(side * side * chunks);
   for (size_t i = 0; i < in.size(); ++i) in[i] = bf16(static_cast<float>(i * 37 % 11));
-  const OnDevice there(Device::emulated, in);
+  const OnDevice there(Device::cuda, in);
   Outcome result{std::vector<float>(warpgroup_size * side / 2, -1.f), ""};
-  const OnDevice out(Device::emulated, result.out);
+  const OnDevice out(Device::cuda, result.out);
   const TensorMap map = tensor_map(BoxTensor{there.get(), {side * chunks, 1, side}, {side, 1, side}});
   try {
     launch({"ring", 1, warpgroup_size + warp_size, sizeof(Ring)}, ring_kernel<slip>, map, map,
@@ -179,4 +179,4 @@ TEST(HopperBugs, results_read_before_the_wait_are_nan) {
 }
 
 }  // namespace
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -10,7 +10,7 @@
 #include "kernels/memory.h"
 #include "support/devices.h"
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 namespace {
 
 using test::OnDevice;
@@ -30,7 +30,7 @@ template <class F>
 void every_schedule(F&& f) {
   for (uint64_t seed = 0; seed < 6; ++seed) {
     SCOPED_TRACE(seed);
-    const test::DeviceScope scope({Device::emulated, seed});
+    const test::DeviceScope scope({Device::cuda, seed});
     f();
   }
 }
@@ -69,11 +69,11 @@ void box_kernel(TensorMap map, bf16* out, int x, int y, int z) {
 TEST(Hopper, copy_box_fills_zeros_outside_the_tensor) {
   constexpr int extent[] = {72, 3, 10};  // box (64, 3, 8)
   const Halves in = numbers(extent[0] * extent[1] * extent[2]);
-  const OnDevice there(Device::emulated, in);
+  const OnDevice there(Device::cuda, in);
   for (const auto& [x, y, z] : {std::tuple{0, 0, 0}, {64, 1, 5}, {8, -1, 8}, {-8, 2, -3}})
     every_schedule([&, x = x, y = y, z = z] {
       Halves out(24 * row);
-      const OnDevice result(Device::emulated, out);
+      const OnDevice result(Device::cuda, out);
       const TensorMap map = tensor_map(BoxTensor{there.get(), {72, 3, 10}, {row, 3, 8}});
       launch({"box", 1, warp_size, sizeof(OneTile<24>)}, box_kernel, map, result.as<bf16>(), x, y, z);
       result.fetch(out);
@@ -95,12 +95,12 @@ void pixels_kernel(TensorMap map, bf16* out, PixelPosition at, int offset_h, int
 TEST(Hopper, copy_pixels_walks_the_window_of_image_after_image) {
   constexpr int images = 3, height = 4, width = 5, channels = 72;
   const Halves in = numbers(images * height * width * channels);
-  const OnDevice there(Device::emulated, in);
+  const OnDevice there(Device::cuda, in);
   for (const int first : {0, 7, 45})
     for (const auto& [r, q, c0] : {std::tuple{0, 0, 0}, {1, 2, 64}, {2, 1, 8}})
       every_schedule([&, r = r, q = q, c0 = c0] {
         Halves out(40 * row);
-        const OnDevice result(Device::emulated, out);
+        const OnDevice result(Device::cuda, out);
         const TensorMap map = tensor_map(
             PixelTensor{there.get(), images, height, width, channels, {-1, -1}, {-1, -1}, row, 40});
         const PixelPosition at{c0, first % 5 - 1, first / 5 % 4 - 1, first / 20};
@@ -157,10 +157,10 @@ void multiply_kernel(TensorMap a, TensorMap b, float* out) {
 template <int n, bool a_mn, bool b_mn>
 void expect_product() {
   const Halves a = numbers(64 * 64), b = numbers(64 * n);
-  const OnDevice a_there(Device::emulated, a), b_there(Device::emulated, b);
+  const OnDevice a_there(Device::cuda, a), b_there(Device::cuda, b);
   every_schedule([&] {
     std::vector<float> out(64 * n, NAN);
-    const OnDevice result(Device::emulated, out);
+    const OnDevice result(Device::cuda, out);
     const BoxTensor a_box{a_there.get(), {64, 1, 64}, {row, 1, 64}};
     const BoxTensor b_box{b_there.get(), {b_mn ? n : 64, 1, b_mn ? 64 : n}, {row, 1, 64}};
     launch({"multiply", 1, warpgroup_size, sizeof(Operands<n>)}, multiply_kernel<n, a_mn, b_mn>,
@@ -234,10 +234,10 @@ void multiply_codes_kernel(TensorMap a, TensorMap b, int32_t* out) {
 template <int n>
 void expect_product_of_codes() {
   const std::vector<int8_t> a = codes(64 * 112), b = codes(n * 112);
-  const OnDevice a_there(Device::emulated, a), b_there(Device::emulated, b);
+  const OnDevice a_there(Device::cuda, a), b_there(Device::cuda, b);
   every_schedule([&] {
     std::vector<int32_t> out(64 * n, 1 << 30);
-    const OnDevice result(Device::emulated, out);
+    const OnDevice result(Device::cuda, out);
     launch({"multiply_codes", 1, warpgroup_size, sizeof(ByteOperands<n>)}, multiply_codes_kernel<n>,
            tensor_map(BoxTensor{a_there.get(), {112, 1, 64}, {128, 1, 64}, 1}),
            tensor_map(BoxTensor{b_there.get(), {112, 1, n}, {128, 1, n}, 1}), result.as<int32_t>());
@@ -278,13 +278,13 @@ void byte_pixels_kernel(TensorMap map, int8_t* out, int channel) {
 TEST(Hopper, copy_pixels_moves_128_channels_of_bytes) {
   constexpr int images = 3, height = 4, width = 5, channels = 144;
   const std::vector<int8_t> in = codes(images * height * width * channels);
-  const OnDevice there(Device::emulated, in);
+  const OnDevice there(Device::cuda, in);
   const TensorMap map =
       tensor_map(PixelTensor{there.get(), images, height, width, channels, {-1, -1}, {-1, -1}, 128, 40, 1});
   for (const int channel : {0, 128})
     every_schedule([&] {
       std::vector<int8_t> out(40 * 128);
-      const OnDevice result(Device::emulated, out);
+      const OnDevice result(Device::cuda, out);
       launch({"byte_pixels", 1, warp_size, sizeof(ByteOperands<64>)}, byte_pixels_kernel, map,
              result.as<int8_t>(), channel);
       result.fetch(out);
@@ -320,4 +320,4 @@ TEST(Hopper, tensor_maps_have_the_drivers_limits) {
 }
 
 }  // namespace
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/gemm/ptx.cuh"
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -103,4 +103,4 @@ void run_planted(Bug bug, const float* x, float* y) {
   run_any(bug, x, y, std::make_integer_sequence<int, static_cast<int>(Bug::count)>());
 }
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

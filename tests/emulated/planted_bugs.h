@@ -1,7 +1,7 @@
 // Kernels with one planted mistake each.
 #pragma once
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 
 enum class Bug : int {
   none,
@@ -30,4 +30,4 @@ int planted_output_size();
 // x (planted_input_size), y (planted_output_size)
 void run_planted(Bug bug, const float* x, float* y);
 
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

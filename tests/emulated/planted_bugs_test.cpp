@@ -13,30 +13,30 @@ namespace eb::test {
 namespace {
 
 using kernels::Device;
-using kernels::emulated::Bug;
+using kernels::cuda::Bug;
 using kernels::emulated::EmulationError;
 
 constexpr uint64_t schedules = 8;
 
 std::vector<float> input() {
-  std::vector<float> x(kernels::emulated::planted_input_size());
+  std::vector<float> x(kernels::cuda::planted_input_size());
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 37 % 101);
   return x;
 }
 
 std::vector<float> run(Bug bug, uint64_t schedule) {
-  const DeviceScope scope({Device::emulated, schedule});
-  const OnDevice x(Device::emulated, input());
-  std::vector<float> result(kernels::emulated::planted_output_size(), -1.f);
-  const OnDevice y(Device::emulated, result);
-  kernels::emulated::run_planted(bug, x.as<float>(), y.as<float>());
+  const DeviceScope scope({Device::cuda, schedule});
+  const OnDevice x(Device::cuda, input());
+  std::vector<float> result(kernels::cuda::planted_output_size(), -1.f);
+  const OnDevice y(Device::cuda, result);
+  kernels::cuda::run_planted(bug, x.as<float>(), y.as<float>());
   y.fetch(result);
   return result;
 }
 
 std::vector<float> expected() {
   const auto x = input();
-  const int n = kernels::emulated::planted_output_size();
+  const int n = kernels::cuda::planted_output_size();
   std::vector<float> y(n, 0.f);
   for (size_t i = 0; i < x.size(); ++i) y[n - 1 - i % n] += x[i];
   return y;
@@ -95,7 +95,7 @@ TEST(PlantedBugs, uninitialised_shared_memory_reads_as_nan) {
 }
 
 TEST(PlantedBugs, unwritten_output_reads_as_nan) {
-  const auto& memory = kernels::memory(Device::emulated);
+  const auto& memory = kernels::memory(Device::cuda);
   float value = 0;
   void* block = memory.allocate(sizeof value);
   memory.to_host(&value, block, sizeof value);

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace eb::kernels::emulated {
+namespace eb::kernels::cuda {
 namespace {
 
 // One warp runs `body(lane)`.
@@ -183,4 +183,4 @@ TEST(Ptx, words_move_as_they_are_and_only_between_aligned_addresses) {
 }
 
 }  // namespace
-}  // namespace eb::kernels::emulated
+}  // namespace eb::kernels::cuda

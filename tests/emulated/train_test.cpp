@@ -54,14 +54,14 @@ class EmulatedTrain : public testing::Test {
 
 TEST_F(EmulatedTrain, finds_the_cpus_ticket) {
   const auto cpu = summary_of(run_engine(words(config_, dir_ / "cpu", "cpu")));
-  const auto emulated = summary_of(run_engine(words(config_, dir_ / "emulated", "emulated")));
+  const auto emulated = summary_of(run_engine(words(config_, dir_ / "cuda", "cuda")));
   EXPECT_EQ(emulated["eb"]["epochs"], cpu["eb"]["epochs"]);
   for (const char* masks : {"masks/p30.bits", "masks/p50.bits"})
-    EXPECT_EQ(slurp(fs::path(dir_ / "emulated") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
+    EXPECT_EQ(slurp(fs::path(dir_ / "cuda") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
   EXPECT_EQ(emulated["ticket"]["params"], cpu["ticket"]["params"]);
   EXPECT_EQ(emulated["swa"]["models"], 2);
   EXPECT_NEAR(emulated["swa"]["loss"].get<double>(), cpu["swa"]["loss"].get<double>(), 2e-3);
-  const auto want = epoch_losses(dir_ / "cpu"), got = epoch_losses(dir_ / "emulated");
+  const auto want = epoch_losses(dir_ / "cpu"), got = epoch_losses(dir_ / "cuda");
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 2e-3) << "epoch " << i;
 }
@@ -74,22 +74,22 @@ TEST_F(EmulatedTrain, finds_the_cpus_ticket_in_8_bit) {
     command.insert(command.end(), {"--set", "precision.preset=swalp8"});
     return summary_of(run_engine(command));
   };
-  const auto cpu = run("cpu"), emulated = run("emulated");
+  const auto cpu = run("cpu"), emulated = run("cuda");
   EXPECT_EQ(emulated["eb"]["epochs"], cpu["eb"]["epochs"]);
   for (const char* masks : {"masks/p30.bits", "masks/p50.bits"})
-    EXPECT_EQ(slurp(fs::path(dir_ / "emulated") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
+    EXPECT_EQ(slurp(fs::path(dir_ / "cuda") / masks), slurp(fs::path(dir_ / "cpu") / masks)) << masks;
   EXPECT_EQ(emulated["ticket"]["params"], cpu["ticket"]["params"]);
   for (const auto& phase : emulated["phases"]) EXPECT_EQ(phase["precision"], "8-bit");
 }
 
 TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
-  const auto whole = summary_of(run_engine(words(config_, dir_ / "whole", "emulated")));
+  const auto whole = summary_of(run_engine(words(config_, dir_ / "whole", "cuda")));
   const Outcome failed =
-      run_engine(words(config_, dir_ / "failed", "emulated"), {.env = {"EB_EMULATED_FAIL=sgd:14"}});
+      run_engine(words(config_, dir_ / "failed", "cuda"), {.env = {"EB_EMULATED_FAIL=sgd:14"}});
   EXPECT_EQ(failed.exit_code, 1);
   EXPECT_NE(failed.err.find("EB1001"), std::string::npos) << failed.err;
   EXPECT_NE(failed.err.find("[sgd]"), std::string::npos) << failed.err;
-  const auto resumed = summary_of(run_engine(words(config_, dir_ / "failed", "emulated")));
+  const auto resumed = summary_of(run_engine(words(config_, dir_ / "failed", "cuda")));
   EXPECT_EQ(epoch_losses(dir_ / "failed"), epoch_losses(dir_ / "whole"));
   EXPECT_EQ(resumed["eb"]["epochs"], whole["eb"]["epochs"]);
   EXPECT_EQ(resumed["ticket"]["test_top1"], whole["ticket"]["test_top1"]);
@@ -97,7 +97,7 @@ TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
 }
 
 TEST_F(EmulatedTrain, says_what_it_wanted_when_memory_runs_out) {
-  auto command = words(tiny_config(dir_, R"({"model": {"width": 0.25}})"), dir_ / "full", "emulated");
+  auto command = words(tiny_config(dir_, R"({"model": {"width": 0.25}})"), dir_ / "full", "cuda");
   command.insert(command.end(), {"--set", "cuda.memory_mib=1"});
   const Outcome o = run_engine(command);
   EXPECT_EQ(o.exit_code, 6);

@@ -110,7 +110,7 @@ class DeviceTest : public testing::TestWithParam<Graph (*)()> {
   }
   // What the caching allocator kept lies in the other kind of memory.
   static void use_strict_memory(bool strict) {
-    trim_allocator(Device::emulated);
+    trim_allocator(Device::cuda);
     kernels::emulated::set_strict_memory(strict);
   }
 #endif

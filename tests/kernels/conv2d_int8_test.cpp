@@ -23,7 +23,7 @@ struct BlockSizes {
 class Conv2dInt8Case : public testing::TestWithParam<std::tuple<ConvCase, DType>> {
  protected:
   void SetUp() override {
-    if (test_device().device == kernels::Device::emulated && std::get<0>(GetParam()).flops() > 2e7)
+    if (test_device().emulated() && std::get<0>(GetParam()).flops() > 2e7)
       GTEST_SKIP() << "too many operations for the emulated device";
   }
   static Params with(Params p, DType dtype) {

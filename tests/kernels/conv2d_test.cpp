@@ -62,7 +62,7 @@ struct Trial {
 class Conv2dCase : public testing::TestWithParam<std::tuple<ConvCase, DType, TestDevice>> {
  protected:
   void SetUp() override {
-    if (trial.device == kernels::Device::emulated && std::get<0>(GetParam()).flops() > 2e7)
+    if (std::get<2>(GetParam()).emulated() && std::get<0>(GetParam()).flops() > 2e7)
       GTEST_SKIP() << "too many operations for the emulated device";
   }
   DeviceScope scope{std::get<2>(GetParam())};

@@ -93,7 +93,7 @@ Floats wild(int64_t n, uint64_t seed) {
 }
 
 TEST(Quantize, is_the_reference_on_random_blocks) {
-  const bool emulated = test_device().device == kernels::Device::emulated;
+  const bool emulated = test_device().emulated();
   for (const Rounding rounding : {Rounding::nearest, Rounding::stochastic})
     for (const int bits : {8, 7, 4, 2})
       for (const auto& [blocks, block] : {std::pair<int64_t, int64_t>{emulated ? 40 : 250000, 16},
@@ -141,7 +141,7 @@ TEST(Quantize, bad_numbers_spoil_their_block_alone) {
 // Mean error over n draws of one number is below 4.9 standard deviations (a false alarm in a million) of
 // delta / 2.
 TEST(Quantize, stochastic_rounding_is_unbiased) {
-  const int64_t n = test_device().device == kernels::Device::emulated ? 8192 : 262144;
+  const int64_t n = test_device().emulated() ? 8192 : 262144;
   for (const float share : {0.1f, 0.37f, 0.5f, 0.9f})
     for (const float sign : {1.f, -1.f}) {
       Params p = params(1, n, 8, Rounding::stochastic);

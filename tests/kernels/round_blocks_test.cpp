@@ -117,7 +117,7 @@ std::vector<uint32_t> bits_of(const Floats& v) {
 
 // All block sizes of a model, and sizes that no vector divides; with holes that must stay as they are.
 Arena mixed() {
-  const int64_t large = test_device().device == kernels::Device::emulated ? 20000 : 300000;
+  const int64_t large = test_device().emulated() ? 20000 : 300000;
   Arena a;
   a.add(70, 1);
   a.add(5, 27, 3);

@@ -10,9 +10,9 @@ struct AsOnHopper {
   explicit AsOnHopper(int64_t blocks = 1) { set(true, 0, blocks); }
   ~AsOnHopper() { set(false, 0.75, 132); }
   static void set(bool wgmma, double useful, int64_t blocks) {
-    kernels::emulated::wgmma_in_tests = wgmma;
-    kernels::emulated::least_useful = useful;
-    kernels::emulated::least_blocks = blocks;
+    kernels::cuda::wgmma_in_tests = wgmma;
+    kernels::cuda::least_useful = useful;
+    kernels::cuda::least_blocks = blocks;
   }
 };
 

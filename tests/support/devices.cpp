@@ -10,10 +10,18 @@ namespace eb::test {
 
 using kernels::Device;
 
+#ifdef EB_EMULATED_DEVICE
+static constexpr bool emulates_cuda = true;
+#else
+static constexpr bool emulates_cuda = false;
+#endif
+
+bool TestDevice::emulated() const {
+  return emulates_cuda && device == Device::cuda;
+}
+
 std::string TestDevice::name() const {
-  std::string s = name_of(device);
-  if (device == Device::emulated) s += "_schedule_" + std::to_string(schedule);
-  return s;
+  return emulated() ? "emulated_schedule_" + std::to_string(schedule) : name_of(device);
 }
 
 static void set_schedule([[maybe_unused]] uint64_t schedule) {
@@ -24,16 +32,16 @@ static void set_schedule([[maybe_unused]] uint64_t schedule) {
 
 static TestDevice named(const std::string& name) {
   if (name == "cpu") return {Device::cpu};
-  if (kernels::built::cuda && name == "cuda") return {Device::cuda};
-  if (kernels::built::emulated && name.starts_with("emulated:"))
-    return {Device::emulated, std::strtoull(name.c_str() + 9, nullptr, 10)};
+  if (kernels::built::cuda && !emulates_cuda && name == "cuda") return {Device::cuda};
+  if (emulates_cuda && name.starts_with("cuda:"))
+    return {Device::cuda, std::strtoull(name.c_str() + 5, nullptr, 10)};
   throw std::invalid_argument("EB_TEST_DEVICE=" + name + " is not in this build");
 }
 
 const TestDevice& test_device() {
   static const TestDevice device = [] {
     const char* name = std::getenv("EB_TEST_DEVICE");
-    const TestDevice d = named(name ? name : kernels::built::emulated ? "emulated:1" : "cpu");
+    const TestDevice d = named(name ? name : emulates_cuda ? "cuda:1" : "cpu");
     set_schedule(d.schedule);
     return d;
   }();

@@ -1,5 +1,5 @@
-// The device under test, named by EB_TEST_DEVICE: cpu (the default), cuda, or in a build with the emulated
-// device emulated:SCHEDULE. Tests hold their arrays on the host and let Staged or OnDevice carry them there
+// The device under test, named by EB_TEST_DEVICE: cpu (the default), cuda, or cuda:SCHEDULE where the build
+// emulates CUDA. Tests hold their arrays on the host and let Staged or OnDevice carry them there
 // and back.
 #pragma once
 #include <cstring>
@@ -17,6 +17,7 @@ namespace eb::test {
 struct TestDevice {
   kernels::Device device = kernels::Device::cpu;
   uint64_t schedule = 0;  // of the emulated device
+  bool emulated() const;
   std::string name() const;
   friend std::ostream& operator<<(std::ostream& out, const TestDevice& d) { return out << d.name(); }
 };

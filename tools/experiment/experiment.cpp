@@ -52,15 +52,13 @@ static Device set_up_cuda() {
 }
 
 Device set_up_device(const std::string& device, int threads) {
-  const bool emulated = kernels::built::emulated && device == "emulated";
-  if (device != "cpu" && device != "cuda" && !emulated)
+  if (device != "cpu" && device != "cuda")
     throw Error(5001, fmt::format("device \"{}\" is not known", device), "use --device cpu or --device cuda");
   cpu_set_t set;
   if (threads > 0)
     kernels::cpu::set_threads(threads);
   else if (sched_getaffinity(0, sizeof set, &set) == 0)
     kernels::cpu::set_threads(CPU_COUNT(&set));
-  if (emulated) return Device::emulated;
   return device == "cuda" ? set_up_cuda() : Device::cpu;
 }
 

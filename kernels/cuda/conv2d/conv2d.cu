@@ -1,7 +1,7 @@
 // The convolution contract on tensor cores. Weights are read as they are (OHWI): nothing is packed.
 #include "kernels/cuda/conv2d/conv2d.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -19,4 +19,4 @@ extern const Conv2d conv2d;
 const Conv2d conv2d{workspace_bytes,      packed_bytes,          pack, conv2d_moment_rows, conv2d_forward,
                     conv2d_backward_data, conv2d_backward_weight};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/conv2d/conv2d_loaders.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 inline Window window_of(const Conv2d::Params& p, int64_t h, int64_t w, int64_t channels) {
   const auto i = [](int64_t v) { return static_cast<int>(v); };
@@ -19,4 +19,4 @@ size_t conv2d_backward_weight_workspace(const Conv2d::Params&);
 void conv2d_backward_weight(const Conv2d::Params&, const void* x, const void* dy, float* dw, float* db,
                             void* workspace);
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 void conv2d_backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void*) {
   if (hopper_suits(p, Conv2d::Direction::backward_data)) return conv2d_backward_data_hopper(p, dy, w, dx);
@@ -13,4 +13,4 @@ void conv2d_backward_data(const Conv2d::Params& p, const void* dy, const void* w
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d/conv2d_weight_gemm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -80,4 +80,4 @@ void conv2d_backward_weight(const Conv2d::Params& p, const void* x, const void* 
   if (slices > 1) sum_slices(weights_of(p), slices, static_cast<const float*>(workspace), dw);
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

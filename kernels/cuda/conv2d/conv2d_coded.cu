@@ -5,7 +5,7 @@
 #include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
 #include "kernels/cuda/conv2d/conv2d_weight_gemm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -72,4 +72,4 @@ void conv2d_coded_backward_weight(const Conv2d::Params& p, const Operand& x, con
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/gemm/gemm_tile.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // f.operator()<Math, width>(): width is the widest copy that both channel counts of a group allow.
 template <class F>
@@ -40,4 +40,4 @@ void by_tile(int64_t m, int64_t n, int64_t groups, F&& f) {
   f.template operator()<SmallTile>();
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // A slice is a row of tiles.
 int64_t conv2d_moment_rows(const Conv2d::Params& p) {
@@ -26,4 +26,4 @@ void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -7,7 +7,7 @@
 #include "kernels/cuda/conv2d/conv2d_hopper_pixels.cuh"
 #include "kernels/cuda/moments.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -125,4 +125,4 @@ void conv2d_backward_data_hopper(const Conv2d::Params& p, const void* dy, const 
   run<true>("conv2d_backward_data_hopper", p, dy, w, nullptr, dx, nullptr);
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

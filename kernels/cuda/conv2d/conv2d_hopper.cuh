@@ -2,9 +2,8 @@
 // unit.
 #pragma once
 #include "kernels/conv2d.h"
-#include "kernels/cuda/platform/backend.h"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // The last 64 channels of a tap are multiplied whole: more than a quarter of zeros would eat the advantage
 // over mma.sync, which wastes none. Predicted, to be measured; tests lower it.
@@ -23,4 +22,4 @@ int64_t conv2d_backward_weight_hopper_tiles(const Conv2d::Params&);
 void conv2d_backward_weight_hopper(const Conv2d::Params&, const void* x, const void* dy, float* out,
                                    int64_t chunks_per_slice, int64_t slices);
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -5,7 +5,7 @@
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/gemm/hopper_gemm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 struct HopperPixels {
   TensorMap map, weights;
@@ -130,4 +130,4 @@ inline bool hopper_pays(int64_t extent, int64_t whole, int64_t blocks) {
   return useful >= least_useful && blocks >= least_blocks;
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

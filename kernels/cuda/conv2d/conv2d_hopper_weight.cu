@@ -4,7 +4,7 @@
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/gemm/hopper_gemm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -134,4 +134,4 @@ void conv2d_backward_weight_hopper(const Conv2d::Params& p, const void* x, const
   p.c > 64 ? launch_tile<HopperTile<128, 128>>(g, slices) : launch_tile<HopperTile<128, 64>>(g, slices);
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 // multiplier.
 #include "kernels/cuda/conv2d/conv2d_int8.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -46,4 +46,4 @@ void backward_weight(const Conv2d::Params& p, Path, const Operand& x, const Oper
 extern const Conv2dInt8 conv2d_int8;
 const Conv2dInt8 conv2d_int8{has_integer, workspace_bytes, forward, backward_data, backward_weight};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -4,7 +4,7 @@
 #include "kernels/conv2d_int8.h"
 #include "kernels/cuda/vector.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // What the codes of sample or filter i are multiplied by.
 struct BlockScales {
@@ -57,4 +57,4 @@ size_t conv2d_coded_backward_weight_workspace(const Conv2d::Params&);
 void conv2d_coded_backward_weight(const Conv2d::Params&, const Conv2dInt8::Operand& x,
                                   const Conv2dInt8::Operand& dy, float* dw, float* db, void* workspace);
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -6,7 +6,7 @@
 #include "kernels/cuda/conv2d/conv2d_int8_pixels.cuh"
 #include "kernels/cuda/conv2d/conv2d_remainder.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -88,4 +88,4 @@ void conv2d_int8_backward_data(const Conv2d::Params& p, const Conv2dInt8::Operan
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -9,7 +9,7 @@
 #include "kernels/cuda/largest.cuh"
 #include "kernels/quantize.h"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -151,4 +151,4 @@ void conv2d_exact_backward_weight(const Conv2d::Params& p, const Operand& x, con
   conv2d_backward_weight(q, xs, dys, dw, db, space.rest());
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

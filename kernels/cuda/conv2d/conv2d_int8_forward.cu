@@ -2,7 +2,7 @@
 #include "kernels/cuda/conv2d/conv2d.cuh"
 #include "kernels/cuda/conv2d/conv2d_int8_pixels.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -49,4 +49,4 @@ void conv2d_int8_forward(const Conv2d::Params& p, const Conv2dInt8::Operand& x, 
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

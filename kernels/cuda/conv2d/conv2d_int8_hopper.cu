@@ -5,7 +5,7 @@
 #include "kernels/cuda/conv2d/conv2d_int8.cuh"
 #include "kernels/cuda/largest.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -133,4 +133,4 @@ void conv2d_int8_backward_data_hopper(const Conv2d::Params& p, const Conv2dInt8:
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

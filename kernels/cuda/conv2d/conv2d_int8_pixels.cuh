@@ -4,7 +4,7 @@
 #include "kernels/cuda/conv2d/conv2d_int8.cuh"
 #include "kernels/cuda/conv2d/conv2d_pixels.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Weights (C, taps, K) of backward-data: row c, column (tap, k) over the taps that a remainder of the stride
 // reads, every step-th of the window from the first.
@@ -136,4 +136,4 @@ void launch_int8(const char* name, const Int8Gemm<Out, width, transposed>& p, in
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -5,7 +5,7 @@
 #include "kernels/cuda/coded.cuh"
 #include "kernels/cuda/gemm/gemm.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Rows of a tile at one column, as many as make all of it with the block's other threads. Source: element
 // `from` of the map for a row, zeros where it is not in range. Elements under four bytes go through
@@ -193,4 +193,4 @@ struct WeightLoader {
   }
 };
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

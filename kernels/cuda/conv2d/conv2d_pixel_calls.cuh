@@ -7,7 +7,7 @@
 #include "kernels/cuda/conv2d/conv2d_pixels.cuh"
 #include "kernels/cuda/conv2d/conv2d_remainder.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 template <class Math, class T, class Out, int width>
 void forward_pixels(const Conv2d::Params& p, PointerTo<T> x, PointerTo<T> w, const float* b, void* y,
@@ -66,4 +66,4 @@ void backward_data_pixels(const Conv2d::Params& p, PointerTo<T> dy, PointerTo<T>
   });
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

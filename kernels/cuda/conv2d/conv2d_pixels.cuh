@@ -7,7 +7,7 @@
 #include "kernels/cuda/largest.cuh"
 #include "kernels/cuda/moments.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Backward-data of a stride: the pixels of dx that share a remainder modulo the stride read the same taps,
 // and among themselves they are a convolution of stride 1. One launch for each remainder, none of whose
@@ -128,4 +128,4 @@ void launch_pixels(const char* name, const PixelGemm<T, Out, width, transposed>&
          conv2d_pixels_kernel<Tile, Math, width, transposed, T, Out>, p);
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -3,7 +3,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/conv2d/conv2d_loaders.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Along one axis: the pixels first, first + stride, ... of dx, the taps that reach dy from there, and the row
 // of dy under the first pixel and tap.
@@ -50,4 +50,4 @@ PixelLoader<T, width, true> remainder_loader(const Conv2d::Params& p, const Rema
   return loader;
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

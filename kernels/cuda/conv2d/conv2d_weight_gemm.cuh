@@ -5,7 +5,7 @@
 #include "kernels/cuda/conv2d/conv2d.cuh"
 #include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 inline constexpr int64_t wanted_blocks = 264;  // two for every SM of an H200
 inline constexpr int64_t least_chunks = 8;     // of a slice, or filling the pipeline costs more than it saves
@@ -113,4 +113,4 @@ void multiply_weights(const Conv2d::Params& p, PointerTo<T> x, PointerTo<T> dy, 
 
 void sum_slices(int64_t n, int64_t slices, const float* partial, float* dw);
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

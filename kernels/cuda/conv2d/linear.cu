@@ -3,7 +3,7 @@
 
 #include "kernels/cuda/conv2d/conv2d.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 namespace {
 
@@ -29,4 +29,4 @@ void backward_weight(const Linear::Params& p, const void* x, const void* dy, flo
 extern const Linear linear;
 const Linear linear{forward, backward_data, backward_weight};
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -4,7 +4,7 @@
 #pragma once
 #include "kernels/cuda/gemm/gemm_tile.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 template <class Tile_, class Math_, bool a_k_major_, bool b_k_major_>
 struct GemmShape {
@@ -137,4 +137,4 @@ __device__ void store_tile(const Accumulators<Shape>& sums, GemmStorage<Shape, O
   }
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

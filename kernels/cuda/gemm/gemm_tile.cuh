@@ -4,7 +4,7 @@
 #pragma once
 #include "kernels/cuda/gemm/ptx.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // (m, n) outputs of a block over warps_m x warps_n warps; `stages` chunks of the reduction are under way at
 // once. Predicted from registers and shared memory (docs/kernels.md), to be measured on a card.
@@ -154,4 +154,4 @@ __device__ void copy_elements(T* to, const T* from, bool in_range) {
     *to = in_range ? *from : T{};
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

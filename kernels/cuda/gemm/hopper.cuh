@@ -6,7 +6,7 @@
 #include "kernels/cuda/gemm/ptx.cuh"
 #include "kernels/cuda/gemm/tensor_map.h"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Counts arrivals and bytes; a phase ends when both are complete. 8 bytes of shared memory.
 struct Mbarrier {
@@ -28,7 +28,7 @@ constexpr uint64_t operand_descriptor(uint32_t address, uint32_t leading) {
 template <bool mn_major>
 inline constexpr uint64_t next_k = (mn_major ? 2048 : 32) >> 4;
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda
 
 #ifdef EB_EMULATED
 #include "kernels/emulated/hopper.h"

@@ -5,7 +5,7 @@
 #pragma once
 #include "kernels/cuda/gemm/hopper.cuh"
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // Each warpgroup has half of the rows. Two blocks of 128 rows share an SM, so one's epilogue hides behind the
 // other's multiplies; 256 rows take the SM alone and need a quarter less from L2. To be measured.
@@ -121,4 +121,4 @@ __device__ void consume(HopperSums<Tile>& sums, HopperRing<Tile>& s, int chunks)
   for (int i = 0; i < sums.parts; ++i) wgmma_finish(sums.d[i]);
 }
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -4,9 +4,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/cuda/platform/backend.h"
-
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 // A dense tensor read in boxes; the innermost extent comes first. A box holds at most 128 bytes of that
 // extent; what lies outside the tensor is read as zero.
@@ -48,4 +46,4 @@ bool has_wgmma();  // the current device is an sm_90 and this build has code for
 inline bool wgmma_in_tests = false;
 #endif
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda

@@ -1,10 +1,8 @@
-// What a kernel source may use, the same in both worlds: nvcc compiles it into eb::kernels::cuda, g++ against
-// the emulated CUDA model into eb::kernels::emulated. Rules for kernel sources are in docs/emulation.md.
+// What a kernel source may use, the same in both worlds: nvcc compiles it for cards, g++ against the emulated
+// CUDA model. Rules for kernel sources are in docs/emulation.md.
 #pragma once
 #include <cstddef>
 #include <cstdint>
-
-#include "kernels/cuda/platform/backend.h"
 
 #ifdef EB_EMULATED
 #include "kernels/emulated/shim.h"
@@ -12,7 +10,7 @@
 #include "kernels/cuda/platform/device.cuh"
 #endif
 
-namespace eb::kernels::EB_BACKEND {
+namespace eb::kernels::cuda {
 
 inline constexpr int warp_size = 32;
 inline constexpr unsigned full_warp = 0xffffffffu;
@@ -58,4 +56,4 @@ struct FastDivide {
   }
 };
 
-}  // namespace eb::kernels::EB_BACKEND
+}  // namespace eb::kernels::cuda
