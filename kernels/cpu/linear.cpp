@@ -100,6 +100,7 @@ void backward_weight(const Linear::Params& p, const void* x, const void* dy, flo
 
 }  // namespace
 
-const Linear cpu::linear = {forward, backward_data, backward_weight};
+const Linear cpu::linear = {
+    .forward = forward, .backward_data = backward_data, .backward_weight = backward_weight};
 
 }  // namespace eb::kernels

@@ -28,7 +28,12 @@ void synchronize() {}
 
 }  // namespace
 
-extern const Memory memory;
-const Memory memory{allocate, release, copy, copy, copy, zero, synchronize};
+const Memory memory{.allocate = allocate,
+                    .release = release,
+                    .to_device = copy,
+                    .to_host = copy,
+                    .copy = copy,
+                    .zero = zero,
+                    .synchronize = synchronize};
 
 }  // namespace eb::kernels::cpu

@@ -21,6 +21,6 @@ void judge(const StepControl::Params& p, const float* loss, const int32_t* count
 
 }  // namespace
 
-const StepControl step_control{begin, count, judge};
+const StepControl step_control{.begin = begin, .count = count, .judge = judge};
 
 }  // namespace eb::kernels::cpu

@@ -256,7 +256,7 @@ void forward_infer(const Params& p, const void* x, const int32_t* select, const 
 
 }  // namespace
 
-extern const BatchNorm batch_norm;
-const BatchNorm batch_norm{forward_train, forward_infer, batch_norm_backward};
+const BatchNorm batch_norm{
+    .forward_train = forward_train, .forward_infer = forward_infer, .backward = batch_norm_backward};
 
 }  // namespace eb::kernels::cuda

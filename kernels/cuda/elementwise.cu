@@ -147,8 +147,13 @@ void select_backward(DType dtype, int64_t rows, int64_t c, int64_t k, const void
 
 }  // namespace
 
-extern const Elementwise elementwise;
-const Elementwise elementwise{relu_forward,   relu_backward,  add, fill, scale, cast,
-                              select_forward, select_backward};
+const Elementwise elementwise{.relu_forward = relu_forward,
+                              .relu_backward = relu_backward,
+                              .add = add,
+                              .fill = fill,
+                              .scale = scale,
+                              .cast = cast,
+                              .select_forward = select_forward,
+                              .select_backward = select_backward};
 
 }  // namespace eb::kernels::cuda

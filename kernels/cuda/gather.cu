@@ -27,7 +27,6 @@ void weight(int64_t k_out, int64_t taps, int64_t c_out, int64_t c, const float* 
 
 }  // namespace
 
-extern const Gather gather;
-const Gather gather{weight};
+const Gather gather{.weight = weight};
 
 }  // namespace eb::kernels::cuda

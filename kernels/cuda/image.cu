@@ -102,7 +102,6 @@ void crop_flip_normalize(const Params& p, const uint8_t* x, const int64_t* rows,
 
 }  // namespace
 
-extern const Image image;
-const Image image{crop_flip_normalize};
+const Image image{.crop_flip_normalize = crop_flip_normalize};
 
 }  // namespace eb::kernels::cuda

@@ -246,7 +246,9 @@ void avg_backward(const Params& p, const void* dy, void* dx) {
 
 }  // namespace
 
-extern const Pool2d pool2d;
-const Pool2d pool2d{max_forward, max_backward, avg_forward, avg_backward};
+const Pool2d pool2d{.max_forward = max_forward,
+                    .max_backward = max_backward,
+                    .avg_forward = avg_forward,
+                    .avg_backward = avg_backward};
 
 }  // namespace eb::kernels::cuda

@@ -140,7 +140,6 @@ void dequantize(const Params& p, const int8_t* codes, const int16_t* exponents, 
 
 }  // namespace
 
-extern const Quantize quantize;
-const Quantize quantize{quantize_all, dequantize};
+const Quantize quantize{.quantize = quantize_all, .dequantize = dequantize};
 
 }  // namespace eb::kernels::cuda

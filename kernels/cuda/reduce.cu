@@ -102,7 +102,6 @@ void all_finite(int64_t n, const float* x, int32_t* flag) {
 
 }  // namespace
 
-extern const Reduce reduce;
-const Reduce reduce{sum, sum_of_squares, all_finite};
+const Reduce reduce{.sum = sum, .sum_of_squares = sum_of_squares, .all_finite = all_finite};
 
 }  // namespace eb::kernels::cuda

@@ -204,7 +204,6 @@ void round_all(const Params& p, const RoundBlocks::Segment* segments, int64_t n_
 
 }  // namespace
 
-extern const RoundBlocks round_blocks;
-const RoundBlocks round_blocks{round_all};
+const RoundBlocks round_blocks{.round = round_all};
 
 }  // namespace eb::kernels::cuda

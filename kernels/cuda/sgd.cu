@@ -107,7 +107,6 @@ void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments
 
 }  // namespace
 
-extern const Sgd sgd;
-const Sgd sgd{prepare, step};
+const Sgd sgd{.prepare = prepare, .step = step};
 
 }  // namespace eb::kernels::cuda

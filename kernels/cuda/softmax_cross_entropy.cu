@@ -103,7 +103,6 @@ void forward_backward(const Params& p, const void* logits, const int32_t* labels
 
 }  // namespace
 
-extern const SoftmaxCrossEntropy softmax_cross_entropy;
-const SoftmaxCrossEntropy softmax_cross_entropy{forward_backward};
+const SoftmaxCrossEntropy softmax_cross_entropy{.forward_backward = forward_backward};
 
 }  // namespace eb::kernels::cuda

@@ -36,7 +36,6 @@ void judge(const StepControl::Params& p, const float* loss, const int32_t* count
 
 }  // namespace
 
-extern const StepControl step_control;
-const StepControl step_control{begin, count, judge};
+const StepControl step_control{.begin = begin, .count = count, .judge = judge};
 
 }  // namespace eb::kernels::cuda

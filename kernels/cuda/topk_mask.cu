@@ -167,7 +167,6 @@ int64_t hamming(int64_t total, const uint64_t* a, const uint64_t* b) {
 
 }  // namespace
 
-extern const TopkMask topk_mask;
-const TopkMask topk_mask{draw, hamming};
+const TopkMask topk_mask{.draw = draw, .hamming = hamming};
 
 }  // namespace eb::kernels::cuda

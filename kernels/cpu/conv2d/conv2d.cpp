@@ -66,7 +66,12 @@ static void backward_weight(const Conv2d::Params& p, const void* x, const void* 
   if (db) cpu::bias_gradient(p.dtype, output_rows(p), p.k, dy, db, workspace);
 }
 
-const Conv2d cpu::conv2d = {workspace_bytes, packed_bytes,  pack,           moment_rows,
-                            forward,         backward_data, backward_weight};
+const Conv2d cpu::conv2d = {.workspace_bytes = workspace_bytes,
+                            .packed_bytes = packed_bytes,
+                            .pack = pack,
+                            .moment_rows = moment_rows,
+                            .forward = forward,
+                            .backward_data = backward_data,
+                            .backward_weight = backward_weight};
 
 }  // namespace eb::kernels

@@ -106,6 +106,10 @@ void backward_weight(const Params& p, Path path, const Operand& x, const Operand
 
 }  // namespace
 
-const Conv2dInt8 conv2d_int8 = {has_integer, workspace_bytes, forward, backward_data, backward_weight};
+const Conv2dInt8 conv2d_int8 = {.has_integer = has_integer,
+                                .workspace_bytes = workspace_bytes,
+                                .forward = forward,
+                                .backward_data = backward_data,
+                                .backward_weight = backward_weight};
 
 }  // namespace eb::kernels::cpu

@@ -15,8 +15,12 @@ void pack(const Conv2d::Params&, Conv2d::Direction, const void*, void*) {}
 
 }  // namespace
 
-extern const Conv2d conv2d;
-const Conv2d conv2d{workspace_bytes,      packed_bytes,          pack, conv2d_moment_rows, conv2d_forward,
-                    conv2d_backward_data, conv2d_backward_weight};
+const Conv2d conv2d{.workspace_bytes = workspace_bytes,
+                    .packed_bytes = packed_bytes,
+                    .pack = pack,
+                    .moment_rows = conv2d_moment_rows,
+                    .forward = conv2d_forward,
+                    .backward_data = conv2d_backward_data,
+                    .backward_weight = conv2d_backward_weight};
 
 }  // namespace eb::kernels::cuda

@@ -43,7 +43,10 @@ void backward_weight(const Conv2d::Params& p, Path, const Operand& x, const Oper
 
 }  // namespace
 
-extern const Conv2dInt8 conv2d_int8;
-const Conv2dInt8 conv2d_int8{has_integer, workspace_bytes, forward, backward_data, backward_weight};
+const Conv2dInt8 conv2d_int8{.has_integer = has_integer,
+                             .workspace_bytes = workspace_bytes,
+                             .forward = forward,
+                             .backward_data = backward_data,
+                             .backward_weight = backward_weight};
 
 }  // namespace eb::kernels::cuda

@@ -26,7 +26,6 @@ void backward_weight(const Linear::Params& p, const void* x, const void* dy, flo
 
 }  // namespace
 
-extern const Linear linear;
-const Linear linear{forward, backward_data, backward_weight};
+const Linear linear{.forward = forward, .backward_data = backward_data, .backward_weight = backward_weight};
 
 }  // namespace eb::kernels::cuda

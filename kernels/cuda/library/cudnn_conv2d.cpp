@@ -189,8 +189,13 @@ void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, flo
 }
 
 template <Search search>
-constexpr Conv2d table{workspace_bytes<search>, packed_bytes,           pack, moment_rows, forward<search>,
-                       backward_data<search>,   backward_weight<search>};
+constexpr Conv2d table{.workspace_bytes = workspace_bytes<search>,
+                       .packed_bytes = packed_bytes,
+                       .pack = pack,
+                       .moment_rows = moment_rows,
+                       .forward = forward<search>,
+                       .backward_data = backward_data<search>,
+                       .backward_weight = backward_weight<search>};
 
 }  // namespace
 

@@ -41,7 +41,6 @@ void destroy(void* recording) {
 
 }  // namespace
 
-extern const Capture capture;
-const Capture capture{begin, end, abandon, replay, destroy};
+const Capture capture{.begin = begin, .end = end, .abandon = abandon, .replay = replay, .destroy = destroy};
 
 }  // namespace eb::kernels::cuda

@@ -50,7 +50,12 @@ void synchronize() {
 
 }  // namespace
 
-extern const Memory memory;
-const Memory memory{allocate, release, to_device, to_host, copy, zero, synchronize};
+const Memory memory{.allocate = allocate,
+                    .release = release,
+                    .to_device = to_device,
+                    .to_host = to_host,
+                    .copy = copy,
+                    .zero = zero,
+                    .synchronize = synchronize};
 
 }  // namespace eb::kernels::cuda

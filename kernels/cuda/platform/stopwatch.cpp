@@ -41,6 +41,6 @@ double time(const std::function<void()>& work) {
 
 }  // namespace
 
-const Stopwatch stopwatch{time};
+const Stopwatch stopwatch{.time = time};
 
 }  // namespace eb::kernels::cuda
