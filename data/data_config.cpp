@@ -6,8 +6,8 @@
 
 namespace eb::data {
 
-bool DataConfig::augments(const std::string& name) const {
-  return std::find(augment.begin(), augment.end(), name) != augment.end();
+bool DataConfig::augments(Augment how) const {
+  return std::find(augment.begin(), augment.end(), how) != augment.end();
 }
 
 static void read_channels(const engine::Config& c, const char* key, float out[3]) {
@@ -19,13 +19,14 @@ static void read_channels(const engine::Config& c, const char* key, float out[3]
 
 DataConfig data_config(const engine::Config& c) {
   DataConfig d;
-  d.kind = c.get<std::string>("data.kind");
+  d.kind = c.get<DataConfig::Kind>("data.kind");
   if (!c.is_null("data.root")) d.root = c.get<std::string>("data.root");
   d.holdout = c.get<int64_t>("data.holdout");
-  d.augment = c.get<std::vector<std::string>>("data.augment");
+  d.augment = c.get<std::vector<Augment>>("data.augment");
   read_channels(c, "data.normalize.mean", d.mean);
   read_channels(c, "data.normalize.std", d.std);
-  d.skip_bad_samples = c.get<std::string>("data.on_bad_sample") == "skip";
+  using OnBadSample = DataConfig::OnBadSample;
+  d.skip_bad_samples = c.get<OnBadSample>("data.on_bad_sample") == OnBadSample::skip;
   d.max_bad = c.get<int64_t>("data.max_bad");
   if (!c.is_null("data.workers")) d.workers = c.get<int>("data.workers");
   d.image_size = c.get<int>("data.image_size");

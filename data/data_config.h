@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <string>
 #include <vector>
+
+#include "engine/base/enum_names.h"
 
 namespace eb::engine {
 class Config;
@@ -12,11 +13,18 @@ class Config;
 
 namespace eb::data {
 
+enum class Augment : uint8_t { pad4_crop32, hflip, random_resized_crop };
+constexpr auto enum_names(Augment) {
+  return engine::names("pad4_crop32", "hflip", "random_resized_crop");
+}
+
 struct DataConfig {
-  std::string kind = "synthetic";  // cifar10_bin, cifar100_bin, image_folder, synthetic
+  enum class Kind : uint8_t { cifar10_bin, cifar100_bin, image_folder, synthetic };
+  enum class OnBadSample : uint8_t { error, skip };
+  Kind kind = Kind::synthetic;
   std::filesystem::path root;
   int64_t holdout = 0;  // training images set aside
-  std::vector<std::string> augment;
+  std::vector<Augment> augment;
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};  // of pixels in 0..1, R G B
   bool skip_bad_samples = false;
   int64_t max_bad = 10;
@@ -30,8 +38,14 @@ struct DataConfig {
   } synthetic;
   uint64_t seed = 0;  // of sample order, augmentation and hold-out
 
-  bool augments(const std::string& name) const;
+  bool augments(Augment how) const;
 };
+constexpr auto enum_names(DataConfig::Kind) {
+  return engine::names("cifar10_bin", "cifar100_bin", "image_folder", "synthetic");
+}
+constexpr auto enum_names(DataConfig::OnBadSample) {
+  return engine::names("error", "skip");
+}
 
 // Reads data.* and, where the table has it, seed. A single mean or std stands for all three channels.
 DataConfig data_config(const engine::Config& config);

@@ -7,10 +7,12 @@
 namespace eb::data {
 namespace {
 
-std::string hint_for(const DataConfig& c) {
-  if (c.kind == "cifar10_bin")
+using Kind = DataConfig::Kind;
+
+std::string hint_for(Kind kind) {
+  if (kind == Kind::cifar10_bin)
     return "run tools/get_cifar 10, or point data.root to the folder with data_batch_1.bin";
-  if (c.kind == "cifar100_bin")
+  if (kind == Kind::cifar100_bin)
     return "run tools/get_cifar 100, or point data.root to the folder with train.bin";
   return "point data.root to a folder that holds train/ and test/ (or val/) with one folder of images per "
          "class";
@@ -19,13 +21,21 @@ std::string hint_for(const DataConfig& c) {
 }  // namespace
 
 std::shared_ptr<const Dataset> open_dataset(const DataConfig& c, Split split) {
-  if (c.kind == "synthetic") return make_synthetic(c.synthetic, split);
   std::error_code ignored;
-  if (!std::filesystem::is_directory(c.root, ignored))
-    throw Error(3001, "no data at " + c.root.string() + " (data.kind " + c.kind + ")", hint_for(c));
-  if (c.kind == "cifar10_bin") return open_cifar_bin(c.root, 10, split);
-  if (c.kind == "cifar100_bin") return open_cifar_bin(c.root, 100, split);
-  return open_image_folder(c.root, split);
+  if (c.kind != Kind::synthetic && !std::filesystem::is_directory(c.root, ignored))
+    throw Error(3001, fmt::format("no data at {} (data.kind {})", c.root.string(), engine::name_of(c.kind)),
+                hint_for(c.kind));
+  switch (c.kind) {
+    case Kind::cifar10_bin:
+      return open_cifar_bin(c.root, 10, split);
+    case Kind::cifar100_bin:
+      return open_cifar_bin(c.root, 100, split);
+    case Kind::image_folder:
+      return open_image_folder(c.root, split);
+    case Kind::synthetic:
+      break;
+  }
+  return make_synthetic(c.synthetic, split);
 }
 
 std::string fingerprint_of(const Dataset& train, const Dataset& test) {

@@ -1,11 +1,17 @@
 #include "data/fields.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "data/data_config.h"
 
 namespace eb::data {
 
 using engine::Config;
 using engine::Field;
+using engine::name_of;
+using engine::names_of;
 using engine::Table;
 using Type = Field::Type;
 
@@ -15,7 +21,7 @@ static std::vector<Field> source_fields() {
             "Kind of data: CIFAR's binary files, a folder of images (train/ and test/ or val/ with one "
             "folder per "
             "class), or procedural images."}
-          .one_of({"cifar10_bin", "cifar100_bin", "image_folder", "synthetic"})
+          .one_of(names_of<DataConfig::Kind>())
           .must_be_given()
           .not_yet({"packed"}),
       Field{"data.root", Type::path, nullptr,
@@ -27,9 +33,9 @@ static std::vector<Field> source_fields() {
             "did, "
             "and the report says so."}
           .range(0, 1'000'000'000),
-      Field{"data.on_bad_sample", Type::string, "error",
+      Field{"data.on_bad_sample", Type::string, DataConfig::OnBadSample::error,
             "An image that cannot be decoded stops the run, or is left out."}
-          .one_of({"error", "skip"}),
+          .one_of(names_of<DataConfig::OnBadSample>()),
       Field{"data.max_bad", Type::integer, 10, "skip: more bad images than this stop the run all the same."}
           .range(0, 1'000'000'000),
       Field{"data.workers", Type::integer, nullptr,
@@ -50,7 +56,7 @@ static std::vector<Field> image_fields() {
             "Changes to training images, in this order: pad4_crop32 (pad by 4 zeros, random crop back to the "
             "size), hflip (mirror half of them), random_resized_crop (random part, scaled to image_size; "
             "evaluation scales the short side to image_size * 256 / 224 and crops the centre)."}
-          .one_of({"pad4_crop32", "hflip", "random_resized_crop"}),
+          .one_of(names_of<Augment>()),
       Field{"data.image_size", Type::integer, 224, "Height and width that random_resized_crop makes."}.range(
           1, 4096),
       Field{"data.normalize.mean",
@@ -73,7 +79,7 @@ static std::vector<Field> image_fields() {
 }
 
 static void source_rule(Config& c) {
-  const bool synthetic = c.get<std::string>("data.kind") == "synthetic";
+  const bool synthetic = c.get<DataConfig::Kind>("data.kind") == DataConfig::Kind::synthetic;
   if (!synthetic && (c.is_null("data.root") || c.get<std::string>("data.root").empty()))
     throw c.error(2006, "data.root", "missing required key",
                   "say where the data is, as in \"root\": \"datasets/cifar-10-batches-bin\"");
@@ -86,12 +92,13 @@ static void source_rule(Config& c) {
 }
 
 static void augment_rule(Config& c) {
-  const auto list = c.get<std::vector<std::string>>("data.augment");
-  for (const auto& name : list)
-    if (std::count(list.begin(), list.end(), name) > 1)
-      throw c.error(2010, "data.augment", "\"" + name + "\" is listed twice", "remove one of the two");
-  const auto has = [&](const char* name) { return std::count(list.begin(), list.end(), name) > 0; };
-  if (has("pad4_crop32") && has("random_resized_crop"))
+  const auto list = c.get<std::vector<Augment>>("data.augment");
+  const auto times = [&](Augment how) { return std::count(list.begin(), list.end(), how); };
+  for (const Augment how : list)
+    if (times(how) > 1)
+      throw c.error(2010, "data.augment", fmt::format("\"{}\" is listed twice", name_of(how)),
+                    "remove one of the two");
+  if (times(Augment::pad4_crop32) && times(Augment::random_resized_crop))
     throw c.error(2010, "data.augment", "pad4_crop32 and random_resized_crop exclude each other",
                   "keep the one that fits the images");
 }

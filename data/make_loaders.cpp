@@ -18,9 +18,9 @@ constexpr int spare_resolution = 4;
 Transform transform_of(const DataConfig& c, bool train) {
   Transform t;
   t.shuffle = train;
-  t.pad_crop = train && c.augments("pad4_crop32");
-  t.flip = train && c.augments("hflip");
-  t.resized_crop = train && c.augments("random_resized_crop");
+  t.pad_crop = train && c.augments(Augment::pad4_crop32);
+  t.flip = train && c.augments(Augment::hflip);
+  t.resized_crop = train && c.augments(Augment::random_resized_crop);
   t.image_size = c.image_size;
   std::copy_n(c.mean, 3, t.mean);
   std::copy_n(c.std, 3, t.std);
@@ -28,7 +28,7 @@ Transform transform_of(const DataConfig& c, bool train) {
 }
 
 Preparation preparation_of(const DataConfig& c, bool train) {
-  if (!c.augments("random_resized_crop")) return {};
+  if (!c.augments(Augment::random_resized_crop)) return {};
   if (train) return {.short_side = spare_resolution * c.image_size};
   return {spare_resolution * c.image_size, c.image_size * 256 / 224, c.image_size};
 }
@@ -112,7 +112,7 @@ Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch
   const auto eval_options = options_of(c, eval_batch_size, dtype, device);
   const HoldoutSplit split = split_holdout(data->size(), c.holdout, c.seed);
   // Without scaling, training and hold-out samples are prepared alike and share one store.
-  const bool shared = !c.augments("random_resized_crop");
+  const bool shared = !c.augments(Augment::random_resized_crop);
   auto store = std::make_shared<SampleStore>(data, preparation_of(c, true));
   auto eval_store = shared ? store : std::make_shared<SampleStore>(data, preparation_of(c, false));
 

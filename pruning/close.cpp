@@ -87,7 +87,7 @@ struct Axis {  // one group while it is being closed
 // A multiple of round_to that is not below `least`, unless the group ends first.
 int64_t rounded(int64_t kept, int64_t least, int64_t all, const CloseConfig& c) {
   if (c.round_to <= 1) return kept;
-  const int64_t add = c.round_up ? c.round_to - 1 : c.round_to / 2;
+  const int64_t add = c.round == RoundTo::up ? c.round_to - 1 : c.round_to / 2;
   int64_t round = (kept + add) / c.round_to * c.round_to;
   if (round < least) round += c.round_to;
   return std::min(all, round);
@@ -147,10 +147,10 @@ static ClosedTicket close_once(Ticket ticket, const Model& model, const CloseCon
 }
 
 ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& config) {
-  if (!config.pad) return close_once(std::move(ticket), model, config);
+  if (config.round != RoundTo::pad) return close_once(std::move(ticket), model, config);
   CloseConfig exact = config, up = config;
   exact.round_to = 1;
-  up.round_up = true;
+  up.round = RoundTo::up;
   ClosedTicket closed = close_once(std::move(ticket), model, exact);
   closed.padded = close_once(closed.ticket, model, up).ticket;
   return closed;

@@ -9,13 +9,18 @@
 
 namespace eb::pruning {
 
+// Of channel counts to a multiple. pad: by channels that stay zero instead of by better or worse tickets.
+enum class RoundTo : uint8_t { up, nearest, pad };
+constexpr auto enum_names(RoundTo) {
+  return engine::names("up", "nearest", "pad");
+}
+
 struct CloseConfig {
   int64_t min_channels = 1;
   int64_t round_to = 1;
-  bool round_up = true;              // otherwise to the nearest multiple
+  RoundTo round = RoundTo::up;
   Merge merge = Merge::mean;         // score of a channel that several batch norms share
   std::vector<std::string> protect;  // batch norm ids; '*' matches any run of characters
-  bool pad = false;  // round_to by channels that stay zero instead of by better or worse tickets
 };
 
 struct Hold {                   // a group that keeps more or fewer channels than its masks said
@@ -27,7 +32,7 @@ struct Hold {                   // a group that keeps more or fewer channels tha
 struct ClosedTicket {
   Ticket ticket;
   std::vector<Hold> holds;
-  std::optional<Ticket> padded;  // with CloseConfig::pad: ticket and the channels that make it round
+  std::optional<Ticket> padded;  // with RoundTo::pad: ticket and the channels that make it round
   const Ticket& stored() const { return padded ? *padded : ticket; }  // the channels a compacted model has
 };
 

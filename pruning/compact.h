@@ -6,6 +6,9 @@
 namespace eb::pruning {
 
 enum class MomentumRule : uint8_t { carry, reset };
+constexpr auto enum_names(MomentumRule) {
+  return engine::names("carry", "reset");
+}
 
 // The network that the closed ticket leaves, without numbers. A batch norm on a tensor that others read too
 // gets a select behind it if the graph has none.

@@ -6,6 +6,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
+#include "engine/base/enum_names.h"
+
 namespace eb::pruning {
 
 class EarlyBirdDetector {
@@ -43,5 +45,8 @@ class EarlyBirdDetector {
   int64_t bits_;
   std::deque<std::vector<uint64_t>> window_;
 };
+constexpr auto enum_names(EarlyBirdDetector::Compare) {
+  return engine::names("newest_vs_window", "consecutive");
+}
 
 }  // namespace eb::pruning

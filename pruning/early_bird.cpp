@@ -20,35 +20,22 @@ EarlyBirdConfig early_bird_config(const engine::Config& c) {
   e.l1 = c.get<float>("early_bird.l1");
   e.watch = c.get<std::vector<double>>("early_bird.watch");
   e.draw = c.get<double>("early_bird.draw");
-  e.rule = text("rule") == "reference" ? Rule::reference : Rule::exact_k;
-  e.merge = text("merge") == "max" ? Merge::max : Merge::mean;
+  e.criterion = c.get<EarlyBirdConfig::Criterion>("early_bird.criterion");
+  e.rule = c.get<Rule>("early_bird.rule");
+  e.merge = c.get<Merge>("early_bird.merge");
   e.detector.window = c.get<int64_t>("early_bird.window");
   e.detector.threshold = c.get<double>("early_bird.threshold");
-  if (text("compare") == "consecutive") e.detector.compare = EarlyBirdDetector::Compare::consecutive;
+  e.detector.compare = c.get<EarlyBirdDetector::Compare>("early_bird.compare");
   e.every = engine::parse_duration(text("every"));
   if (!c.is_null("early_bird.deadline")) e.deadline = engine::parse_duration(text("deadline"));
   if (!c.is_null("early_bird.draw_at")) e.draw_at = engine::parse_duration(text("draw_at"));
-  using Criterion = EarlyBirdConfig::Criterion;
-  const auto criterion = text("criterion");
-  e.criterion = criterion == "random"             ? Criterion::random
-                : criterion == "random_per_layer" ? Criterion::random_per_layer
-                                                  : Criterion::bn_gamma;
-  using OnNotFound = EarlyBirdConfig::OnNotFound;
-  const auto missing = text("on_not_found");
-  e.on_not_found = missing == "fail"             ? OnNotFound::fail
-                   : missing == "continue_dense" ? OnNotFound::continue_dense
-                                                 : OnNotFound::draw_at_deadline;
-  e.close = {c.get<int64_t>("early_bird.min_channels"),
-             c.get<int64_t>("early_bird.round_to"),
-             text("round") == "up",
-             e.merge,
-             c.get<std::vector<std::string>>("early_bird.protect"),
-             text("round") == "pad"};
-  e.momentum = text("after.optimizer_state") == "reset" ? MomentumRule::reset : MomentumRule::carry;
-  using Weights = EarlyBirdConfig::Weights;
-  const auto weights = text("after.weights");
-  e.weights = weights == "reinit" ? Weights::reinit : weights == "rewind" ? Weights::rewind : Weights::keep;
-  e.restart_schedule = text("after.schedule") == "restart";
+  e.on_not_found = c.get<EarlyBirdConfig::OnNotFound>("early_bird.on_not_found");
+  e.close = {c.get<int64_t>("early_bird.min_channels"), c.get<int64_t>("early_bird.round_to"),
+             c.get<RoundTo>("early_bird.round"), e.merge,
+             c.get<std::vector<std::string>>("early_bird.protect")};
+  e.momentum = c.get<MomentumRule>("early_bird.after.optimizer_state");
+  e.weights = c.get<EarlyBirdConfig::Weights>("early_bird.after.weights");
+  e.schedule = c.get<EarlyBirdConfig::Schedule>("early_bird.after.schedule");
   e.l1_after = c.get<bool>("early_bird.after.l1");
   return e;
 }
@@ -146,14 +133,12 @@ json EarlyBird::summary() const {
     epochs[ratio_name(w.ratio)] = w.found.is_null() ? json() : w.found["epoch"];
     steps[ratio_name(w.ratio)] = w.found.is_null() ? json() : w.found["step"];
   }
-  return {
-      {"epochs", epochs},
-      {"steps", steps},
-      {"window", config_.detector.window},
-      {"threshold", config_.detector.threshold},
-      {"compare", config_.detector.compare == EarlyBirdDetector::Compare::consecutive ? "consecutive"
-                                                                                      : "newest_vs_window"},
-      {"rule", config_.rule == Rule::reference ? "reference" : "exact_k"}};
+  return {{"epochs", epochs},
+          {"steps", steps},
+          {"window", config_.detector.window},
+          {"threshold", config_.detector.threshold},
+          {"compare", config_.detector.compare},
+          {"rule", config_.rule}};
 }
 
 json EarlyBird::save() const {

@@ -29,6 +29,7 @@ struct EarlyBirdConfig {
   // bn_gamma: the channels with the largest |gamma|. The others are controls, whose channels are random:
   // any (random), or as many in every layer as bn_gamma keeps (random_per_layer).
   enum class Criterion : uint8_t { bn_gamma, random, random_per_layer };
+  enum class Schedule : uint8_t { go_on, restart };  // of the learning rate, after compaction
   bool enabled = true;
   float l1 = 1e-4f;
   std::vector<double> watch;  // ascending, holds `draw`
@@ -44,8 +45,21 @@ struct EarlyBirdConfig {
   CloseConfig close;
   MomentumRule momentum = MomentumRule::carry;
   Weights weights = Weights::keep;
-  bool restart_schedule = false, l1_after = true;
+  Schedule schedule = Schedule::go_on;
+  bool l1_after = true;
 };
+constexpr auto enum_names(EarlyBirdConfig::OnNotFound) {
+  return engine::names("draw_at_deadline", "continue_dense", "fail");
+}
+constexpr auto enum_names(EarlyBirdConfig::Weights) {
+  return engine::names("keep", "reinit", "rewind");
+}
+constexpr auto enum_names(EarlyBirdConfig::Criterion) {
+  return engine::names("bn_gamma", "random", "random_per_layer");
+}
+constexpr auto enum_names(EarlyBirdConfig::Schedule) {
+  return engine::names("continue", "restart");
+}
 
 EarlyBirdConfig early_bird_config(const engine::Config& config);
 

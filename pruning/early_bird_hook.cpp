@@ -71,11 +71,11 @@ void EarlyBirdHook::decide(Session& session) {
     case Decision::keep_searching:
       return;
     case Decision::draw:
-      return draw(session, "detector");
+      return draw(session, FoundBy::detector);
     case Decision::draw_at:
-      return draw(session, "draw_at");
+      return draw(session, FoundBy::draw_at);
     case Decision::draw_at_deadline:
-      return draw(session, "deadline");
+      return draw(session, FoundBy::deadline);
     case Decision::continue_dense:
       session.note("no ticket by the deadline: the dense network trains to the end");
       searching_ = false;
@@ -97,7 +97,7 @@ ClosedTicket EarlyBirdHook::drawn_ticket(const Model& dense) const {
   return close_ticket(shuffled_ticket(std::move(closed.ticket), dense.graph(), seed_), dense, config_.close);
 }
 
-void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
+void EarlyBirdHook::draw(Session& session, FoundBy found_by) {
   searching_ = false;
   ticket_ = {{"ratio", config_.draw},
              {"epoch", session.epoch()},
@@ -114,7 +114,7 @@ void EarlyBirdHook::draw(Session& session, const std::string& found_by) {
   save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / file_names::tickets / name);
   const std::string file = fmt::format("{}/{}", file_names::tickets, name);
   ticket_["file"] = file;
-  session.note(fmt::format("drew {} ({})", file, found_by));
+  session.note(fmt::format("drew {} ({})", file, name_of(found_by)));
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
 }
@@ -160,7 +160,7 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   session.replace_model(std::move(small), Phase::retrain);
   trim_allocator(
       session.trainer().model().device());  // blocks of the dense network's sizes are of no use any more
-  if (config_.restart_schedule) session.trainer().restart_schedule();
+  if (config_.schedule == EarlyBirdConfig::Schedule::restart) session.trainer().restart_schedule();
   session.trainer().set_l1(config_.l1_after ? config_.l1 : 0.f);
   done_ = until_ == Until::compact;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/run/session.h"
 #include "pruning/early_bird.h"
+#include "pruning/found_by.h"
 
 namespace eb::pruning {
 
@@ -38,7 +39,7 @@ class EarlyBirdHook : public engine::SessionHook {
   void start(engine::Session& session, int64_t bits);
   void check(engine::Session& session);
   void decide(engine::Session& session);
-  void draw(engine::Session& session, const std::string& found_by);
+  void draw(engine::Session& session, FoundBy found_by);
   ClosedTicket drawn_ticket(const engine::Model& dense) const;
   void compact_model(engine::Session& session, const ClosedTicket& closed);
   engine::Model variant(const engine::Model& dense, const ClosedTicket& closed) const;
@@ -55,5 +56,9 @@ class EarlyBirdHook : public engine::SessionHook {
   nlohmann::json ticket_ = nullptr;  // what the summary says of the draw; null until then
   nlohmann::json pending_metrics_ = nlohmann::json::object();  // of checks between two epoch lines
 };
+
+constexpr auto enum_names(EarlyBirdHook::Until) {
+  return engine::names("search", "draw", "compact", "end");
+}
 
 }  // namespace eb::pruning

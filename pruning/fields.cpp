@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "engine/base/duration.h"
+#include "pruning/early_bird.h"
 
 namespace eb::pruning {
 
 using engine::Config;
 using engine::Field;
+using engine::names_of;
 using engine::Table;
 using Type = Field::Type;
 
@@ -23,11 +25,11 @@ static std::vector<Field> search_fields() {
             "code; your own values win."}
           .one_of({"you2020"})
           .or_null(),
-      Field{"early_bird.criterion", Type::string, "bn_gamma",
+      Field{"early_bird.criterion", Type::string, EarlyBirdConfig::Criterion::bn_gamma,
             "Channels that the drawn ticket keeps: those with the largest |gamma|. Controls: random, any "
             "channels; random_per_layer, random ones, as many in every layer as bn_gamma keeps. The detector "
             "looks at |gamma| in any case."}
-          .one_of({"bn_gamma", "random", "random_per_layer"}),
+          .one_of(names_of<EarlyBirdConfig::Criterion>()),
       Field{"early_bird.scope", Type::string, "global", "All layers compete for the same number of channels."}
           .one_of({"global"})
           .not_yet({"layer"}),
@@ -42,21 +44,21 @@ static std::vector<Field> search_fields() {
       Field{"early_bird.draw", Type::number, 0.5,
             "Ratio whose ticket is drawn; added to `watch` if it is not there."}
           .between(0, 1),
-      Field{"early_bird.rule", Type::string, "exact_k",
+      Field{"early_bird.rule", Type::string, Rule::exact_k,
             "exact_k prunes exactly trunc(ratio * channels), ties by channel order; reference keeps |gamma| "
             "strictly above the sorted value at that index."}
-          .one_of({"exact_k", "reference"}),
-      Field{"early_bird.merge", Type::string, "mean",
+          .one_of(names_of<Rule>()),
+      Field{"early_bird.merge", Type::string, Merge::mean,
             "Score of channels that several batch norms share through additions: mean or max of theirs."}
-          .one_of({"mean", "max"}),
+          .one_of(names_of<Merge>()),
       Field{"early_bird.distance", Type::string, "hamming",
             "Distance of two masks: share of channels that differ."}
           .one_of({"hamming"}),
-      Field{"early_bird.compare", Type::string, "newest_vs_window",
+      Field{"early_bird.compare", Type::string, EarlyBirdDetector::Compare::newest_vs_window,
             "Distances looked at: the newest mask against each other one in the window, or each mask against "
             "the "
             "next."}
-          .one_of({"newest_vs_window", "consecutive"}),
+          .one_of(names_of<EarlyBirdDetector::Compare>()),
       Field{"early_bird.window", Type::integer, 5, "Masks in the window."}.range(2, 1000),
       Field{"early_bird.threshold", Type::number, 0.1,
             "The ticket has emerged when no distance is above this."}
@@ -71,9 +73,9 @@ static std::vector<Field> search_fields() {
             "When on_not_found applies; null is half of train.duration for draw_at_deadline, else the end of "
             "training."}
           .or_null(),
-      Field{"early_bird.on_not_found", Type::string, "draw_at_deadline",
+      Field{"early_bird.on_not_found", Type::string, EarlyBirdConfig::OnNotFound::draw_at_deadline,
             "No ticket by the deadline: draw there, go on with the dense network, or stop with exit code 10."}
-          .one_of({"draw_at_deadline", "continue_dense", "fail"}),
+          .one_of(names_of<EarlyBirdConfig::OnNotFound>()),
   };
 }
 
@@ -85,20 +87,20 @@ static std::vector<Field> ticket_fields() {
       Field{"early_bird.round_to", Type::integer, 8,
             "Channel counts are rounded to a multiple of this; 1 leaves them."}
           .range(1, 65'536),
-      Field{"early_bird.round", Type::string, "up",
+      Field{"early_bird.round", Type::string, RoundTo::up,
             "Direction of round_to; pad keeps the ticket as drawn and fills up with channels that stay zero."}
-          .one_of({"up", "nearest", "pad"}),
+          .one_of(names_of<RoundTo>()),
       Field{"early_bird.protect", Type::list_of_strings, nlohmann::json::array(),
             "Batch norms whose channels are never pruned, by id or pattern (\"layer1.*\")."},
-      Field{"early_bird.after.optimizer_state", Type::string, "carry",
+      Field{"early_bird.after.optimizer_state", Type::string, MomentumRule::carry,
             "Momentum after compaction: gathered with its channels, or zero."}
-          .one_of({"carry", "reset"}),
-      Field{"early_bird.after.schedule", Type::string, "continue",
+          .one_of(names_of<MomentumRule>()),
+      Field{"early_bird.after.schedule", Type::string, EarlyBirdConfig::Schedule::go_on,
             "Learning rate after compaction: goes on, or starts anew."}
-          .one_of({"continue", "restart"}),
-      Field{"early_bird.after.weights", Type::string, "keep",
+          .one_of(names_of<EarlyBirdConfig::Schedule>()),
+      Field{"early_bird.after.weights", Type::string, EarlyBirdConfig::Weights::keep,
             "Weights of the ticket: inherited, drawn anew, or those the channels had at the very start."}
-          .one_of({"keep", "reinit", "rewind"}),
+          .one_of(names_of<EarlyBirdConfig::Weights>()),
       Field{"early_bird.after.l1", Type::boolean, true, "early_bird.l1 goes on after compaction."},
   };
 }
@@ -129,7 +131,7 @@ const Table& early_bird_fields() {
                   "you2020",
                   {{"early_bird.min_channels", 1},
                    {"early_bird.round_to", 1},
-                   {"early_bird.after.optimizer_state", "reset"},
+                   {"early_bird.after.optimizer_state", MomentumRule::reset},
                    {"data.holdout", 0}}}};
     t.rules = {watch_rule, every_rule};
     return t;

@@ -5,13 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/enum_names.h"
 #include "engine/model/model.h"
 #include "kernels/topk_mask.h"
+
+namespace eb::kernels {
+constexpr auto enum_names(TopkMask::Rule) {
+  return engine::names("exact_k", "reference");
+}
+}  // namespace eb::kernels
 
 namespace eb::pruning {
 
 using Rule = kernels::TopkMask::Rule;
 enum class Merge : uint8_t { mean, max };  // score of a channel that several batch norms share
+constexpr auto enum_names(Merge) {
+  return engine::names("mean", "max");
+}
 
 struct Mask {
   std::string bn;             // id of the batch norm

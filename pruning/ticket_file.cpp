@@ -16,10 +16,6 @@ namespace eb::pruning {
 using namespace engine;
 using nlohmann::json;
 
-static const char* name_of(Rule rule) {
-  return rule == Rule::exact_k ? "exact_k" : "reference";
-}
-
 static Tensor mask_tensor(const std::vector<uint8_t>& keep) {
   Tensor t = Tensor::empty({static_cast<int64_t>(keep.size())}, DType::u8);
   std::memcpy(t.raw(), keep.data(), keep.size());
@@ -49,7 +45,7 @@ void save_ticket(const Ticket& ticket, const Graph& graph, const std::filesystem
                    {"ratio", json(ticket.ratio).dump()},
                    {"epoch", std::to_string(ticket.epoch)},
                    {"step", std::to_string(ticket.step)},
-                   {"rule", name_of(ticket.rule)},
+                   {"rule", std::string(name_of(ticket.rule))},
                    {"threshold", json(ticket.threshold).dump()},
                    {"distances", json(ticket.distances).dump()},
                    {"graph_hash", ticket.graph_hash}};
@@ -110,7 +106,7 @@ static void read_metadata(const SafetensorsFile& file, Ticket& t, const std::str
   t.step = value("step", is_count, "0");
   t.threshold = value("threshold", is_number, "0");
   t.distances = value("distances", is_list_of_numbers, "[]").get<std::vector<double>>();
-  if (text("rule") == name_of(Rule::reference)) t.rule = Rule::reference;
+  if (!text("rule").empty()) t.rule = named<Rule>(text("rule"), name + ": metadata \"rule\"", 4033);
   t.graph_hash = text("graph_hash");
 }
 

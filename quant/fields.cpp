@@ -8,14 +8,27 @@ namespace eb::quant {
 
 using engine::BlockFormat;
 using engine::Config;
+using engine::DType;
 using engine::Field;
+using engine::names_of;
 using engine::Phase;
 using engine::Precision;
-using engine::Quantize;
 using engine::Table;
+using Rounding = engine::Quantize::Rounding;
 using Type = Field::Type;
 
 namespace {
+
+enum class BackwardWeight : uint8_t { same, tensor };
+constexpr auto enum_names(BackwardWeight) {
+  return engine::names("same", "tensor");
+}
+enum class Arithmetic : uint8_t { integer, exact };
+constexpr auto enum_names(Arithmetic) {
+  return engine::names("integer", "exact");
+}
+constexpr auto roundings =
+    engine::names(engine::name_of(Rounding::stochastic), engine::name_of(Rounding::nearest));
 
 // A dense run is all search.
 constexpr auto quantizable = engine::names(name_of(Phase::search), name_of(Phase::retrain));
@@ -24,6 +37,10 @@ constexpr auto quantizable = engine::names(name_of(Phase::search), name_of(Phase
 struct Format {
   const char *name, *what, *first_dimension;
 };
+// In the order of BlockFormat::Block.
+constexpr auto block_names(const Format& f) {
+  return engine::names("tensor", f.first_dimension, "element");
+}
 constexpr Format formats[] = {
     {"weight", "values of the parameters after every update", "row"},
     {"activation", "outputs of convolutions, and their inputs with precision.conv_inputs", "sample"},
@@ -45,7 +62,7 @@ std::vector<Field> format_fields(const Format& f) {
           fmt::format("Which of the {} share an exponent: all of a tensor, one {} of it, or none; biases and "
                       "batch norms have one for each number.",
                       f.what, f.first_dimension)}
-          .one_of({"tensor", f.first_dimension, "element"})
+          .one_of(block_names(f))
           .not_yet({"channel"}),
   };
 }
@@ -65,28 +82,28 @@ std::vector<Field> general_fields() {
           .one_of(quantizable),
       Field{"precision.conv_inputs", Type::boolean, true,
             "Inputs of convolutions are stored in 8 bit too, so that they multiply int8 by int8."},
-      Field{"precision.backward_weight", Type::string, "same",
+      Field{"precision.backward_weight", Type::string, BackwardWeight::same,
             "Weights that backward-data reads: the same as the forward pass, or (tensor) rounded once more, "
             "to the "
             "nearest, with one exponent for each tensor, so that it multiplies int8 though weights have an "
             "exponent a row."}
-          .one_of({"same", "tensor"}),
+          .one_of(names_of<BackwardWeight>()),
       Field{
-          "precision.arithmetic", Type::string, "integer",
+          "precision.arithmetic", Type::string, Arithmetic::integer,
           "Products of 8-bit convolutions: integer multiplies int8 where the blocks allow it; exact computes "
           "with the numbers they stand for everywhere."}
-          .one_of({"integer", "exact"}),
-      Field{"precision.rounding", Type::string, "stochastic", "Rounding to 8 bit in training."}.one_of(
-          {"stochastic", "nearest"}),
-      Field{"precision.eval_rounding", Type::string, "nearest",
+          .one_of(names_of<Arithmetic>()),
+      Field{"precision.rounding", Type::string, Rounding::stochastic, "Rounding to 8 bit in training."}
+          .one_of(roundings),
+      Field{"precision.eval_rounding", Type::string, Rounding::nearest,
             "Rounding of activations in evaluation; with stochastic the result depends on "
             "train.eval_batch_size."}
-          .one_of({"stochastic", "nearest"}),
+          .one_of(roundings),
   };
 }
 
-engine::Preset preset(const char* name, bool conv_inputs, const char* backward_weight,
-                      const char* eval_rounding) {
+engine::Preset preset(const char* name, bool conv_inputs, BackwardWeight backward_weight,
+                      Rounding eval_rounding) {
   engine::Preset p{"precision.preset", name, {{"precision.phases", quantizable}}};
   for (const Format& f : formats) {
     p.values.emplace_back(key(f, "bits"), 8);
@@ -94,7 +111,7 @@ engine::Preset preset(const char* name, bool conv_inputs, const char* backward_w
   }
   p.values.emplace_back("precision.backward_weight", backward_weight);
   p.values.emplace_back("precision.conv_inputs", conv_inputs);
-  p.values.emplace_back("precision.rounding", "stochastic");
+  p.values.emplace_back("precision.rounding", Rounding::stochastic);
   p.values.emplace_back("precision.eval_rounding", eval_rounding);
   return p;
 }
@@ -115,7 +132,7 @@ void unused_format_rule(Config& c) {
 
 void reference_rule(Config& c) {
   if (c.is_null("precision.preset") || c.get<std::string>("precision.preset") != "reference") return;
-  if (c.get<std::string>("precision.mode") != "f32")
+  if (c.get<DType>("precision.mode") != DType::f32)
     throw c.error(2010, "precision.mode", "the preset \"reference\" computes in f32",
                   "set precision.mode to f32, or take the preset swalp8");
 }
@@ -128,16 +145,12 @@ void word_length_rule(Config& c) {
                     "give it, 2 to 8, or a precision.preset that gives them all");
 }
 
-Quantize::Rounding rounding(const Config& c, const char* key) {
-  return c.get<std::string>(key) == "nearest" ? Quantize::Rounding::nearest : Quantize::Rounding::stochastic;
-}
-
 BlockFormat format(const Config& c, const Format& f) {
-  const auto block = c.get<std::string>(key(f, "block"));
-  using Block = BlockFormat::Block;
-  return {c.get<int>(key(f, "bits")), block == "tensor"    ? Block::tensor
-                                      : block == "element" ? Block::element
-                                                           : Block::dim0};
+  const auto names = block_names(f);
+  const std::string place = key(f, "block");
+  const auto block = std::find(names.begin(), names.end(), c.get<std::string>(place));
+  if (block == names.end()) throw c.error(2005, place, "no such block");
+  return {c.get<int>(key(f, "bits")), static_cast<BlockFormat::Block>(block - names.begin())};
 }
 
 }  // namespace
@@ -148,8 +161,8 @@ const Table& precision_fields() {
     t.fields = general_fields();
     for (const Format& f : formats)
       for (Field& field : format_fields(f)) t.fields.push_back(std::move(field));
-    t.presets = {preset("reference", false, "same", "stochastic"),
-                 preset("swalp8", true, "tensor", "nearest")};
+    t.presets = {preset("reference", false, BackwardWeight::same, Rounding::stochastic),
+                 preset("swalp8", true, BackwardWeight::tensor, Rounding::nearest)};
     t.rules = {unused_format_rule, reference_rule, word_length_rule};
     return t;
   }();
@@ -167,10 +180,11 @@ engine::PhasePrecision phase_precision(const Config& c) {
   f.gradient = format(c, formats[3]);
   f.momentum = format(c, formats[4]);
   f.conv_inputs = c.get<bool>("precision.conv_inputs");
-  f.backward_by_tensor = f.conv_inputs && c.get<std::string>("precision.backward_weight") == "tensor";
-  f.integer = c.get<std::string>("precision.arithmetic") == "integer";
-  f.rounding = rounding(c, "precision.rounding");
-  f.eval_rounding = rounding(c, "precision.eval_rounding");
+  f.backward_by_tensor =
+      f.conv_inputs && c.get<BackwardWeight>("precision.backward_weight") == BackwardWeight::tensor;
+  f.integer = c.get<Arithmetic>("precision.arithmetic") == Arithmetic::integer;
+  f.rounding = c.get<Rounding>("precision.rounding");
+  f.eval_rounding = c.get<Rounding>("precision.eval_rounding");
   f.seed = c.get<uint64_t>("seed");
   p.search = in_phase(c, Phase::search);
   p.retrain = in_phase(c, Phase::retrain);

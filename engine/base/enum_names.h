@@ -31,7 +31,8 @@ concept NamedEnum = std::is_enum_v<E> && requires(E value) {
 template <auto value>
 consteval bool is_enumerator() {
   constexpr std::string_view text = __PRETTY_FUNCTION__;  // "... [with auto value = eb::Merge::max]"
-  return text[text.find("value = ") + 8] != '(';
+  constexpr size_t cast = text.rfind(')');                // or "... = (eb::Merge)2]"
+  return cast < text.find("value = ") || text[cast + 1] == ':';
 }
 
 template <NamedEnum E>

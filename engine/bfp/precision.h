@@ -5,6 +5,12 @@
 #include "engine/tensor/tensor.h"
 #include "kernels/quantize.h"
 
+namespace eb::kernels {
+constexpr auto enum_names(Quantize::Rounding) {
+  return engine::names("nearest", "stochastic");
+}
+}  // namespace eb::kernels
+
 namespace eb::engine {
 
 using kernels::Quantize;

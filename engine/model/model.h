@@ -101,6 +101,9 @@ struct InitConfig {
     uniform_fan_in
   } linear = Linear::normal_001;  // N(0, 0.01) | U(+-1/sqrt(fan_in))
 };
+constexpr auto enum_names(InitConfig::Linear) {
+  return names("normal_001", "uniform_fan_in");
+}
 // Running statistics go back to 0 and 1, momentum to 0.
 void initialize(Model& model, const InitConfig& init, uint64_t seed);
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "engine/base/enum_names.h"
 #include "kernels/conv2d.h"
 
 namespace eb::engine {
@@ -18,7 +19,7 @@ struct Checkpoint;
 class ConvChoice {
  public:
   using Conv2d = kernels::Conv2d;
-  enum class Mode : uint8_t { ours, library, measured };  // "ours", "cudnn" and "auto" of cuda.conv
+  enum class Mode : uint8_t { ours, library, measured };  // cuda.conv
   // One call by the implementation it is given; repeating it must change nothing.
   using Call = std::function<void(const Conv2d&)>;
   // Where implementations and times come from; tests bring their own.
@@ -54,6 +55,10 @@ class ConvChoice {
   Mode mode_ = Mode::ours;
   std::map<std::string, bool> chosen_;  // by describe(); true: the library's
 };
+
+constexpr auto enum_names(ConvChoice::Mode) {
+  return names("ours", "cudnn", "auto");
+}
 
 // The text a choice is stored under; different for different Params and directions.
 std::string describe(const kernels::Conv2d::Params& p, kernels::Conv2d::Direction d);

@@ -6,7 +6,11 @@
 #include <optional>
 
 #include "engine/base/duration.h"
+#include "engine/graph/arch/arch.h"
+#include "engine/ops/conv_choice.h"
+#include "engine/tensor/dtype_names.h"
 #include "engine/train/model_config.h"
+#include "engine/train/train_config.h"
 
 namespace eb::engine {
 
@@ -29,7 +33,7 @@ static std::vector<Field> model_fields() {
   return {
       Field{"model.arch", Type::string, nullptr,
             "Architecture; null when model.graph gives an explicit graph."}
-          .one_of({"vgg", "preresnet", "resnet"})
+          .one_of(arch_names())
           .or_null(),
       Field{
           "model.depth", Type::integer, nullptr,
@@ -53,9 +57,9 @@ static std::vector<Field> model_fields() {
             "Initial convolution weights: N(0, sqrt(2 / (kh kw C_out)))."}
           .one_of({"kaiming_fan_out"}),
       Field{"model.init.bn_gamma", Type::number, 0.5, "Initial scale of every batch norm."}.between(0, 10),
-      Field{"model.init.linear", Type::string, "normal_001",
+      Field{"model.init.linear", Type::string, InitConfig::Linear::normal_001,
             "Initial classifier weights: N(0, 0.01), or U(-1/sqrt(fan_in), 1/sqrt(fan_in))."}
-          .one_of({"normal_001", "uniform_fan_in"}),
+          .one_of(names_of<InitConfig::Linear>()),
       Field{"model.init.from", Type::path, nullptr,
             "Checkpoint or run directory of the same network whose weights a new run starts from; as "
             "train --init-from. Null: random ones."}
@@ -90,10 +94,10 @@ static std::vector<Field> train_fields() {
           0, 1),
       Field{"train.optimizer.decay_bn", Type::boolean, true,
             "Weight decay also on batch norm parameters and biases, as the reference does."},
-      Field{"train.schedule.kind", Type::string, "multistep",
+      Field{"train.schedule.kind", Type::string, Schedule::Kind::multistep,
             "Learning rate over time: multiplied by gamma at each of `at`, a half cosine down to 0, or "
             "constant."}
-          .one_of({"multistep", "cosine", "constant"}),
+          .one_of(names_of<Schedule::Kind>()),
       Field{"train.schedule.at",
             Type::list_of_durations,
             {"80ep", "120ep"},
@@ -114,17 +118,17 @@ static std::vector<Field> train_fields() {
 static std::vector<Field> run_fields() {
   return {
       Field{
-          "precision.mode", Type::string, "f32",
+          "precision.mode", Type::string, DType::f32,
           "Arithmetic of the layers: f32, or bf16 with f32 master weights, sums and statistics. 8-bit "
           "training "
           "(precision.preset) stores tensors as int8 and computes what it does not multiply as int8 in this."}
-          .one_of({"f32", "bf16"})
+          .one_of(compute_names)
           .not_yet({"tf32", "fp16", "f16"})
           .same_as({{"fp32", "f32"}}),
-      Field{"cuda.conv", Type::string, "ours",
+      Field{"cuda.conv", Type::string, ConvChoice::Mode::ours,
             "Convolutions on a card: our kernels, cuDNN's, or for each shape whichever is faster when it is "
             "first met, kept in the checkpoint; auto means ours on other devices."}
-          .one_of({"ours", "cudnn", "auto"}),
+          .one_of(names_of<ConvChoice::Mode>()),
       Field{"cuda.memory_mib", Type::integer, nullptr,
             "Most memory of a card that a run may take, in MiB; null: what the card has."}
           .range(1, 1 << 30)
@@ -152,13 +156,13 @@ static std::vector<Field> run_fields() {
       Field{"log.every", Type::integer, 50,
             "Optimizer steps between two lines of metrics.jsonl within an epoch."}
           .range(1, 1'000'000'000),
-      Field{"log.energy", Type::string, "auto",
+      Field{"log.energy", Type::string, LogEnergy::automatic,
             "Energy of the CPU by RAPL: auto measures where it can be read, off never."}
-          .one_of({"auto", "off"}),
-      Field{"log.report", Type::string, "end",
+          .one_of(names_of<LogEnergy>()),
+      Field{"log.report", Type::string, LogReport::at_end,
             "report/report.html and report.json in the run directory: end writes them when the run ends or "
             "stops, off never."}
-          .one_of({"end", "off"}),
+          .one_of(names_of<LogReport>()),
       Field{"log.tensorboard", Type::boolean, true,
             "Event files for TensorBoard in the run's folder tb: the numbers of metrics.jsonl and the "
             "mask-distance heat maps."},

@@ -18,9 +18,7 @@ Graph graph_of(const Config& c) {
 }
 
 InitConfig init_of(const Config& c) {
-  const bool uniform = c.get<std::string>("model.init.linear") == "uniform_fan_in";
-  return {c.get<float>("model.init.bn_gamma"),
-          uniform ? InitConfig::Linear::uniform_fan_in : InitConfig::Linear::normal_001};
+  return {c.get<float>("model.init.bn_gamma"), c.get<InitConfig::Linear>("model.init.linear")};
 }
 
 }  // namespace eb::engine

@@ -1,6 +1,7 @@
 #include "engine/train/train_config.h"
 
 #include "engine/config/config.h"
+#include "engine/tensor/dtype_names.h"
 
 namespace eb::engine {
 
@@ -10,10 +11,7 @@ static Duration duration(const Config& c, const std::string& key) {
 
 static Schedule schedule(const Config& c) {
   Schedule s;
-  const auto kind = c.get<std::string>("train.schedule.kind");
-  s.kind = kind == "cosine"      ? Schedule::Kind::cosine
-           : kind == "multistep" ? Schedule::Kind::multistep
-                                 : Schedule::Kind::constant;
+  s.kind = c.get<Schedule::Kind>("train.schedule.kind");
   for (const auto& at : c.get<std::vector<std::string>>("train.schedule.at"))
     s.at.push_back(parse_duration(at));
   s.gamma = c.get<float>("train.schedule.gamma");
@@ -41,7 +39,7 @@ TrainConfig train_config(const Config& c) {
   t.label_smoothing = c.get<float>("train.label_smoothing");
   t.optimizer = optimizer(c);
   t.schedule = schedule(c);
-  t.compute = c.get<std::string>("precision.mode") == "bf16" ? DType::bf16 : DType::f32;
+  t.compute = c.get<DType>("precision.mode");
   t.checkpoint_every = duration(c, "checkpoint.every");
   if (!c.is_null("checkpoint.every_minutes"))
     t.checkpoint_every_minutes = c.get<double>("checkpoint.every_minutes");
@@ -49,7 +47,7 @@ TrainConfig train_config(const Config& c) {
   t.keep_best = c.get<int64_t>("checkpoint.keep_best");
   if (!c.is_null("checkpoint.milestones")) t.milestones = duration(c, "checkpoint.milestones");
   t.log_every = c.get<int64_t>("log.every");
-  t.energy = c.get<std::string>("log.energy") != "off";
+  t.energy = c.get<LogEnergy>("log.energy") != LogEnergy::off;
   return t;
 }
 

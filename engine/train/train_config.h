@@ -13,6 +13,16 @@ namespace eb::engine {
 
 class Config;
 
+// Of log.energy and log.report.
+enum class LogEnergy : uint8_t { automatic, off };
+constexpr auto enum_names(LogEnergy) {
+  return names("auto", "off");
+}
+enum class LogReport : uint8_t { at_end, off };
+constexpr auto enum_names(LogReport) {
+  return names("end", "off");
+}
+
 struct TrainConfig {
   uint64_t seed = 1;
   Duration duration;

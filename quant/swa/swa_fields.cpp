@@ -1,6 +1,7 @@
 #include "quant/swa/swa_fields.h"
 
 #include "engine/base/duration.h"
+#include "quant/swa/weight_average.h"
 
 namespace eb::quant {
 
@@ -35,10 +36,10 @@ const Table& swa_fields() {
              "Epochs that end later than this are averaged (\"140ep\" of 160: the last 20), counted like the "
              "schedule; compaction starts anew. null: three quarters of train.duration."}
            .or_null(),
-       Field{"swa.evaluate", Type::string, "end",
+       Field{"swa.evaluate", Type::string, WeightAverageConfig::Evaluate::at_end,
              "When batch norm statistics are estimated anew, by a pass over the training data, and the model "
              "evaluated and saved: at the end, or after every averaged epoch."}
-           .one_of({"end", "epoch"})},
+           .one_of(engine::names_of<WeightAverageConfig::Evaluate>())},
       {},
       {start_rule}};
   return table;

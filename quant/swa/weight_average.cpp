@@ -88,7 +88,8 @@ void estimate_statistics(Model& model, BatchSource& source, int64_t epoch) {
 WeightAverageConfig weight_average_config(const Config& c) {
   WeightAverageConfig w;
   w.enabled = c.get<bool>("swa.enabled");
-  w.every_epoch = c.get<std::string>("swa.evaluate") == "epoch";
+  using Evaluate = WeightAverageConfig::Evaluate;
+  w.every_epoch = c.get<Evaluate>("swa.evaluate") == Evaluate::every_epoch;
   if (w.enabled) w.start = parse_duration(c.get<std::string>("swa.start"));
   return w;
 }

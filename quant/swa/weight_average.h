@@ -32,9 +32,13 @@ class WeightMean {
 void estimate_statistics(engine::Model& model, engine::BatchSource& source, int64_t epoch);
 
 struct WeightAverageConfig {
+  enum class Evaluate : uint8_t { at_end, every_epoch };
   bool enabled = false, every_epoch = false;  // every_epoch: evaluate then, not only at the end
   engine::Duration start;
 };
+constexpr auto enum_names(WeightAverageConfig::Evaluate) {
+  return engine::names("end", "epoch");
+}
 WeightAverageConfig weight_average_config(const engine::Config& config);
 
 // To be added after the hook that replaces the model.

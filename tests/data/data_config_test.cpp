@@ -6,6 +6,7 @@
 #include "data/fields.h"
 #include "support/error_code.h"
 
+using eb::data::Augment;
 using eb::data::DataConfig;
 using nlohmann::json;
 
@@ -26,11 +27,11 @@ TEST(DataConfig, reads_every_key) {
             {"workers", 2},
             {"cache_mib", 99},
             {"synthetic", {{"train", 50}, {"test", 20}, {"size", 16}, {"classes", 4}, {"noise", 0.25}}}});
-  EXPECT_EQ(d.kind, "image_folder");
+  EXPECT_EQ(d.kind, DataConfig::Kind::image_folder);
   EXPECT_EQ(d.root, "some/where");
   EXPECT_EQ(d.holdout, 17);
-  EXPECT_TRUE(d.augments("hflip"));
-  EXPECT_FALSE(d.augments("pad4_crop32"));
+  EXPECT_TRUE(d.augments(Augment::hflip));
+  EXPECT_FALSE(d.augments(Augment::pad4_crop32));
   EXPECT_EQ(d.image_size, 96);
   EXPECT_FLOAT_EQ(d.mean[2], 0.3f);
   EXPECT_FLOAT_EQ(d.std[1], 0.5f);

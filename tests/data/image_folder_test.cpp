@@ -59,7 +59,7 @@ TEST(ImageFolder, nothing_there) {
   write_bytes(dir / "train/a/readme.txt", {'x'});
   EXPECT_EQ(code_of([&] { data::open_image_folder(dir.path(), Split::train); }), 3002);
   data::DataConfig config;
-  config.kind = "image_folder";
+  config.kind = data::DataConfig::Kind::image_folder;
   config.root = dir / "absent";
   const Error e = error_of([&] { data::open_dataset(config, Split::train); });
   EXPECT_EQ(e.code(), 3001);

@@ -16,6 +16,7 @@
 
 using namespace eb;
 using namespace eb::test;
+using data::Augment;
 using data::DataConfig;
 using data::Loader;
 using data::Loaders;
@@ -47,9 +48,9 @@ static Epoch read(Loader& loader, int64_t epoch, int64_t first = 0) {
 
 static DataConfig folder_config(const TempDir& dir) {
   DataConfig c;
-  c.kind = "image_folder";
+  c.kind = DataConfig::Kind::image_folder;
   c.root = dir.path();
-  c.augment = {"pad4_crop32", "hflip"};
+  c.augment = {Augment::pad4_crop32, Augment::hflip};
   c.seed = 5;
   c.workers = 0;
   return c;
@@ -83,7 +84,7 @@ TEST(Loader, an_epoch_holds_every_sample_once) {
 TEST(Loader, workers_and_cache_change_nothing) {
   TempDir dir;
   write_image_folder(dir.path(), 7, 60, 45);
-  for (const auto& augment : {std::vector<std::string>{"random_resized_crop", "hflip"}, {}}) {
+  for (const auto& augment : {std::vector<Augment>{Augment::random_resized_crop, Augment::hflip}, {}}) {
     DataConfig c = folder_config(dir);
     c.augment = augment;
     c.image_size = 28;
@@ -161,7 +162,7 @@ TEST(Loader, photographs_are_scaled_for_evaluation) {
   TempDir dir;
   write_image_folder(dir.path(), 3, 90, 61);
   DataConfig c = folder_config(dir);
-  c.augment = {"random_resized_crop"};
+  c.augment = {Augment::random_resized_crop};
   c.image_size = 28;
   Loaders l = open(c, 4, 3, 28);
   Batch b;
@@ -297,7 +298,7 @@ TEST(Loader, cifar_and_synthetic) {
   TempDir dir;
   write_cifar10(dir.path());
   DataConfig c;
-  c.kind = "cifar10_bin";
+  c.kind = DataConfig::Kind::cifar10_bin;
   c.root = dir.path();
   Loaders l = open(c, 4, 10);
   const Epoch e = read(*l.train, 0);
@@ -306,7 +307,7 @@ TEST(Loader, cifar_and_synthetic) {
   std::memcpy(pixel, e.pixels.data(), sizeof pixel);
   for (int channel = 0; channel < 3; ++channel)
     EXPECT_FLOAT_EQ(pixel[channel], (e.ids[0] + 50 * channel) / 255.f);
-  c.kind = "synthetic";
+  c.kind = DataConfig::Kind::synthetic;
   c.synthetic = {.train = 20, .test = 10, .size = 32, .classes = 10, .noise = 0.1};
   EXPECT_EQ(read(*open(c, 4, 10).test, 0).labels, (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }

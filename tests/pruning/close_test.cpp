@@ -75,7 +75,9 @@ TEST(Close, rounds_up_or_to_the_nearest_but_never_below_min_channels_or_above_th
                       {3, 99, 1, true, 16},  {2, 1, 100, true, 16}, {16, 1, 16, true, 16}};
   for (const Row& r : rows) {
     auto closed = close_ticket(keep_first(m, "feature.1", r.drawn), m,
-                               {.min_channels = r.min_channels, .round_to = r.round_to, .round_up = r.up});
+                               {.min_channels = r.min_channels,
+                                .round_to = r.round_to,
+                                .round = r.up ? RoundTo::up : RoundTo::nearest});
     EXPECT_EQ(kept(closed.ticket, "feature.1"), r.want)
         << r.drawn << " min " << r.min_channels << " round " << r.round_to << (r.up ? " up" : " nearest");
     EXPECT_EQ(hold_of(closed, "feature.1") != nullptr, r.want != r.drawn);
@@ -90,7 +92,7 @@ TEST(Close, the_best_of_the_pruned_come_back_and_the_worst_of_the_kept_go) {
   EXPECT_EQ(mask_of(up.ticket, "feature.1").keep,
             (std::vector<uint8_t>{1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}));
   expect_hold(up, "feature.1", "round_to", 5, 8);
-  auto down = close_ticket(keep_first(m, "feature.1", 5), m, {.round_to = 4, .round_up = false});
+  auto down = close_ticket(keep_first(m, "feature.1", 5), m, {.round_to = 4, .round = RoundTo::nearest});
   EXPECT_EQ(mask_of(down.ticket, "feature.1").keep,
             (std::vector<uint8_t>{1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
   for (int64_t i = 0; i < 16; ++i) m.value(gamma)[i] = i == 11 ? -9.f : 1.f;

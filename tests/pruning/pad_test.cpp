@@ -19,7 +19,7 @@ constexpr int64_t multiple = 4;
 ClosedTicket padded_ticket(const Model& m, double ratio) {
   CloseConfig c;
   c.round_to = multiple;
-  c.pad = true;
+  c.round = RoundTo::pad;
   return close_ticket(draw_ticket(m, {ratio}), m, c);
 }
 

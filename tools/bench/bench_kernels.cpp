@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "engine/tensor/dtype_names.h"
 #include "kernels/memory.h"
 #include "tools/bench/bench_buffer.h"
 #include "tools/bench/bench_cases.h"
@@ -136,7 +137,7 @@ int bench_kernels(Flags f) {
   const Device device = set_up_device(f.device, f.threads);
   check_clock(f.cpu_time, device, f.threads);
   f.cases.device = device;
-  f.cases.dtype = f.dtype == "bf16" ? DType::bf16 : DType::f32;
+  f.cases.dtype = engine::named<DType>(f.dtype, "--dtype", 2005);
   const auto cases = bench_cases(f.cases);
   const std::regex filter(f.filter);
   const auto wanted = [&](const LazyCase& c) { return std::regex_search(c.family + " " + c.name, filter); };

@@ -75,9 +75,8 @@ static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTic
 }
 
 static int compact_checkpoint(CompactFlags& f) {
-  f.close.round_up = f.round == "up";
-  f.close.pad = f.round == "pad";
-  f.close.merge = f.merge == "max" ? pruning::Merge::max : pruning::Merge::mean;
+  f.close.round = named<pruning::RoundTo>(f.round, "--round", 2005);
+  f.close.merge = named<pruning::Merge>(f.merge, "--merge", 2005);
   const LoadedModel loaded = load_model(f.checkpoint);
   const Graph& graph = loaded.model.graph();
   const auto closed = pruning::close_ticket(pruning::load_ticket(f.ticket, graph), loaded.model, f.close);

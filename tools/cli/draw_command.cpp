@@ -43,9 +43,9 @@ static void print(const json& ticket) {
 
 static int draw(const DrawFlags& f) {
   const LoadedModel loaded = load_model(f.checkpoint);
-  pruning::Ticket ticket = pruning::draw_ticket(
-      loaded.model, {f.ratio, f.rule == "reference" ? pruning::Rule::reference : pruning::Rule::exact_k,
-                     f.merge == "max" ? pruning::Merge::max : pruning::Merge::mean});
+  pruning::Ticket ticket =
+      pruning::draw_ticket(loaded.model, {f.ratio, engine::named<pruning::Rule>(f.rule, "--rule", 2005),
+                                          engine::named<pruning::Merge>(f.merge, "--merge", 2005)});
   ticket.epoch = loaded.checkpoint.state.value("epoch", int64_t{0});
   ticket.step = loaded.checkpoint.state.value("step", int64_t{0});
   pruning::save_ticket(ticket, loaded.model.graph(), f.out);

@@ -25,8 +25,12 @@ struct EvalFlags {
 // As the checkpoint was trained, unless --conv says otherwise. A device that cuDNN does not serve evaluates
 // every checkpoint with our kernels.
 static void choose_convolutions(const EvalFlags& f, const LoadedModel& loaded, Device device) {
-  const auto trained = loaded.config.get<std::string>("cuda.conv");
-  set_up_conv(!f.conv.empty() ? f.conv : device == Device::cuda ? trained : "ours", device);
+  using Mode = ConvChoice::Mode;
+  const auto trained = loaded.config.get<Mode>("cuda.conv");
+  set_up_conv(!f.conv.empty()          ? named<Mode>(f.conv, "--conv", 2005)
+              : device == Device::cuda ? trained
+                                       : Mode::ours,
+              device);
   conv_choice().load(stored_conv_choices(loaded.checkpoint), device);
 }
 

@@ -40,11 +40,10 @@ struct TrainFlags {
   bool deterministic = false, json = false, quiet = false;
 };
 
-static pruning::EarlyBirdHook::Until until(const std::string& text) {
-  if (text == "search") return pruning::EarlyBirdHook::Until::search;
-  if (text == "draw") return pruning::EarlyBirdHook::Until::draw;
-  if (text == "compact") return pruning::EarlyBirdHook::Until::compact;
-  return pruning::EarlyBirdHook::Until::end;
+using Until = pruning::EarlyBirdHook::Until;
+
+static Until until(const std::string& text) {
+  return text.empty() ? Until::end : named<Until>(text, "--until", 2005);
 }
 
 static std::vector<std::string> command_line() {
@@ -56,7 +55,7 @@ static std::vector<std::string> command_line() {
 
 // What a page of numbers lacks is no reason for a run to fail.
 static void write_page(const Config& config, const RunDir& run) {
-  if (config.get<std::string>("log.report") == "off") return;
+  if (config.get<LogReport>("log.report") == LogReport::off) return;
   try {
     const std::filesystem::path page = run.path() / file_names::report;
     make_directories(page.parent_path());

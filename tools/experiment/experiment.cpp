@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/ops/conv_choice.h"
 #include "engine/tensor/allocator.h"
+#include "engine/tensor/dtype_names.h"
 #include "kernels/cpu/threads.h"
 #include "kernels/device_info.h"
 #include "tools/experiment/experiment_fields.h"
@@ -39,7 +40,7 @@ Config load_experiment(const CommonFlags& f) {
 }
 
 DType compute_of(const Config& config) {
-  return config.get<std::string>("precision.mode") == "bf16" ? DType::bf16 : DType::f32;
+  return config.get<DType>("precision.mode");
 }
 
 static Device set_up_cuda() {
@@ -62,16 +63,12 @@ Device set_up_device(const std::string& device, int threads) {
   return device == "cuda" ? set_up_cuda() : Device::cpu;
 }
 
-void set_up_conv(const std::string& conv, Device device) {
-  using Mode = ConvChoice::Mode;
-  conv_choice().set_mode(conv == "cudnn"  ? Mode::library
-                         : conv == "auto" ? Mode::measured
-                                          : Mode::ours,
-                         device);
+void set_up_conv(ConvChoice::Mode mode, Device device) {
+  conv_choice().set_mode(mode, device);
 }
 
 void set_up_card(const Config& config, Device device) {
-  set_up_conv(config.get<std::string>("cuda.conv"), device);
+  set_up_conv(config.get<ConvChoice::Mode>("cuda.conv"), device);
   const bool limited = !config.is_null("cuda.memory_mib");
   if (device != Device::cpu)
     set_allocator_budget(limited ? config.get<size_t>("cuda.memory_mib") << 20 : 0, device);

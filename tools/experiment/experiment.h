@@ -32,7 +32,7 @@ engine::DType compute_of(const engine::Config& config);
 // Device check and thread count; Error 5001 for a device this build has not.
 engine::Device set_up_device(const std::string& device, int threads);
 // cuda.conv for the whole process; Error 5003 for "cudnn" where there is none.
-void set_up_conv(const std::string& conv, engine::Device device);
+void set_up_conv(engine::ConvChoice::Mode mode, engine::Device device);
 // What the section cuda of a config says of the device: convolutions and memory.
 void set_up_card(const engine::Config& config, engine::Device device);
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "data/data_config.h"
 #include "data/fields.h"
 #include "engine/base/duration.h"
 #include "engine/train/fields.h"
+#include "pruning/early_bird.h"
 #include "pruning/fields.h"
 #include "quant/fields.h"
 #include "quant/swa/swa_fields.h"
@@ -15,8 +17,11 @@ namespace eb::tools {
 
 using engine::Config;
 using engine::Duration;
+using engine::name_of;
 using engine::Phase;
 using engine::Table;
+using DataKind = data::DataConfig::Kind;
+using EarlyBird = pruning::EarlyBirdConfig;
 
 static void draw_at_rule(Config& c, Duration total) {
   const Duration at = engine::parse_duration(c.get<std::string>("early_bird.draw_at"));
@@ -26,7 +31,8 @@ static void draw_at_rule(Config& c, Duration total) {
   if (at.count == 0)
     throw c.error(2005, "early_bird.draw_at", "the first ticket is drawn after some training",
                   "use \"1ep\" or later");
-  const bool restart = c.get<std::string>("early_bird.after.schedule") == "restart";
+  const bool restart =
+      c.get<EarlyBird::Schedule>("early_bird.after.schedule") == EarlyBird::Schedule::restart;
   if (at.unit == total.unit && (at.count > total.count || (at.count == total.count && !restart)))
     throw c.error(2010, "early_bird.draw_at",
                   "nothing is left to train the ticket after train.duration " + to_string(total),
@@ -39,7 +45,8 @@ static void deadline_rule(Config& c) {
   Duration total = engine::parse_duration(c.get<std::string>("train.duration"));
   if (!c.is_null("early_bird.draw_at")) return draw_at_rule(c, total);
   if (c.is_null("early_bird.deadline")) {
-    if (c.get<std::string>("early_bird.on_not_found") != "draw_at_deadline") return;
+    if (c.get<EarlyBird::OnNotFound>("early_bird.on_not_found") != EarlyBird::OnNotFound::draw_at_deadline)
+      return;
     total.count = (total.count + 1) / 2;
     c.set("early_bird.deadline", to_string(total), "half of train.duration");
     return;
@@ -61,14 +68,15 @@ static void retrain_rule(Config& c) {
 
 static void classes_rule(Config& c) {
   if (c.is_null("model.arch")) return;
-  const auto kind = c.get<std::string>("data.kind");
+  const auto kind = c.get<DataKind>("data.kind");
   const auto classes = c.get<int64_t>("model.num_classes");
-  const std::map<std::string, int64_t> known = {
-      {"cifar10_bin", 10}, {"cifar100_bin", 100}, {"synthetic", c.get<int64_t>("data.synthetic.classes")}};
+  const std::map<DataKind, int64_t> known = {{DataKind::cifar10_bin, 10},
+                                             {DataKind::cifar100_bin, 100},
+                                             {DataKind::synthetic, c.get<int64_t>("data.synthetic.classes")}};
   const auto found = known.find(kind);
   if (found != known.end() && found->second > classes)
     throw c.error(2010, "model.num_classes",
-                  fmt::format("{} has {} classes, the model {}", kind, found->second, classes),
+                  fmt::format("{} has {} classes, the model {}", name_of(kind), found->second, classes),
                   fmt::format("set model.num_classes to {}", found->second));
 }
 
@@ -76,11 +84,10 @@ static void classes_rule(Config& c) {
 static void image_rule(Config& c) {
   if (c.is_null("model.arch")) return;
   const auto input = c.get<std::vector<int64_t>>("model.input");
-  const auto augment = c.get<std::vector<std::string>>("data.augment");
-  const auto kind = c.get<std::string>("data.kind");
+  const auto augment = c.get<std::vector<data::Augment>>("data.augment");
   std::string key;
-  if (kind == "synthetic") key = "data.synthetic.size";
-  if (std::count(augment.begin(), augment.end(), "random_resized_crop")) key = "data.image_size";
+  if (c.get<DataKind>("data.kind") == DataKind::synthetic) key = "data.synthetic.size";
+  if (std::count(augment.begin(), augment.end(), data::Augment::random_resized_crop)) key = "data.image_size";
   if (!key.empty() && (c.get<int64_t>(key) != input[1] || input[1] != input[2]))
     throw c.error(2010, key,
                   fmt::format("{}, but model.input is {}x{}", c.get<int64_t>(key), input[1], input[2]),

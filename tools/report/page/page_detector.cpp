@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "pruning/found_by.h"
 #include "tools/plot/html_text.h"
 #include "tools/plot/svg_plot.h"
 #include "tools/record/numbers.h"
@@ -12,6 +13,7 @@
 namespace eb::tools::page {
 
 using nlohmann::json;
+using pruning::FoundBy;
 
 static std::string ratio_words(const json& ratio) {
   const Number p = number(ratio, "ratio");
@@ -93,11 +95,12 @@ static std::string how_drawn(const json& eb, bool emerged) {
   const json& draw = value(eb, "draw");
   if (!draw.is_object()) return "";
   const std::string by = text(draw, "found_by"), epoch = "epoch " + count(number(draw, "epoch"));
-  const std::string how = by == "detector"   ? "by the detector at " + epoch
-                          : by == "deadline" ? "at the deadline, " + epoch
-                          : by == "draw_at"  ? "at an epoch fixed beforehand, " + epoch
-                          : by.empty()       ? "at " + epoch
-                                             : "at " + epoch + " (" + shortened(by) + ")";
+  const auto known = engine::value_of<FoundBy>(by);
+  const std::string how = known == FoundBy::detector   ? "by the detector at " + epoch
+                          : known == FoundBy::deadline ? "at the deadline, " + epoch
+                          : known == FoundBy::draw_at  ? "at an epoch fixed beforehand, " + epoch
+                          : by.empty()                 ? "at " + epoch
+                                                       : "at " + epoch + " (" + shortened(by) + ")";
   return std::string(" The ticket was drawn ") + (emerged ? "" : "all the same, ") + how + ".";
 }
 

@@ -1,4 +1,5 @@
 // The sentence that says what happened.
+#include "pruning/found_by.h"
 #include "tools/plot/html_text.h"
 #include "tools/record/numbers.h"
 #include "tools/report/page/page.h"
@@ -6,6 +7,7 @@
 namespace eb::tools::page {
 
 using nlohmann::json;
+using pruning::FoundBy;
 
 static std::string of_planned(const json& run) {
   const Number planned = number(run, "epochs_planned");
@@ -40,10 +42,17 @@ static std::string how_found(const json& run, const json& draw) {
   const Number ratio = number(draw, "ratio"), epoch = number(draw, "epoch");
   const std::string name = ratio ? "The p&nbsp;=&nbsp;" + brief(*ratio) + " ticket" : "The ticket";
   const std::string where = epoch ? " at epoch " + count(epoch) + of_planned(run) : "";
-  if (by == "detector" || by.empty()) return name + " was found" + where;
-  if (by == "deadline") return name + " had not settled by the deadline and was drawn" + where;
-  if (by == "draw_at") return name + " was drawn" + where + ", an epoch fixed beforehand";
-  return name + " was drawn" + where + " (" + shortened(by) + ")";
+  const auto known = by.empty() ? FoundBy::detector : engine::value_of<FoundBy>(by);
+  if (!known) return name + " was drawn" + where + " (" + shortened(by) + ")";
+  switch (*known) {
+    case FoundBy::detector:
+      return name + " was found" + where;
+    case FoundBy::deadline:
+      return name + " had not settled by the deadline and was drawn" + where;
+    case FoundBy::draw_at:
+      break;
+  }
+  return name + " was drawn" + where + ", an epoch fixed beforehand";
 }
 
 static std::string without_ticket(const json& run) {
