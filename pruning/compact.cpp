@@ -61,7 +61,7 @@ Model compact(const Model& model, const Ticket& closed, MomentumRule momentum) {
   const Graph& g = model.graph();
   const Axes axes(g, closed);
   Model small(compact_graph(g, closed), model.compute(), model.device());
-  small.deterministic = model.deterministic;
+  small.run_like(model);
   for (const Parameter& p : model.parameters()) {
     const int node = small.graph().find(g.nodes[p.node].id);
     const Parameter& to = *small.find(node, p.kind);
@@ -79,7 +79,7 @@ Model compact(const Model& model, const Ticket& closed, MomentumRule momentum) {
 
 Model clone(const Model& model) {
   Model copy(model.graph(), model.compute(), model.device());
-  copy.deterministic = model.deterministic;
+  copy.run_like(model);
   copy.values().copy_from(model.values());
   copy.momentum().copy_from(model.momentum());
   for (int bn : model.graph().bn_nodes()) {

@@ -62,9 +62,9 @@ static void int8_backward_weight(const Conv2dInt8::Params& p, const Tensor& x, c
 
 Tensor block_conv2d(const Tensor& x, Conv2dWeights& weights, const BlockConv2dOptions& o) {
   const Conv2dInt8::Params p = conv2d_params(x, weights, o.conv);
-  const Tensor y = x.blocks()
-                       ? int8_forward(p, x, weights, o)
-                       : quantize(conv2d_forward(p, x, weights, nullptr), o.activation, o.output_rounding);
+  const Tensor y = x.blocks() ? int8_forward(p, x, weights, o)
+                              : quantize(conv2d_forward(p, x, weights, nullptr, o.conv.choice), o.activation,
+                                         o.output_rounding);
   const auto gradients = [p, o, saved = weights, x = x.detach(), want_dx = needs_grad(x)](const Tensor& dy) {
     const Tensor e = quantize(dy, o.error, o.error_rounding);
     Tensor dw = grad_buffer(saved.w), db = saved.b.defined() ? grad_buffer(saved.b) : Tensor(), dx;
@@ -73,8 +73,8 @@ Tensor block_conv2d(const Tensor& x, Conv2dWeights& weights, const BlockConv2dOp
       if (want_dx) dx = int8_backward_data(p, e, saved, x.shape(), o.integer);
     } else {
       const Tensor de = dense(e);
-      conv2d_backward_weight(p, x, de, dw, db);
-      if (want_dx) dx = conv2d_backward_data(p, saved.w, de, x.shape());
+      conv2d_backward_weight(p, x, de, dw, db, o.conv.choice);
+      if (want_dx) dx = conv2d_backward_data(p, saved.w, de, x.shape(), o.conv.choice);
     }
     return std::vector<Tensor>{dx, dw, db};
   };

@@ -165,9 +165,9 @@ void Model::forward_statistics(const Tensor& x, float momentum) {
 }
 
 Tensor Model::run(const Tensor& x, Mode mode, std::optional<float> bn_momentum) {
-  const Tensor y =
-      run_steps(graph_, plan_->steps, plan_->weights, x,
-                {mode == Mode::train, deterministic, bn_momentum, blocks_.get(), step_, evaluation_});
+  const Tensor y = run_steps(
+      graph_, plan_->steps, plan_->weights, x,
+      {mode == Mode::train, deterministic, bn_momentum, blocks_.get(), step_, evaluation_, conv.get()});
   return cast(y.reshape({y.dim(0), y.size() / y.dim(0)}), DType::f32);
 }
 

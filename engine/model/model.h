@@ -21,6 +21,7 @@ struct RunningStats {
 
 enum class Mode : uint8_t { train, infer };
 
+class ConvChoice;   // engine/ops/conv_choice.h
 struct BlockModel;  // what 8 bit adds (engine/bfp/block_arena.h)
 class Plan;         // the fused steps and the leaves of the tape
 
@@ -42,7 +43,10 @@ class Model {
   const Graph& graph() const { return graph_; }
   DType compute() const { return compute_; }
   Device device() const { return device_; }
-  bool deterministic = false;  // passed on to the kernels
+  // How it runs, which the networks of a run share.
+  bool deterministic = false;        // passed on to the kernels
+  std::shared_ptr<ConvChoice> conv;  // which convolutions; null: ours
+  void run_like(const Model& other) { deterministic = other.deterministic, conv = other.conv; }
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const Parameter* find(int node, Parameter::Kind kind) const;  // null if the node has none

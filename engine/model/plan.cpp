@@ -88,7 +88,8 @@ Tensor Context::take_rounded(int node) {
 
 Tensor run_conv(const Step& s, Context& c) {
   const Node& n = c.graph.nodes[s.node];
-  const Conv2dOptions o{{n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic};
+  const Conv2dOptions o{
+      {n.stride[0], n.stride[1]}, {n.pad[0], n.pad[1]}, n.groups, c.options.deterministic, c.options.conv};
   Conv2dWeights& w = c.weights[s.node].conv;
   if (!c.options.blocks)
     return conv2d(c.take(s.input), w, o, s.moments && c.options.train ? &c.moments[s.output] : nullptr);

@@ -41,6 +41,7 @@ struct RunOptions {
   const BlockModel* blocks = nullptr;     // of a model in 8 bit
   const uint32_t* step = nullptr;         // on the device: number of the training step, for random rounding
   uint64_t evaluation = 0;                // seed of random rounding outside training
+  ConvChoice* conv = nullptr;             // whose convolutions run
 };
 
 // x (N, H, W, C) -> value of graph.output. Values are dropped after their last reader.

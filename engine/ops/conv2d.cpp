@@ -56,9 +56,10 @@ static Moments empty_moments(const Conv2d& k, const Conv2d::Params& p, Device de
   return {Tensor::empty({(rows + each - 1) / each, 2, p.k}, DType::f32, device), each};
 }
 
-Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights, Moments* moments) {
+Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights, Moments* moments,
+                      ConvChoice* choice) {
   Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, x.dtype(), x.device());
-  conv_choice().run(x.device(), p, Direction::forward, [&](const Conv2d& k) {
+  run_conv(choice, x.device(), p, Direction::forward, [&](const Conv2d& k) {
     const Tensor w =
         needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w) : keep_packed(k, p, weights);
     if (moments) *moments = empty_moments(k, p, x.device());
@@ -70,16 +71,17 @@ Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& w
 }
 
 void conv2d_backward_weight(const Conv2d::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
-                            const Tensor& db) {
-  conv_choice().run(dy.device(), p, Direction::backward_weight, [&](const Conv2d& k) {
+                            const Tensor& db, ConvChoice* choice) {
+  run_conv(choice, dy.device(), p, Direction::backward_weight, [&](const Conv2d& k) {
     k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>(),
                       workspace(k, p, Direction::backward_weight, dy.device()).raw());
   });
 }
 
-Tensor conv2d_backward_data(const Conv2d::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
+Tensor conv2d_backward_data(const Conv2d::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape,
+                            ConvChoice* choice) {
   Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
-  conv_choice().run(dy.device(), p, Direction::backward_data, [&](const Conv2d& k) {
+  run_conv(choice, dy.device(), p, Direction::backward_data, [&](const Conv2d& k) {
     k.backward_data(p, dy.raw(), pack(k, p, Direction::backward_data, w).raw(), dx.raw(),
                     workspace(k, p, Direction::backward_data, dy.device()).raw());
   });
@@ -88,14 +90,14 @@ Tensor conv2d_backward_data(const Conv2d::Params& p, const Tensor& w, const Tens
 
 Tensor conv2d(const Tensor& x, Conv2dWeights& weights, const Conv2dOptions& options, Moments* moments) {
   const Conv2d::Params p = conv2d_params(x, weights, options);
-  const auto gradients = [p, w = weights.w, b = weights.b, x = x.detach(),
-                          want_dx = needs_grad(x)](const Tensor& dy) {
+  const auto gradients = [p, w = weights.w, b = weights.b, x = x.detach(), want_dx = needs_grad(x),
+                          choice = options.choice](const Tensor& dy) {
     Tensor dw = grad_buffer(w), db = b.defined() ? grad_buffer(b) : Tensor();
-    conv2d_backward_weight(p, x, dy, dw, db);
-    Tensor dx = want_dx ? conv2d_backward_data(p, w, dy, x.shape()) : Tensor();
+    conv2d_backward_weight(p, x, dy, dw, db, choice);
+    Tensor dx = want_dx ? conv2d_backward_data(p, w, dy, x.shape(), choice) : Tensor();
     return std::vector<Tensor>{dx, dw, db};
   };
-  return record(conv2d_forward(p, x, weights, moments), {x, weights.w, weights.b}, gradients);
+  return record(conv2d_forward(p, x, weights, moments, options.choice), {x, weights.w, weights.b}, gradients);
 }
 
 }  // namespace eb::engine

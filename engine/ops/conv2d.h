@@ -6,10 +6,13 @@
 
 namespace eb::engine {
 
+class ConvChoice;
+
 struct Conv2dOptions {
   int64_t stride[2] = {1, 1}, pad[2] = {0, 0};
   int64_t groups = 1;
   bool deterministic = false;
+  ConvChoice* choice = nullptr;  // whose convolutions run; null: ours. Outlives the tape
 };
 
 // A weight, and its packed form where several calls meet the same values: without a tape. A training step

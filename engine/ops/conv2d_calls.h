@@ -1,5 +1,5 @@
 // The calls that plain and block floating point convolutions share: checked parameters, and the kernels of
-// kernels/conv2d.h with their packing and scratch memory.
+// kernels/conv2d.h that `choice` picks, with their packing and scratch memory.
 #pragma once
 #include "engine/ops/conv2d.h"
 
@@ -8,10 +8,10 @@ namespace eb::engine {
 // The dtype is that of the numbers x stands for.
 kernels::Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o);
 Tensor conv2d_forward(const kernels::Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights,
-                      Moments* moments);
+                      Moments* moments, ConvChoice* choice);
 void conv2d_backward_weight(const kernels::Conv2d::Params& p, const Tensor& x, const Tensor& dy,
-                            const Tensor& dw, const Tensor& db);
+                            const Tensor& dw, const Tensor& db, ConvChoice* choice);
 Tensor conv2d_backward_data(const kernels::Conv2d::Params& p, const Tensor& w, const Tensor& dy,
-                            const Shape& shape);
+                            const Shape& shape, ConvChoice* choice);
 
 }  // namespace eb::engine

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
-#include "engine/base/json.h"
-#include "engine/checkpoint/checkpoint.h"
 #include "kernels/reference.h"
 #include "kernels/stopwatch.h"
 
@@ -27,21 +26,6 @@ ConvChoice::ConvChoice()
           [](Device d) { return kernels::library_conv2d(d); },
           [](Device d, const std::function<void()>& work) { return kernels::stopwatch(d).time(work); }}) {}
 
-json stored_conv_choices(const Checkpoint& checkpoint) {
-  const auto found = checkpoint.metadata.find("conv_choices");
-  if (found == checkpoint.metadata.end()) return json::object();
-  try {
-    return parse_json(found->second, "conv_choices", false);
-  } catch (const Error& e) {
-    throw Error(4023, "the checkpoint's conv_choices: " + e.message());
-  }
-}
-
-ConvChoice& conv_choice() {
-  static ConvChoice choice;
-  return choice;
-}
-
 std::string describe(const Params& p, Direction d) {
   constexpr const char* directions[] = {"forward", "backward_data", "backward_weight"};
   return fmt::format("{} {}{} n{} {}x{}x{} k{} {}x{} stride {}x{} pad {}x{} groups {}{}",
@@ -57,14 +41,6 @@ void ConvChoice::set_mode(Mode mode, Device device) {
                                           : "build where nvcc and cuDNN are found, or use --conv ours");
   mode_ = mode;
   chosen_.clear();
-}
-
-void ConvChoice::run(Device device, const Params& p, Direction d, const Call& call) {
-  const Conv2d& ours = source_.ours(device);
-  const Conv2d* library = mode_ == Mode::ours ? nullptr : source_.library(device);
-  if (!library) return call(ours);
-  if (mode_ == Mode::library) return call(*library);
-  call(use_library(device, ours, *library, p, d, call) ? *library : ours);
 }
 
 bool ConvChoice::use_library(Device device, const Conv2d& ours, const Conv2d& library, const Params& p,

@@ -1,7 +1,8 @@
 // Which implementation of a convolution runs: ours, the vendor library's, or the faster of the two for each
 // shape and direction, timed when the shape is first met and kept from then on. The two round differently, so
-// choices are part of a run's state: they travel in its checkpoints, and a resumed run computes the same
-// bits.
+// choices are part of a run's state: its networks share one object (Model::conv), they travel in its
+// checkpoints (engine/run/conv_choices.h), and a resumed run computes the same bits. One thread at a time:
+// the one that trains or evaluates.
 #pragma once
 #include <functional>
 #include <map>
@@ -14,7 +15,6 @@
 namespace eb::engine {
 
 using kernels::Device;
-struct Checkpoint;
 
 class ConvChoice {
  public:
@@ -38,7 +38,10 @@ class ConvChoice {
 
   // The call, by the implementation that is chosen for the shape. Mode::measured calls several times more
   // when it meets a shape, and must not meet one while a CUDA graph is captured.
-  void run(Device device, const Conv2d::Params& p, Conv2d::Direction d, const Call& call);
+  template <class F>
+  void run(Device device, const Conv2d::Params& p, Conv2d::Direction d, const F& call) {
+    call(pick(device, p, d, call));
+  }
 
   // {"forward bf16 n256 32x32x3 k64 ...": "ours", ...}; empty unless measured.
   nlohmann::json to_json() const;
@@ -47,6 +50,14 @@ class ConvChoice {
   void load(const nlohmann::json& choices, Device device);
 
  private:
+  // `call` stands by for a shape that has to be measured.
+  template <class F>
+  const Conv2d& pick(Device device, const Conv2d::Params& p, Conv2d::Direction d, const F& call) {
+    const Conv2d& ours = source_.ours(device);
+    const Conv2d* library = mode_ == Mode::ours ? nullptr : source_.library(device);
+    if (!library || mode_ == Mode::library) return library ? *library : ours;
+    return use_library(device, ours, *library, p, d, std::cref(call)) ? *library : ours;
+  }
   bool library_is_faster(Device device, const Conv2d& ours, const Conv2d& library, const Call& call) const;
   bool use_library(Device device, const Conv2d& ours, const Conv2d& library, const Conv2d::Params& p,
                    Conv2d::Direction d, const Call& call);
@@ -63,10 +74,14 @@ constexpr auto enum_names(ConvChoice::Mode) {
 // The text a choice is stored under; different for different Params and directions.
 std::string describe(const kernels::Conv2d::Params& p, kernels::Conv2d::Direction d);
 
-// What a checkpoint stores under "conv_choices"; an empty object if it has none. Error 4023 if it is no JSON.
-nlohmann::json stored_conv_choices(const Checkpoint& checkpoint);
-
-// The one that conv2d() asks. One thread at a time: the one that trains or evaluates.
-ConvChoice& conv_choice();
+// The call by the implementation that `choice` picks; by ours without one.
+template <class F>
+void run_conv(ConvChoice* choice, Device device, const kernels::Conv2d::Params& p,
+              kernels::Conv2d::Direction d, const F& call) {
+  if (choice)
+    choice->run(device, p, d, call);
+  else
+    call(kernels::conv2d(device));
+}
 
 }  // namespace eb::engine

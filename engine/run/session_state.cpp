@@ -5,7 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/graph/accounting.h"
-#include "engine/ops/conv_choice.h"
+#include "engine/run/conv_choices.h"
 #include "engine/run/names.h"
 #include "engine/run/session.h"
 #include "kernels/reduce.h"
@@ -54,8 +54,7 @@ Checkpoint Session::snapshot() const {
   c.metadata = {{"format", "1"},
                 {"graph", to_json(trainer_.model().graph()).dump()},
                 {"config", resolved_config_.dump()}};
-  if (const json choices = conv_choice().to_json(); !choices.empty())
-    c.metadata["conv_choices"] = choices.dump();
+  store_conv_choices(trainer_.model().conv.get(), c);
   return c;
 }
 
@@ -79,7 +78,7 @@ void Session::restore(const Checkpoint& c) {
     throw Error(4050, "the data set is not the one this run was started with",
                 "point data.root at the same files, or start a new run");
   const Device device = trainer_.model().device();
-  conv_choice().load(stored_conv_choices(c), device);
+  if (ConvChoice* conv = trainer_.model().conv.get()) conv->load(stored_conv_choices(c), device);
   Model model(graph_from_json(c.graph()), config_.compute, device);
   load_state_dict(model, c.model);
   load_momentum_dict(model, c.optim);

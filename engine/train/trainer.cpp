@@ -98,9 +98,8 @@ StepResult Trainer::step(const Batch& batch) {
 }
 
 void Trainer::replace_model(Model model) {
-  const bool deterministic = model_.deterministic;
+  model.run_like(model_);
   model_ = std::move(model);
-  model_.deterministic = deterministic;
   optimizer_ = Sgd(model_, config_.optimizer);
   attach_step();
   capture_.reset();

@@ -8,7 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/config/config.h"
-#include "engine/ops/conv_choice.h"
+#include "engine/run/conv_choices.h"
 #include "engine/run/names.h"
 
 namespace eb::quant {
@@ -153,7 +153,7 @@ void WeightAverage::after_epoch(Session& session, json& metrics) {
 void WeightAverage::evaluate(Session& session) {
   const Model& trained = session.trainer().model();
   Model model(trained.graph(), trained.compute(), trained.device());
-  model.deterministic = trained.deterministic;
+  model.run_like(trained);
   mean_.write_to(model);
   const SessionData& data = session.data();
   estimate_statistics(model, *data.train, session.epoch());
@@ -173,8 +173,7 @@ void WeightAverage::write_model(const Session& session, const Model& model) cons
   c.model = state_dict(model);
   c.optim = momentum_dict(model);
   c.metadata = {{"format", "1"}, {"graph", to_json(model.graph()).dump()}, {"config", model_config_.dump()}};
-  if (const json choices = conv_choice().to_json(); !choices.empty())
-    c.metadata["conv_choices"] = choices.dump();
+  store_conv_choices(model.conv.get(), c);
   replace_checkpoint(session.run_dir().path() / file_names::averaged, session.trainer().steps(), c);
 }
 

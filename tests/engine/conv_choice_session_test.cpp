@@ -56,20 +56,20 @@ void other_forward(const Params& p, const void* x, const void* w, const float* b
 class ConvChoiceSession : public testing::Test {
  protected:
   ConvChoiceSession() : library_(kernels::conv2d(Device::cpu)) { library_.forward = other_forward; }
-  ~ConvChoiceSession() override { conv_choice() = ConvChoice(); }
 
   // The library wins every second measurement, or every other one.
   void use_clock(bool library_first) {
     rounds_ = 0, library_first_ = library_first;
-    conv_choice() = ConvChoice({[](Device) -> const Conv2d& { return kernels::conv2d(Device::cpu); },
-                                [this](Device) { return &library_; },
-                                [this](Device, const std::function<void()>& work) {
-                                  work();
-                                  const int shape = rounds_ / 10, turn = rounds_ % 2;  // turn 1: the library
-                                  ++rounds_;
-                                  return (shape % 2 == 0) == library_first_ && turn == 1 ? 0.5 : 1.;
-                                }});
-    conv_choice().set_mode(ConvChoice::Mode::measured, Device::cpu);
+    choice_ = std::make_shared<ConvChoice>(
+        ConvChoice::Source{[](Device) -> const Conv2d& { return kernels::conv2d(Device::cpu); },
+                           [this](Device) { return &library_; },
+                           [this](Device, const std::function<void()>& work) {
+                             work();
+                             const int shape = rounds_ / 10, turn = rounds_ % 2;  // turn 1: the library
+                             ++rounds_;
+                             return (shape % 2 == 0) == library_first_ && turn == 1 ? 0.5 : 1.;
+                           }});
+    choice_->set_mode(ConvChoice::Mode::measured, Device::cpu);
   }
   // Trains in `folder`, going on from its checkpoint if it has one, up to a step; returns the weights there.
   std::vector<float> train(const std::string& folder, int64_t max_steps) {
@@ -82,6 +82,7 @@ class ConvChoiceSession : public testing::Test {
     RunDir run = RunDir::open(dir_.path() / folder);
     SessionObserver observer;
     Model model(tiny_graph(), DType::f32);
+    model.conv = choice_;
     initialize(model, {}, 1);
     Session session(std::move(model), config, {&images, nullptr, &test, ""}, run, {{"seed", 1}}, observer);
     if (const auto found = find_latest(run.path() / "ckpt")) session.resume(load_checkpoint(found->path));
@@ -92,6 +93,7 @@ class ConvChoiceSession : public testing::Test {
 
   TempDir dir_;
   Conv2d library_;
+  std::shared_ptr<ConvChoice> choice_;
   int rounds_ = 0;
   bool library_first_ = true;
 };
@@ -99,7 +101,7 @@ class ConvChoiceSession : public testing::Test {
 TEST_F(ConvChoiceSession, resumes_to_the_same_bits) {
   use_clock(true);
   const auto want = train("straight", 9);
-  const auto choices = conv_choice().to_json();
+  const auto choices = choice_->to_json();
   EXPECT_GE(choices.size(), 4u);
   for (const int64_t stop : {3, 4, 7}) {  // from the first epoch's end on, every shape has been met
     const std::string folder = "stopped" + std::to_string(stop);
@@ -107,7 +109,7 @@ TEST_F(ConvChoiceSession, resumes_to_the_same_bits) {
     train(folder, stop);
     use_clock(false);
     EXPECT_EQ(train(folder, 9), want) << "stopped after step " << stop;
-    EXPECT_EQ(conv_choice().to_json(), choices);
+    EXPECT_EQ(choice_->to_json(), choices);
     EXPECT_EQ(rounds_, 0) << "measured again";
   }
   use_clock(false);

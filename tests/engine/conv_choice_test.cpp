@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/ops/conv2d.h"
+#include "engine/run/conv_choices.h"
 #include "engine/tensor/autograd.h"
 #include "support/checkpoint_fixture.h"
 
@@ -231,11 +232,11 @@ Tensor filled(const Shape& shape, float step) {
 }
 
 // dx and dw of the sum over y = conv(x, w).
-std::vector<float> gradients() {
+std::vector<float> gradients(ConvChoice* choice) {
   Tensor dx = Tensor::zeros({1, 6, 6, 3}), dw = Tensor::zeros({4, 3, 3, 3}), dv = Tensor::zeros({1, 6, 6, 4});
   const Tensor x = parameter(filled(dx.shape(), 0.25f), dx);
   Conv2dWeights w{parameter(filled(dw.shape(), 0.5f), dw)}, sum{parameter(filled(dv.shape(), 1.f), dv)};
-  backward(conv2d(conv2d(x, w, {.pad = {1, 1}}), sum, {}).reshape({1}));
+  backward(conv2d(conv2d(x, w, {.pad = {1, 1}, .choice = choice}), sum, {.choice = choice}).reshape({1}));
   std::vector<float> all(dx.data<float>(), dx.data<float>() + dx.size());
   all.insert(all.end(), dw.data<float>(), dw.data<float>() + dw.size());
   return all;
@@ -247,31 +248,29 @@ TEST(ConvChoice, the_op_follows_it) {
   library.forward = Counted::forward;
   library.backward_data = Counted::backward_data;
   library.backward_weight = Counted::backward_weight;
-  const auto want = gradients();
+  const auto want = gradients(nullptr);
   bool library_wins = true;
   int timed = 0;
-  conv_choice() =
-      ConvChoice({[](Device) -> const Conv2d& { return Counted::own(); }, [&](Device) { return &library; },
-                  [&](Device, const std::function<void()>& work) {
-                    const int before = Counted::calls();
-                    work();
-                    ++timed;
-                    return (Counted::calls() > before) == library_wins ? 1. : 2.;
-                  }});
+  ConvChoice choice({[](Device) -> const Conv2d& { return Counted::own(); }, [&](Device) { return &library; },
+                     [&](Device, const std::function<void()>& work) {
+                       const int before = Counted::calls();
+                       work();
+                       ++timed;
+                       return (Counted::calls() > before) == library_wins ? 1. : 2.;
+                     }});
   for (const bool wins : {true, false}) {
     library_wins = wins;
-    conv_choice().set_mode(Mode::measured, Device::cpu);
-    EXPECT_EQ(gradients(), want);
+    choice.set_mode(Mode::measured, Device::cpu);
+    EXPECT_EQ(gradients(&choice), want);
     Counted::reset();
     const int measured = timed;
     EXPECT_GT(measured, 0);
-    EXPECT_EQ(gradients(), want);
+    EXPECT_EQ(gradients(&choice), want);
     EXPECT_EQ(timed, measured);
     EXPECT_EQ(Counted::forwards, wins ? 2 : 0);
     EXPECT_EQ(Counted::backward_datas, wins ? 2 : 0);
     EXPECT_EQ(Counted::backward_weights, wins ? 2 : 0);
   }
-  conv_choice() = ConvChoice();
 }
 
 }  // namespace

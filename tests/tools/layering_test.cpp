@@ -48,7 +48,7 @@ static const std::map<std::string, Rooms>& arrows() {
         {"engine/base", contracts},
         {"engine/config", contracts + Rooms{"engine/base"}},
         {"engine/tensor", tensor},
-        {"engine/ops", tensor + Rooms{"engine/checkpoint"}},
+        {"engine/ops", tensor},
         {"engine/graph", tensor},
         {"engine/graph/arch", graph},
         {"engine/bfp", graph + Rooms{"engine/ops"}},

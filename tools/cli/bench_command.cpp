@@ -69,6 +69,7 @@ static Batch random_batch(const Graph& graph, int64_t n, DType dtype) {
 
 static Model bench_model(const Config& config, double prune, Device device) {
   Model model(graph_of(config), compute_of(config), device);
+  model.conv = conv_choice_of(config, device);
   initialize(model, init_of(config), config.get<uint64_t>("seed"));
   if (prune <= 0) return model;
   const auto ticket = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
@@ -102,7 +103,7 @@ static nlohmann::json measure_step(const BenchFlags& f) {
   const Device device = set_up_device(f.common.device, f.common.threads);
   check_clock(f.cpu_time, device, f.common.threads);
   const Precision precision = quant::phase_precision(config).in(Phase::search);
-  set_up_card(config, device);
+  set_up_memory(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
   const int64_t n = f.batch ? f.batch : train.batch_size;
@@ -131,7 +132,8 @@ static nlohmann::json measure_step(const BenchFlags& f) {
                            {"steps", f.steps},
                            {"deterministic", f.deterministic},
                            {"peak_rss_mib", peak_rss_mib()}};
-  if (const auto choices = conv_choice().to_json(); !choices.empty()) result["conv_choices"] = choices;
+  if (const auto choices = trainer.model().conv->to_json(); !choices.empty())
+    result["conv_choices"] = choices;
   if (device != Device::cpu)
     result["peak_device_mib"] = static_cast<double>(allocator_stats(device).peak) / (1 << 20);
   return result;

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
-#include "engine/ops/conv_choice.h"
+#include "engine/run/conv_choices.h"
 #include "engine/train/evaluate.h"
 #include "quant/fields.h"
 #include "tools/cli/commands.h"
@@ -24,14 +24,12 @@ struct EvalFlags {
 
 // As the checkpoint was trained, unless --conv says otherwise. A device that cuDNN does not serve evaluates
 // every checkpoint with our kernels.
-static void choose_convolutions(const EvalFlags& f, const LoadedModel& loaded, Device device) {
+static void choose_convolutions(const EvalFlags& f, LoadedModel& loaded, Device device) {
   using Mode = ConvChoice::Mode;
-  const auto trained = loaded.config.get<Mode>("cuda.conv");
-  set_up_conv(!f.conv.empty()          ? named<Mode>(f.conv, "--conv", 2005)
-              : device == Device::cuda ? trained
-                                       : Mode::ours,
-              device);
-  conv_choice().load(stored_conv_choices(loaded.checkpoint), device);
+  const auto trained = device == Device::cuda ? loaded.config.get<Mode>("cuda.conv") : Mode::ours;
+  const Mode mode = f.conv.empty() ? trained : named<Mode>(f.conv, "--conv", 2005);
+  loaded.model.conv = make_conv_choice(mode, device);
+  loaded.model.conv->load(stored_conv_choices(loaded.checkpoint), device);
 }
 
 // As in the phase of the run that the checkpoint belongs to. What no run trained as it is, is in full

@@ -135,8 +135,10 @@ static RunDir begin_run(const TrainFlags& f, const Config& config, SessionObserv
   return run;
 }
 
-static Model new_model(const Graph& graph, const Config& config, const TrainConfig& train, Device device) {
+static Model new_model(const Graph& graph, const Config& config, const TrainConfig& train,
+                       std::shared_ptr<ConvChoice> conv, Device device) {
   Model model(graph, train.compute, device);
+  model.conv = std::move(conv);
   initialize(model, init_of(config), train.seed);
   return model;
 }
@@ -144,7 +146,8 @@ static Model new_model(const Graph& graph, const Config& config, const TrainConf
 static int train(const TrainFlags& f) {
   const Config config = experiment_of(f);
   const Device device = set_up_device(f.common.device, f.common.threads);
-  set_up_card(config, device);
+  auto conv = conv_choice_of(config, device);
+  set_up_memory(config, device);
   const TrainConfig train = train_config_of(f, config);
   const Graph graph = graph_of(config);
   ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
@@ -157,7 +160,7 @@ static int train(const TrainFlags& f) {
   Observers observers;
   observers.add(&printer);
   observers.add(&board);
-  Session session(new_model(graph, config, train, device), train,
+  Session session(new_model(graph, config, train, std::move(conv), device), train,
                   {loaders.train.get(), loaders.holdout.get(), loaders.test.get(), loaders.fingerprint}, run,
                   config.json(), observers);
   quant::BlockMetrics block_metrics;  // first: it reads counts that go with the model

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
-#include "engine/ops/conv_choice.h"
 #include "engine/tensor/allocator.h"
 #include "engine/tensor/dtype_names.h"
 #include "kernels/cpu/threads.h"
@@ -63,12 +62,17 @@ Device set_up_device(const std::string& device, int threads) {
   return device == "cuda" ? set_up_cuda() : Device::cpu;
 }
 
-void set_up_conv(ConvChoice::Mode mode, Device device) {
-  conv_choice().set_mode(mode, device);
+std::shared_ptr<ConvChoice> make_conv_choice(ConvChoice::Mode mode, Device device) {
+  auto choice = std::make_shared<ConvChoice>();
+  choice->set_mode(mode, device);
+  return choice;
 }
 
-void set_up_card(const Config& config, Device device) {
-  set_up_conv(config.get<ConvChoice::Mode>("cuda.conv"), device);
+std::shared_ptr<ConvChoice> conv_choice_of(const Config& config, Device device) {
+  return make_conv_choice(config.get<ConvChoice::Mode>("cuda.conv"), device);
+}
+
+void set_up_memory(const Config& config, Device device) {
   const bool limited = !config.is_null("cuda.memory_mib");
   if (device != Device::cpu)
     set_allocator_budget(limited ? config.get<size_t>("cuda.memory_mib") << 20 : 0, device);

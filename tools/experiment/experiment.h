@@ -1,6 +1,7 @@
 // From a resolved config to the things a command needs.
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "data/data_config.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/config/config.h"
+#include "engine/ops/conv_choice.h"
 #include "engine/train/model_config.h"
 
 namespace CLI {
@@ -31,10 +33,12 @@ engine::Config load_experiment(const CommonFlags& flags);
 engine::DType compute_of(const engine::Config& config);
 // Device check and thread count; Error 5001 for a device this build has not.
 engine::Device set_up_device(const std::string& device, int threads);
-// cuda.conv for the whole process; Error 5003 for "cudnn" where there is none.
-void set_up_conv(engine::ConvChoice::Mode mode, engine::Device device);
-// What the section cuda of a config says of the device: convolutions and memory.
-void set_up_card(const engine::Config& config, engine::Device device);
+// For the networks of a run (Model::conv); Error 5003 for "cudnn" where there is none.
+std::shared_ptr<engine::ConvChoice> make_conv_choice(engine::ConvChoice::Mode mode, engine::Device device);
+// As cuda.conv says.
+std::shared_ptr<engine::ConvChoice> conv_choice_of(const engine::Config& config, engine::Device device);
+// The memory that cuda.memory_mib leaves a run.
+void set_up_memory(const engine::Config& config, engine::Device device);
 
 // A model with the weights of a checkpoint, and the config it was trained with.
 struct LoadedModel {
