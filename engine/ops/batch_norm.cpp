@@ -64,17 +64,20 @@ static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, co
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, float* running_mean,
                   float* running_var, const Tensor& residual, const BatchNormOptions& o) {
-  check(x.shape().size() == 4 && x.size() > 0, "batch_norm", describe(x), "x (N, H, W, C)");
+  check(x.shape().size() == 4 && x.size() > 0, "batch_norm", x, "x (N, H, W, C)");
   for (const Tensor* t : {&gamma, &beta})
-    check(t->size() == x.dim(3) && t->dtype() == DType::f32, "batch_norm", "gamma or beta " + describe(*t),
-          "f32 (" + std::to_string(x.dim(3)) + ")");
+    check(
+        t->size() == x.dim(3) && t->dtype() == DType::f32, "batch_norm",
+        [&] { return "gamma or beta " + describe(*t); },
+        [&] { return "f32 (" + std::to_string(x.dim(3)) + ")"; });
   check(ascends_below(o.select, x.dim(3)), "batch_norm", "other channels to keep",
-        "ascending channels of x " + describe(x));
+        [&] { return "ascending channels of x " + describe(x); });
   const BatchNorm::Params p = params_of(x, o);
-  check(!residual.defined() ||
-            (residual.shape() == with_channels(x, p.c) && residual.dtype() == dense_dtype(x)),
-        "batch_norm", "residual " + describe(residual),
-        "the shape of y, " + to_string(with_channels(x, p.c)));
+  check(
+      !residual.defined() ||
+          (residual.shape() == with_channels(x, p.c) && residual.dtype() == dense_dtype(x)),
+      "batch_norm", [&] { return "residual " + describe(residual); },
+      [&] { return "the shape of y, " + to_string(with_channels(x, p.c)); });
   if (o.train) return train(x, gamma, beta, running_mean, running_var, residual, o);
   return infer(dense(x), gamma, beta, running_mean, running_var, residual, o);
 }

@@ -13,13 +13,14 @@ using Direction = Conv2d::Direction;
 Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o) {
   const DType dtype = dense_dtype(x);
   const Tensor &w = weights.w, &b = weights.b;
-  const std::string got = "x " + describe(x) + ", w " + describe(w);
+  const auto got = [&] { return "x " + describe(x) + ", w " + describe(w); };
   check(x.shape().size() == 4 && x.size() > 0, "conv2d", got, "x (N, H, W, C)");
   check(w.shape().size() == 4 && w.dtype() == dtype, "conv2d", got, "w (K, R, S, C / groups) of x's dtype");
   check(w.dim(3) * o.groups == x.dim(3) && w.dim(0) % o.groups == 0, "conv2d", got,
-        "w (K, R, S, C / groups) with " + std::to_string(o.groups) + " groups");
-  check(!b.defined() || (b.size() == w.dim(0) && b.dtype() == DType::f32), "conv2d", "b " + describe(b),
-        "f32 (" + std::to_string(w.dim(0)) + ")");
+        [&] { return "w (K, R, S, C / groups) with " + std::to_string(o.groups) + " groups"; });
+  check(
+      !b.defined() || (b.size() == w.dim(0) && b.dtype() == DType::f32), "conv2d",
+      [&] { return "b " + describe(b); }, [&] { return "f32 (" + std::to_string(w.dim(0)) + ")"; });
   Conv2d::Params p{dtype, x.dim(0), x.dim(1), x.dim(2), x.dim(3), w.dim(0), w.dim(1), w.dim(2)};
   p.stride_h = o.stride[0], p.stride_w = o.stride[1];
   p.pad_h = o.pad[0], p.pad_w = o.pad[1];

@@ -20,8 +20,9 @@ Tensor relu(const Tensor& x) {
 }
 
 Tensor add(Tensor a, const Tensor& b) {
-  check(a.shape() == b.shape() && a.dtype() == b.dtype(), "add", describe(a) + " and " + describe(b),
-        "two alike");
+  check(
+      a.shape() == b.shape() && a.dtype() == b.dtype(), "add",
+      [&] { return describe(a) + " and " + describe(b); }, "two alike");
   const Tensor y = a.unique() ? a.detach() : Tensor::empty(a.shape(), a.dtype(), a.device());
   kernel(a).add({a.dtype(), a.size()}, a.raw(), b.raw(), y.raw());
   return record(y, {a, b}, [](const Tensor& dy) { return std::vector<Tensor>{dy, dy}; });
@@ -35,9 +36,9 @@ Tensor cast(const Tensor& x, DType dtype) {
 }
 
 Tensor select(const Tensor& x, const Tensor& keep) {
-  check(x.shape().size() == 4 && x.size() > 0, "select", describe(x), "x (N, H, W, C)");
+  check(x.shape().size() == 4 && x.size() > 0, "select", x, "x (N, H, W, C)");
   check(ascends_below(keep, x.dim(3)), "select", "other channels to keep",
-        "ascending channels of x " + describe(x));
+        [&] { return "ascending channels of x " + describe(x); });
   const int64_t c = x.dim(3), k = keep.size(), rows = x.size() / c;
   Tensor y = Tensor::empty({x.dim(0), x.dim(1), x.dim(2), k}, x.dtype(), x.device());
   kernel(x).select_forward(x.dtype(), rows, c, k, x.raw(), keep.data<int32_t>(), y.raw());

@@ -8,7 +8,7 @@ namespace eb::engine {
 using kernels::Linear;
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool deterministic) {
-  const std::string got = "x " + describe(x) + ", w " + describe(w) + ", b " + describe(b);
+  const auto got = [&] { return "x " + describe(x) + ", w " + describe(w) + ", b " + describe(b); };
   check(x.shape().size() >= 2 && x.size() > 0, "linear", got, "x (N, H, W, C)");
   const int64_t n = x.dim(0), in = x.size() / n, out = w.dim(0);
   check(w.size() == out * in && w.dtype() == x.dtype(), "linear", got, "w (out, H, W, C) of x's dtype");

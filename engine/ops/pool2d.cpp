@@ -8,10 +8,9 @@ namespace eb::engine {
 using kernels::Pool2d;
 
 static Pool2d::Params params_of(const Tensor& x, const Pool2dOptions& o) {
-  check(x.shape().size() == 4 && x.size() > 0, "pool2d", describe(x), "x (N, H, W, C)");
+  check(x.shape().size() == 4 && x.size() > 0, "pool2d", x, "x (N, H, W, C)");
   for (int axis : {0, 1})
-    check(x.dim(1 + axis) + 2 * o.pad[axis] >= o.kernel[axis], "pool2d", describe(x),
-          "a window inside the padded x");
+    check(x.dim(1 + axis) + 2 * o.pad[axis] >= o.kernel[axis], "pool2d", x, "a window inside the padded x");
   return {x.dtype(),   x.dim(0),    x.dim(1),    x.dim(2), x.dim(3), o.kernel[0],
           o.kernel[1], o.stride[0], o.stride[1], o.pad[0], o.pad[1]};
 }
@@ -44,7 +43,7 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
 }
 
 Tensor global_avg_pool2d(const Tensor& x) {
-  check(x.shape().size() == 4, "global_avg_pool2d", describe(x), "x (N, H, W, C)");
+  check(x.shape().size() == 4, "global_avg_pool2d", x, "x (N, H, W, C)");
   return avg_pool2d(x, {{x.dim(1), x.dim(2)}, {1, 1}});
 }
 

@@ -14,12 +14,14 @@ static const int32_t* first_outside(const Tensor& labels, int64_t classes) {
 }
 
 LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing) {
-  check(logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
-        "softmax_cross_entropy", describe(logits) + " and " + describe(labels),
-        "logits (N, classes), i32 labels (N)");
+  check(
+      logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
+      "softmax_cross_entropy", [&] { return describe(logits) + " and " + describe(labels); },
+      "logits (N, classes), i32 labels (N)");
   const int32_t* bad = labels.device() == Device::cpu ? first_outside(labels, logits.dim(1)) : nullptr;
-  check(!bad, "softmax_cross_entropy", "label " + std::to_string(bad ? *bad : 0),
-        "0.." + std::to_string(logits.dim(1) - 1));
+  check(
+      !bad, "softmax_cross_entropy", [&] { return "label " + std::to_string(*bad); },
+      [&] { return "0.." + std::to_string(logits.dim(1) - 1); });
   LossResult r{Tensor::empty({1}, DType::f32, logits.device()),
                Tensor::empty({2}, DType::i32, logits.device())};
   auto* counts = r.counts.data<int32_t>();
