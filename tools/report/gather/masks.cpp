@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pruning/detector.h"
+
 namespace eb::tools::page {
 
 using nlohmann::json;
@@ -27,7 +29,8 @@ int window_of(const json& eb) {
 
 std::vector<Comparison> comparisons(const json& eb, size_t at) {
   const auto before = static_cast<size_t>(std::max(window_of(eb) - 1, 0));
-  const bool consecutive = text(eb, "compare") == "consecutive";
+  const bool consecutive =
+      text(eb, "compare") == engine::name_of(pruning::EarlyBirdDetector::Compare::consecutive);
   std::vector<Comparison> all;
   for (size_t i = at - std::min(at, before); i < at; ++i) all.push_back({i, consecutive ? i + 1 : at});
   return all;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "pruning/detector.h"
 #include "pruning/found_by.h"
 #include "tools/plot/html_text.h"
 #include "tools/plot/svg_plot.h"
@@ -14,6 +15,11 @@ namespace eb::tools::page {
 
 using nlohmann::json;
 using pruning::FoundBy;
+
+static bool compares_neighbours(const json& eb) {
+  using Compare = pruning::EarlyBirdDetector::Compare;
+  return text(eb, "compare") == engine::name_of(Compare::consecutive);
+}
 
 static std::string ratio_words(const json& ratio) {
   const Number p = number(ratio, "ratio");
@@ -44,7 +50,7 @@ static std::string rule_words(const json& eb, const json& ratio) {
     limit += " (" + count(std::floor(*threshold * *bits + 1e-9)) + " of " + counted(*bits, "channel") + ")";
   const std::string others =
       window == 2 ? "the mask before it" : "each of the " + count(window - 1) + " masks before it";
-  const std::string rule = text(eb, "compare") == "consecutive"
+  const std::string rule = compares_neighbours(eb)
                                ? "in the last " + count(window) + " masks each is at a distance of " + limit +
                                      " from the one before it"
                                : "the newest mask is at a distance of " + limit + " from " + others;
@@ -54,7 +60,7 @@ static std::string rule_words(const json& eb, const json& ratio) {
 
 static std::string check_row(const json& eb, const Comparison& c, const MaskDistances& m, double threshold) {
   const double distance = m.distance(c.older, c.newer);
-  const bool within = distance <= threshold, pairs = text(eb, "compare") == "consecutive";
+  const bool within = distance <= threshold, pairs = compares_neighbours(eb);
   const std::string other = pairs ? "s " + count(m.epochs[c.older]) + " and " + count(m.epochs[c.newer])
                                   : " " + count(m.epochs[c.older]);
   return fmt::format(
@@ -70,7 +76,7 @@ static std::string check_table(const json& eb, const MaskDistances& m, size_t at
   if (rows.empty()) return "";
   const std::string epoch = "Mask of epoch " + count(m.epochs[at]);
   const std::string first =
-      text(eb, "compare") == "consecutive" ? "Masks of" : "Epoch " + count(m.epochs[at]) + " against";
+      compares_neighbours(eb) ? "Masks of" : "Epoch " + count(m.epochs[at]) + " against";
   return table_box(epoch + " in its window",
                    "<table class=\"check\"><thead><tr><th scope=\"col\">" + first +
                        "</th><th scope=\"col\">Channels that differ</th><th scope=\"col\">Distance</th><th "
