@@ -1,32 +1,18 @@
 // The data command, called in this process.
-#include "tools/cli/commands.h"
-
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "support/data_sets.h"
+#include "support/run_command.h"
 #include "support/temp_dir.h"
+#include "tools/cli/commands.h"
 
 using namespace eb;
 using namespace eb::test;
 
-struct Outcome {
-  int code;
-  std::string out;
-};
-
-static Outcome run_data(std::vector<std::string> args) {
-  CLI::App app;
-  std::function<int()> run;
-  tools::add_data_command(app, run);
-  args.insert(args.begin(), "data");
-  std::reverse(args.begin(), args.end());
-  app.parse(args);
-  testing::internal::CaptureStdout();
-  const int code = run();
-  return {code, testing::internal::GetCapturedStdout()};
+static Printed run_data(const std::vector<std::string>& words) {
+  return run_command(tools::data_command(), words);
 }
 
 TEST(DataCommand, stats_as_json) {

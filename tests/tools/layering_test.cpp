@@ -94,6 +94,8 @@ static std::vector<std::string> faults(const std::string& room, const std::strin
       cuda = cuda || line.find(header) != std::string::npos;
     if (cuda && path.find("kernels/cuda") == std::string::npos)
       found.push_back(path + ": CUDA header outside kernels/cuda");
+    if (line.rfind("#include <CLI/", 0) == 0 && !path.ends_with("tools/cli/parse.cpp"))
+      found.push_back(path + ": CLI11, which costs seconds in each file, outside tools/cli/parse.cpp");
     const size_t open = line.find('"'), slash = line.rfind('/');
     if (open == std::string::npos || slash == std::string::npos) continue;
     const std::string other = line.substr(open + 1, slash - open - 1);
@@ -148,6 +150,7 @@ TEST(Layering, catches_upward_arrows_and_raw_launches) {
   EXPECT_EQ(faults("tools/bench", "tools/bench/x.cpp", "#include \"tools/cli/commands.h\"\n").size(), 1u);
   EXPECT_EQ(faults("kernels/cpu", "kernels/cpu/x.cpp", "#include \"engine/tensor/tensor.h\"\n").size(), 1u);
   EXPECT_EQ(faults("engine/run", "engine/run/x.cpp", "#include <cuda_runtime.h>\n").size(), 1u);
+  EXPECT_EQ(faults("tools/cli", "tools/cli/x.cpp", "#include <CLI/CLI.hpp>\n").size(), 1u);
   EXPECT_EQ(faults("tools/cli", "tools/cli/x.cpp", "#include <cublas_v2.h>\n").size(), 1u);
   EXPECT_EQ(faults("kernels/cuda", "kernels/cuda/x.cu", "f<<<1, 2>>>();\n").size(), 1u);
   EXPECT_EQ(faults("engine/attic", "engine/attic/x.cpp", "").size(), 1u);

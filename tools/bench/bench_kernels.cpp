@@ -1,10 +1,7 @@
-// `eb_engine bench kernels`: every convolution of the four networks (dense and compacted), batch norm, SGD
-// and augmentation on a device, beside the vendor's library where this build has it; int8 convolutions beside
-// ours in the compute dtype. The device's own ceilings (copy bandwidth, matrix rate in that dtype) are
-// measured first, in the same run.
+#include "tools/bench/bench_kernels.h"
+
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -17,7 +14,6 @@
 #include "tools/bench/bench_buffer.h"
 #include "tools/bench/bench_cases.h"
 #include "tools/bench/bench_clock.h"
-#include "tools/cli/commands.h"
 #include "tools/experiment/experiment.h"
 
 namespace eb::tools {
@@ -27,17 +23,9 @@ using kernels::DType;
 
 namespace {
 
-struct Flags {
-  std::string device = "cpu", dtype = "bf16", filter;
-  int threads = 0;
-  double seconds = 0.02;  // of one timed group
-  BenchCasesConfig cases;
-  bool json = false, list = false, cpu_time = false;
-};
-
 // Seconds of one call: the median of five groups, each long enough that the clock and the launch queue do not
 // show. Calls repeat on the same buffers, so what fits a cache is read from it.
-double time_call(Device device, const Flags& f, const std::function<void()>& call) {
+double time_call(Device device, const KernelBench& f, const std::function<void()>& call) {
   const auto& memory = kernels::memory(device);
   const auto group = [&](int64_t n) {
     memory.synchronize();
@@ -60,7 +48,7 @@ struct Ceilings {
 };
 
 // Copy of 1 GiB (reads and writes counted), and a 1x1 convolution that is a square matrix product.
-Ceilings measure_ceilings(const Flags& f, Device device) {
+Ceilings measure_ceilings(const KernelBench& f, Device device) {
   const size_t bytes = device == Device::cuda ? size_t{1} << 30 : size_t{1} << 27;
   const BenchBuffer from(device, bytes), to(device, bytes);
   Ceilings c;
@@ -80,7 +68,7 @@ Ceilings measure_ceilings(const Flags& f, Device device) {
   return c;
 }
 
-nlohmann::json measure(const Flags& f, Device device, const BenchCase& c, const Ceilings& ceilings) {
+nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c, const Ceilings& ceilings) {
   const double seconds = time_call(device, f, c.run);
   nlohmann::json row = {{"family", c.family}, {"name", c.name}, {"shape", c.shape}, {"us", seconds * 1e6}};
   const double floor = std::max(c.flops / ceilings.flops_per_s, c.bytes / ceilings.bytes_per_s);
@@ -124,16 +112,9 @@ nlohmann::json summary(const nlohmann::json& rows) {
   return result;
 }
 
-std::string is_regex(const std::string& text) {
-  try {
-    const std::regex valid(text);
-    return "";
-  } catch (const std::regex_error& e) {
-    return fmt::format("\"{}\" is no regular expression: {}", text, e.what());
-  }
-}
+}  // namespace
 
-int bench_kernels(Flags f) {
+int bench_kernels(KernelBench f) {
   const Device device = set_up_device(f.device, f.threads);
   check_clock(f.cpu_time, device, f.threads);
   f.cases.device = device;
@@ -166,27 +147,6 @@ int bench_kernels(Flags f) {
   else if (!result["summary"].empty())  // empty where no library stood beside ours
     std::cout << result["summary"].dump(2) << "\n";
   return 0;
-}
-
-}  // namespace
-
-void add_bench_kernels(CLI::App& bench, std::function<int()>& run) {
-  auto* sub = bench.add_subcommand("kernels", "Time every kernel at the shapes of the four networks");
-  static Flags f;
-  sub->add_option("--device", f.device, "cpu or cuda");
-  sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
-  sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
-  sub->add_option("--filter", f.filter, "Only cases whose \"FAMILY NAME\" matches this regular expression")
-      ->check(is_regex);
-  sub->add_option("--batch-cifar", f.cases.batch_cifar, "Images of VGG16 and PreResNet101")
-      ->check(CLI::PositiveNumber);
-  sub->add_option("--batch-imagenet", f.cases.batch_imagenet, "Images of ResNet-18 and ResNet-50")
-      ->check(CLI::PositiveNumber);
-  sub->add_option("--seconds", f.seconds, "Length of a timed group")->check(CLI::Range(1e-4, 10.0));
-  sub->add_flag("--cpu-time", f.cpu_time, "CPU seconds, with --threads 1 on a machine that others use too");
-  sub->add_flag("--list", f.list, "Name the cases and time none");
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run] { run = [] { return bench_kernels(f); }; });
 }
 
 }  // namespace eb::tools

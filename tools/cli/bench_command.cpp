@@ -1,9 +1,9 @@
 // `eb_engine bench step`: the training step of a config's network on random data, dense or compacted.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
@@ -20,6 +20,7 @@
 #include "tools/bench/bench_clock.h"
 #include "tools/bench/memory.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
 
 namespace eb::tools {
@@ -176,23 +177,31 @@ static int bench_precisions(const BenchFlags& given) {
   return 0;
 }
 
-void add_bench_command(CLI::App& app, std::function<int()>& run) {
-  auto* bench = app.add_subcommand("bench", "Measure; never claims a number it did not time");
-  bench->require_subcommand(1);
-  add_bench_kernels(*bench, run);
-  auto* sub = bench->add_subcommand("step", "Time the training step of a config's network on random data");
-  static BenchFlags f;
-  add_common_flags(*sub, f.common);
-  sub->add_option("--batch", f.batch, "Images per step (default: the config's)")->check(CLI::PositiveNumber);
-  sub->add_option("--steps", f.steps, "Timed steps; the median is reported")->check(CLI::PositiveNumber);
-  sub->add_option("--warmup", f.warmup, "Untimed steps before")->check(CLI::NonNegativeNumber);
-  sub->add_option("--prune", f.prune, "First compact a random-gamma ticket of this ratio")
-      ->check(CLI::Range(0.0, 0.99));
-  sub->add_flag("--deterministic", f.deterministic, "Same bits for any number of threads");
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->add_flag("--cpu-time", f.cpu_time, "CPU seconds, with --threads 1 on a machine that others use too");
-  sub->add_flag("--each-precision", f.each_precision, "One row each: f32, bf16, and the 8-bit presets");
-  sub->callback([&run] { run = [] { return f.each_precision ? bench_precisions(f) : bench_step(f); }; });
+static Command bench_step_command() {
+  const auto f = std::make_shared<BenchFlags>();
+  return {
+      .name = "step",
+      .doc = "Time the training step of a config's network on random data",
+      .flags = with_common_flags(
+          f->common,
+          {Flag{"--batch", &f->batch, "Images per step (default: the config's)"}.positive(),
+           Flag{"--steps", &f->steps, "Timed steps; the median is reported"}.positive(),
+           Flag{"--warmup", &f->warmup, "Untimed steps before"}.not_negative(),
+           Flag{"--prune", &f->prune, "First compact a random-gamma ticket of this ratio"}.range(0.0, 0.99),
+           Flag{"--deterministic", &f->deterministic, "Same bits for any number of threads"},
+           Flag{"--json", &f->json, "One JSON object"},
+           Flag{"--cpu-time", &f->cpu_time, "CPU seconds, with --threads 1 on a machine that others use too"},
+           Flag{"--each-precision", &f->each_precision, "One row each: f32, bf16, and the 8-bit presets"}}),
+      .run = [f] { return f->each_precision ? bench_precisions(*f) : bench_step(*f); },
+  };
+}
+
+Command bench_command() {
+  return {
+      .name = "bench",
+      .doc = "Measure; never claims a number it did not time",
+      .commands = {bench_kernels_command(), bench_step_command()},
+  };
 }
 
 }  // namespace eb::tools

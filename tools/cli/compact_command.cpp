@@ -1,13 +1,14 @@
 // `eb_engine compact`: the small network a ticket leaves, as a checkpoint of its own.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/graph/accounting.h"
 #include "pruning/compact.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
 
 namespace eb::tools {
@@ -89,27 +90,27 @@ static int compact_checkpoint(CompactFlags& f) {
   return 0;
 }
 
-void add_compact_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("compact", "Remove a ticket's pruned channels physically");
-  static CompactFlags f;
-  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
-      ->required();
-  sub->add_option("--ticket", f.ticket, "Ticket file, from `draw` or a run's tickets/")->required();
-  auto* out = sub->add_option("-o,--out", f.out, "Checkpoint directory to write; must not exist");
-  auto* dry = sub->add_flag("--dry-run", f.dry_run, "Only print the plan, layer by layer");
-  sub->add_option("--min-channels", f.close.min_channels, "No layer keeps fewer")->check(CLI::PositiveNumber);
-  sub->add_option("--round-to", f.close.round_to, "Multiple that channel counts are rounded to")
-      ->check(CLI::PositiveNumber);
-  sub->add_option("--round", f.round, "Direction of --round-to; pad: by channels that stay zero")
-      ->check(CLI::IsMember({"up", "nearest", "pad"}));
-  sub->add_option("--merge", f.merge, "Which channels of a shared group come first, as in draw")
-      ->check(CLI::IsMember({"mean", "max"}));
-  sub->add_option("--protect", f.close.protect, "Batch norms that keep every channel, by id or pattern");
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run, out, dry] {
-    if (!out->count() && !dry->count()) throw CLI::RequiredError("--out (or --dry-run)");
-    run = [] { return compact_checkpoint(f); };
-  });
+Command compact_command() {
+  const auto f = std::make_shared<CompactFlags>();
+  return {
+      .name = "compact",
+      .doc = "Remove a ticket's pruned channels physically",
+      .flags =
+          {Flag{"CKPT", &f->checkpoint, checkpoint_doc}.must_be_given(),
+           Flag{"--ticket", &f->ticket, "Ticket file, from `draw` or a run's tickets/"}.must_be_given(),
+           Flag{"-o,--out", &f->out, "Checkpoint directory to write; must not exist"},
+           Flag{"--dry-run", &f->dry_run, "Only print the plan, layer by layer"},
+           Flag{"--min-channels", &f->close.min_channels, "No layer keeps fewer"}.positive(),
+           Flag{"--round-to", &f->close.round_to, "Multiple that channel counts are rounded to"}.positive(),
+           Flag{"--round", &f->round, "Direction of --round-to; pad: by channels that stay zero"}.one_of(
+               {"up", "nearest", "pad"}),
+           Flag{"--merge", &f->merge, "Which channels of a shared group come first, as in draw"}.one_of(
+               {"mean", "max"}),
+           Flag{"--protect", &f->close.protect, "Batch norms that keep every channel, by id or pattern"},
+           Flag{"--json", &f->json, "One JSON object"}},
+      .run = [f] { return compact_checkpoint(*f); },
+      .needs_one_of = {"--out", "--dry-run"},
+  };
 }
 
 }  // namespace eb::tools

@@ -2,10 +2,10 @@
 // its own below --out; the same command goes on where it was interrupted, and one report shows them all.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
@@ -13,6 +13,7 @@
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/compare/plan.h"
 #include "tools/compare/runner.h"
 #include "tools/experiment/experiment.h"
@@ -105,22 +106,25 @@ static std::string variants_help() {
   return text;
 }
 
-void add_compare_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("compare",
-                                 "Early-Bird beside its baselines: one run for each variant, ratio and seed");
-  static CompareFlags f;
-  add_common_flags(*sub, f.common);
-  sub->add_option("--out", f.out, "Directory of all runs and the report")->required();
-  sub->add_option("--variants", f.plan.variants, variants_help())->delimiter(',')->capture_default_str();
-  sub->add_option("--ratios", f.plan.ratios, "Pruning ratios")->delimiter(',')->capture_default_str();
-  sub->add_option("--seeds", f.plan.seeds, "Runs of each, with seeds from --seed (default 1) on")
-      ->check(CLI::Range(1, 1'000'000));
-  sub->add_option("--draw-epochs", f.plan.draw_epochs, "Epochs that the variant \"early\" draws at")
-      ->delimiter(',');
-  sub->add_flag("--search-alone", f.search_alone,
-                "Every run searches for itself, instead of one search for all runs of a seed");
-  sub->add_flag("--dry-run", f.dry_run, "Print the runs and what they change, and stop");
-  sub->callback([&run] { run = [] { return compare(f); }; });
+Command compare_command() {
+  const auto f = std::make_shared<CompareFlags>();
+  return {
+      .name = "compare",
+      .doc = "Early-Bird beside its baselines: one run for each variant, ratio and seed",
+      .flags = with_common_flags(
+          f->common,
+          {Flag{"--out", &f->out, "Directory of all runs and the report"}.must_be_given(),
+           Flag{"--variants", &f->plan.variants, variants_help()}.split_at_commas().shows_default(),
+           Flag{"--ratios", &f->plan.ratios, "Pruning ratios"}.split_at_commas().shows_default(),
+           Flag{"--seeds", &f->plan.seeds, "Runs of each, with seeds from --seed (default 1) on"}.range(
+               1, 1'000'000),
+           Flag{"--draw-epochs", &f->plan.draw_epochs, "Epochs that the variant \"early\" draws at"}
+               .split_at_commas(),
+           Flag{"--search-alone", &f->search_alone,
+                "Every run searches for itself, instead of one search for all runs of a seed"},
+           Flag{"--dry-run", &f->dry_run, "Print the runs and what they change, and stop"}}),
+      .run = [f] { return compare(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,11 +1,10 @@
-#include "tools/cli/config_command.h"
-
+// `eb_engine config show | validate | explain | schema | docs`. Data goes to stdout, warnings to stderr.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
+#include "tools/cli/commands.h"
 #include "tools/cli/config_docs.h"
 #include "tools/cli/error_docs.h"
 #include "tools/experiment/experiment_fields.h"
@@ -104,32 +103,35 @@ constexpr Verb verbs[] = {
     {"errors", "Print the error codes, docs/errors.md", list_errors, false},
 };
 
+Command command_of(const Verb& verb) {
+  const auto a = std::make_shared<Arguments>();
+  std::vector<Flag> flags;
+  if (verb.files) {
+    flags.push_back(Flag{"config", &a->files, "Experiment files, merged left to right"}.must_be_given());
+    flags.push_back(
+        Flag{"--set", &a->sets, "KEY=JSON, over the files; may be repeated"}.takes(Flag::Elements::one_each));
+  }
+  if (verb.run == show) flags.push_back({"--origin", &a->origin, "Say where each value came from"});
+  if (verb.run == explain_key) flags.push_back({"key", &a->key, "Dotted key or section"});
+  if (verb.files || verb.run == explain_key) flags.push_back({"--json", &a->json, "Print facts as JSON"});
+  return {
+      .name = verb.name, .doc = verb.help, .flags = flags, .run = [a, act = verb.run] { return act(*a); }};
+}
+
 }  // namespace
 
-void add_config_command(CLI::App& app, std::function<int()>& run) {
-  CLI::App* config = app.add_subcommand("config", "Show, check and explain experiment files");
-  config->require_subcommand(1);
-  config->footer(
-      "Examples:\n"
-      "  eb_engine config show --origin models/vgg16.json --set train.batch_size=128\n"
-      "  eb_engine config validate models/quickstart.json\n"
-      "  eb_engine config explain early_bird.threshold");
-  const auto arguments = std::make_shared<Arguments>();
-  for (const Verb& verb : verbs) {
-    CLI::App* sub = config->add_subcommand(verb.name, verb.help);
-    if (verb.files) {
-      sub->add_option("config", arguments->files, "Experiment files, merged left to right")->required();
-      sub->add_option("--set", arguments->sets, "KEY=JSON, over the files; may be repeated")
-          ->take_all()
-          ->expected(1)
-          ->allow_extra_args(false);
-    }
-    if (verb.run == show) sub->add_flag("--origin", arguments->origin, "Say where each value came from");
-    if (verb.run == explain_key) sub->add_option("key", arguments->key, "Dotted key or section");
-    if (verb.files || verb.run == explain_key)
-      sub->add_flag("--json", arguments->json, "Print facts as JSON");
-    sub->callback([&run, arguments, act = verb.run] { run = [arguments, act] { return act(*arguments); }; });
-  }
+Command config_command() {
+  Command config = {
+      .name = "config",
+      .doc = "Show, check and explain experiment files",
+      .footer =
+          "Examples:\n"
+          "  eb_engine config show --origin models/vgg16.json --set train.batch_size=128\n"
+          "  eb_engine config validate models/quickstart.json\n"
+          "  eb_engine config explain early_bird.threshold",
+  };
+  for (const Verb& verb : verbs) config.commands.push_back(command_of(verb));
+  return config;
 }
 
 }  // namespace eb::tools

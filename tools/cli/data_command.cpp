@@ -1,8 +1,8 @@
 // `eb_engine data stats|verify`: what is in the data of a config.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "data/fields.h"
@@ -127,23 +127,32 @@ int verify(const DataFlags& f) {
   return ok ? 0 : 3;
 }
 
+Command data_verb(const char* name, const char* doc, int (*verb)(const DataFlags&)) {
+  const auto f = std::make_shared<DataFlags>();
+  return {
+      .name = name,
+      .doc = doc,
+      .flags = {Flag{"CONFIG", &f->files, "JSON files, merged left to right"},
+                Flag{"--set", &f->sets, "Override one key: --set data.root='\"datasets/x\"'"},
+                Flag{"--data-kind", &f->kind, "Instead of the config's data.kind"},
+                Flag{"--data-root", &f->root, "Instead of the config's data.root"},
+                Flag{"--json", &f->json, "Print one JSON object"}},
+      .run = [f, verb] { return verb(*f); },
+  };
+}
+
 }  // namespace
 
-void add_data_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("data", "What is in a data set");
-  sub->require_subcommand(1);
-  const auto f = std::make_shared<DataFlags>();
-  const auto add = [&](const char* name, const char* what, int (*command)(const DataFlags&)) {
-    auto* leaf = sub->add_subcommand(name, what);
-    leaf->add_option("CONFIG", f->files, "JSON files, merged left to right");
-    leaf->add_option("--set", f->sets, "Override one key: --set data.root='\"datasets/x\"'");
-    leaf->add_option("--data-kind", f->kind, "Instead of the config's data.kind");
-    leaf->add_option("--data-root", f->root, "Instead of the config's data.root");
-    leaf->add_flag("--json", f->json, "Print one JSON object");
-    leaf->callback([&run, f, command] { run = [f, command] { return command(*f); }; });
+Command data_command() {
+  return {
+      .name = "data",
+      .doc = "What is in a data set",
+      .commands = {data_verb("stats", "Counts per class, sizes, mean and standard deviation of the colours",
+                             stats),
+                   data_verb("verify",
+                             "Decode everything: damage, duplicates, fingerprint; exit 3 if anything is bad",
+                             verify)},
   };
-  add("stats", "Counts per class, sizes, mean and standard deviation of the colours", stats);
-  add("verify", "Decode everything: damage, duplicates, fingerprint; exit 3 if anything is bad", verify);
 }
 
 }  // namespace eb::tools

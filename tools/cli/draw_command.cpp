@@ -1,13 +1,14 @@
 // `eb_engine draw`: a ticket from a checkpoint's batch norm scales, without training.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "pruning/ticket.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
 
 namespace eb::tools {
@@ -57,20 +58,22 @@ static int draw(const DrawFlags& f) {
   return 0;
 }
 
-void add_draw_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("draw", "Draw a ticket from a checkpoint's batch norm scales");
-  static DrawFlags f;
-  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
-      ->required();
-  sub->add_option("--ratio", f.ratio, "Share of all channels to prune, between 0 and 1")->required();
-  sub->add_option("--rule", f.rule,
-                  "exact_k, or reference: strictly above the sorted value (docs/method.md 1.1)")
-      ->check(CLI::IsMember({"exact_k", "reference"}));
-  sub->add_option("--merge", f.merge, "Score of channels that several batch norms share")
-      ->check(CLI::IsMember({"mean", "max"}));
-  sub->add_option("-o,--out", f.out, "Ticket file to write (safetensors)")->required();
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run] { run = [] { return draw(f); }; });
+Command draw_command() {
+  const auto f = std::make_shared<DrawFlags>();
+  return {
+      .name = "draw",
+      .doc = "Draw a ticket from a checkpoint's batch norm scales",
+      .flags = {Flag{"CKPT", &f->checkpoint, checkpoint_doc}.must_be_given(),
+                Flag{"--ratio", &f->ratio, "Share of all channels to prune, between 0 and 1"}.must_be_given(),
+                Flag{"--rule", &f->rule,
+                     "exact_k, or reference: strictly above the sorted value (docs/method.md 1.1)"}
+                    .one_of({"exact_k", "reference"}),
+                Flag{"--merge", &f->merge, "Score of channels that several batch norms share"}.one_of(
+                    {"mean", "max"}),
+                Flag{"-o,--out", &f->out, "Ticket file to write (safetensors)"}.must_be_given(),
+                Flag{"--json", &f->json, "One JSON object"}},
+      .run = [f] { return draw(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,6 +1,6 @@
 // `eb_engine eval`: accuracy of a checkpoint on a test set, exact (counts samples), with optional logits.
-#include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
@@ -8,6 +8,7 @@
 #include "engine/train/evaluate.h"
 #include "quant/fields.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/cli/eval_dump.h"
 #include "tools/experiment/experiment.h"
 
@@ -71,29 +72,31 @@ static int evaluate_checkpoint(const EvalFlags& f) {
   return 0;
 }
 
-void add_eval_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("eval", "Accuracy of a checkpoint on the test set");
-  static EvalFlags f;
-  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
-      ->required();
-  sub->add_option("--data-kind", f.kind, "Instead of the config's data.kind");
-  sub->add_option("--data-root", f.root, "Instead of the config's data.root");
-  sub->add_option("--batch", f.batch, "Images per forward pass")->check(CLI::PositiveNumber);
-  sub->add_option("--logits", f.logits,
-                  "Write the logits here, safetensors tensor \"logits\", in data-set order");
-  sub->add_option(
-      "--dump", f.dump,
-      "Write what the network was given and what it said: safetensors tensors \"images\" (N, C, H, W; "
-      "normalised), \"labels\" and \"logits\"");
-  sub->add_option("--limit", f.limit, "Only the first so many images")->check(CLI::PositiveNumber);
-  sub->add_option("--dtype", f.dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
-  sub->add_option("--device", f.device, "cpu or cuda");
-  sub->add_option("--conv", f.conv, "ours, cudnn or auto, instead of the config's cuda.conv")
-      ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
-  sub->add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
-  sub->add_flag("--full-precision", f.full_precision, "Without the 8-bit formats of an 8-bit run");
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run] { run = [] { return evaluate_checkpoint(f); }; });
+Command eval_command() {
+  const auto f = std::make_shared<EvalFlags>();
+  return {
+      .name = "eval",
+      .doc = "Accuracy of a checkpoint on the test set",
+      .flags =
+          {Flag{"CKPT", &f->checkpoint, checkpoint_doc}.must_be_given(),
+           Flag{"--data-kind", &f->kind, "Instead of the config's data.kind"},
+           Flag{"--data-root", &f->root, "Instead of the config's data.root"},
+           Flag{"--batch", &f->batch, "Images per forward pass"}.positive(),
+           Flag{"--logits", &f->logits,
+                "Write the logits here, safetensors tensor \"logits\", in data-set order"},
+           Flag{"--dump", &f->dump,
+                "Write what the network was given and what it said: safetensors tensors \"images\" (N, C, H, "
+                "W; normalised), \"labels\" and \"logits\""},
+           Flag{"--limit", &f->limit, "Only the first so many images"}.positive(),
+           Flag{"--dtype", &f->dtype, "f32 or bf16"}.one_of({"f32", "bf16"}),
+           Flag{"--device", &f->device, "cpu or cuda"},
+           Flag{"--conv", &f->conv, "ours, cudnn or auto, instead of the config's cuda.conv"}.one_of(
+               {"ours", "cudnn", "auto"}),
+           Flag{"--threads", &f->threads, "CPU threads (default: all)"}.positive(),
+           Flag{"--full-precision", &f->full_precision, "Without the 8-bit formats of an 8-bit run"},
+           Flag{"--json", &f->json, "One JSON object"}},
+      .run = [f] { return evaluate_checkpoint(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,12 +1,13 @@
 // `eb_engine export`: a checkpoint for other tools.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
 #include "tools/export/export.h"
 
@@ -56,23 +57,25 @@ static int export_checkpoint_as(ExportFlags& f) {
   return 0;
 }
 
-void add_export_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("export", "A checkpoint for PyTorch or ONNX");
-  static ExportFlags f;
+Command export_command() {
+  const auto f = std::make_shared<ExportFlags>();
   std::vector<std::string> names;
   std::string what;
   for (const Writer& w : writers) {
     names.push_back(w.name);
     what += fmt::format("{}{} for {}", what.empty() ? "" : ", ", w.what, w.name);
   }
-  sub->add_option("CKPT", f.checkpoint, "Checkpoint directory, or a run directory (its latest checkpoint)")
-      ->required();
-  sub->add_option("--to", f.to, "Format")->required()->check(CLI::IsMember(names));
-  sub->add_option("-o,--out", f.options.out, "Where to: " + what)->required();
-  sub->add_flag("--fold-bn", f.options.fold_bn,
-                "onnx: batch norms become part of the convolution before them");
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run] { run = [] { return export_checkpoint_as(f); }; });
+  return {
+      .name = "export",
+      .doc = "A checkpoint for PyTorch or ONNX",
+      .flags = {Flag{"CKPT", &f->checkpoint, checkpoint_doc}.must_be_given(),
+                Flag{"--to", &f->to, "Format"}.must_be_given().one_of(names),
+                Flag{"-o,--out", &f->options.out, "Where to: " + what}.must_be_given(),
+                Flag{"--fold-bn", &f->options.fold_bn,
+                     "onnx: batch norms become part of the convolution before them"},
+                Flag{"--json", &f->json, "One JSON object"}},
+      .run = [f] { return export_checkpoint_as(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,9 +1,9 @@
 // `eb_engine import`: weights from torchvision, timm or the reference become a checkpoint.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/checkpoint/checkpoint.h"
@@ -64,20 +64,24 @@ static int import_checkpoint(const ImportFlags& f) {
   return 0;
 }
 
-void add_import_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("import", "A checkpoint from weights of torchvision, timm or the reference");
-  static ImportFlags f;
-  sub->add_option("WEIGHTS", f.weights, "A .safetensors file")->required();
-  sub->add_option("--model", f.models, "The experiment whose network it is: JSON files, merged left to right")
-      ->required()
-      ->allow_extra_args(false);
-  sub->add_option("-o,--out", f.out,
-                  "Checkpoint directory to write; must not exist (default: the file's name)");
-  sub->add_option("--set", f.sets, "Override one key: --set model.num_classes=100");
-  sub->add_flag("--replace-classifier", f.options.replace_classifier,
-                "The classifier keeps its initial weights, whatever the file has");
-  sub->add_flag("--json", f.json, "One JSON object");
-  sub->callback([&run] { run = [] { return import_checkpoint(f); }; });
+Command import_command() {
+  const auto f = std::make_shared<ImportFlags>();
+  return {
+      .name = "import",
+      .doc = "A checkpoint from weights of torchvision, timm or the reference",
+      .flags = {Flag{"WEIGHTS", &f->weights, "A .safetensors file"}.must_be_given(),
+                Flag{"--model", &f->models,
+                     "The experiment whose network it is: JSON files, merged left to right"}
+                    .must_be_given()
+                    .takes(Flag::Elements::one),
+                Flag{"-o,--out", &f->out,
+                     "Checkpoint directory to write; must not exist (default: the file's name)"},
+                Flag{"--set", &f->sets, "Override one key: --set model.num_classes=100"},
+                Flag{"--replace-classifier", &f->options.replace_classifier,
+                     "The classifier keeps its initial weights, whatever the file has"},
+                Flag{"--json", &f->json, "One JSON object"}},
+      .run = [f] { return import_checkpoint(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,7 +1,7 @@
 // `eb_engine inspect`: what is in a run, a checkpoint or a safetensors file.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/checkpoint/safetensors.h"
@@ -13,6 +13,11 @@ namespace eb::tools {
 
 using namespace engine;
 using nlohmann::json;
+
+struct InspectFlags {
+  std::string path;
+  bool json = false;
+};
 
 static json tensor_list(const std::map<std::string, Tensor>& tensors) {
   json list = json::array();
@@ -69,23 +74,26 @@ static void print(const json& info) {
   }
 }
 
-void add_inspect_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("inspect", "What is in a run, a checkpoint, a ticket or a safetensors file");
-  static std::string path;
-  static bool as_json = false;
-  sub->add_option("PATH", path, "Run directory, checkpoint directory or .safetensors file")->required();
-  sub->add_flag("--json", as_json, "One JSON object");
-  sub->callback([&run] {
-    run = [] {
-      const bool file = path.size() > 12 && path.ends_with(".safetensors");
-      const json info = file ? inspect_file(path) : inspect_checkpoint(path);
-      if (as_json)
-        std::cout << info.dump(2) << "\n";
-      else
-        print(info);
-      return 0;
-    };
-  });
+static int inspect(const InspectFlags& f) {
+  const bool file = f.path.size() > 12 && f.path.ends_with(".safetensors");
+  const json info = file ? inspect_file(f.path) : inspect_checkpoint(f.path);
+  if (f.json)
+    std::cout << info.dump(2) << "\n";
+  else
+    print(info);
+  return 0;
+}
+
+Command inspect_command() {
+  const auto f = std::make_shared<InspectFlags>();
+  return {
+      .name = "inspect",
+      .doc = "What is in a run, a checkpoint, a ticket or a safetensors file",
+      .flags =
+          {Flag{"PATH", &f->path, "Run directory, checkpoint directory or .safetensors file"}.must_be_given(),
+           Flag{"--json", &f->json, "One JSON object"}},
+      .run = [f] { return inspect(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,6 +1,6 @@
 // `eb_engine report`: what runs came to, as one page and as numbers.
-#include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
@@ -34,17 +34,19 @@ static int report(const ReportFlags& f) {
   return 0;
 }
 
-void add_report_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("report", "A page about a run, or about several side by side");
-  static ReportFlags f;
-  sub->add_option("RUN", f.runs, "Run directories")->required();
-  sub->add_option("-o,--out", f.out, "The page; its numbers go into a .json beside it");
-  sub->add_option("--assets", f.assets, "Directory for CSV tables and pictures of the masks");
-  sub->add_flag("--json", f.json, "Print the numbers as one JSON object");
-  sub->callback([sub, &run] {
-    f.has_out = sub->count("--out") > 0, f.has_assets = sub->count("--assets") > 0;
-    run = [] { return report(f); };
-  });
+Command report_command() {
+  const auto f = std::make_shared<ReportFlags>();
+  return {
+      .name = "report",
+      .doc = "A page about a run, or about several side by side",
+      .flags = {Flag{"RUN", &f->runs, "Run directories"}.must_be_given(),
+                Flag{"-o,--out", &f->out, "The page; its numbers go into a .json beside it"}.tells(
+                    &f->has_out),
+                Flag{"--assets", &f->assets, "Directory for CSV tables and pictures of the masks"}.tells(
+                    &f->has_assets),
+                Flag{"--json", &f->json, "Print the numbers as one JSON object"}},
+      .run = [f] { return report(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -1,8 +1,8 @@
 // `eb_engine train`: search, draw, compact and retrain in one process. Composes config, data, model, run
 // directory and the Early-Bird hook, then lets the session run.
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
@@ -17,6 +17,7 @@
 #include "quant/fields.h"
 #include "quant/swa/weight_average.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/common_flags.h"
 #include "tools/cli/observers.h"
 #include "tools/experiment/experiment.h"
 #include "tools/experiment/init_from.h"
@@ -183,28 +184,30 @@ static int train(const TrainFlags& f) {
   return finish(f, config, run, end);
 }
 
-void add_train_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub =
-      app.add_subcommand("train", "Search for an Early-Bird ticket, draw, compact, train it to the end");
-  static TrainFlags f;
-  add_common_flags(*sub, f.common);
-  sub->add_option("--out", f.out, "Run directory (default: runs/NAME/TIME-ID)");
-  sub->add_option("--name", f.name, "Name of the run (default: the config's)");
-  sub->add_option("--resume", f.resume,
-                  "auto, never, must or a checkpoint (default: auto if --out names a run, else never)");
-  sub->add_option("--init-from", f.init_from,
-                  "Checkpoint or run directory whose weights a new run starts from: model.init.from");
-  sub->add_option("--allow-change", f.allow_change,
-                  "Config key or section that may differ from the resumed run's");
-  sub->add_option("--until", f.until, "Stop after this phase")
-      ->check(CLI::IsMember({"search", "draw", "compact"}));
-  sub->add_option("--max-steps", f.max_steps,
-                  "Stop with a checkpoint (exit 75) when the run has done this many steps")
-      ->check(CLI::NonNegativeNumber);
-  sub->add_flag("--deterministic", f.deterministic, "Same bits for any number of threads");
-  sub->add_flag("--json", f.json, "Print the summary as one JSON object");
-  sub->add_flag("-q,--quiet", f.quiet, "No progress");
-  sub->callback([&run] { run = [] { return train(f); }; });
+Command train_command() {
+  const auto f = std::make_shared<TrainFlags>();
+  return {
+      .name = "train",
+      .doc = "Search for an Early-Bird ticket, draw, compact, train it to the end",
+      .flags = with_common_flags(
+          f->common,
+          {Flag{"--out", &f->out, "Run directory (default: runs/NAME/TIME-ID)"},
+           Flag{"--name", &f->name, "Name of the run (default: the config's)"},
+           Flag{"--resume", &f->resume,
+                "auto, never, must or a checkpoint (default: auto if --out names a run, else never)"},
+           Flag{"--init-from", &f->init_from,
+                "Checkpoint or run directory whose weights a new run starts from: model.init.from"},
+           Flag{"--allow-change", &f->allow_change,
+                "Config key or section that may differ from the resumed run's"},
+           Flag{"--until", &f->until, "Stop after this phase"}.one_of({"search", "draw", "compact"}),
+           Flag{"--max-steps", &f->max_steps,
+                "Stop with a checkpoint (exit 75) when the run has done this many steps"}
+               .not_negative(),
+           Flag{"--deterministic", &f->deterministic, "Same bits for any number of threads"},
+           Flag{"--json", &f->json, "Print the summary as one JSON object"},
+           Flag{"-q,--quiet", &f->quiet, "No progress"}}),
+      .run = [f] { return train(*f); },
+  };
 }
 
 }  // namespace eb::tools

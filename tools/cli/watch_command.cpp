@@ -1,7 +1,7 @@
 // `eb_engine watch`: a run as it goes on, drawn into a terminal; elsewhere one line for each epoch.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <memory>
 
 #include "engine/base/error.h"
 #include "tools/cli/commands.h"
@@ -85,19 +85,21 @@ static int watch_lines(RunReader& reader, const WatchFlags& f) {
   }
 }
 
-void add_watch_command(CLI::App& app, std::function<int()>& run) {
-  auto* sub = app.add_subcommand("watch", "Curves of a run in the terminal while it goes on; q quits");
-  static WatchFlags f;
-  sub->add_option("RUN", f.run, "Run directory")->required();
-  sub->add_option("--interval", f.interval, "Seconds between two looks (default: 2)")
-      ->check(CLI::Range(0.1, 3600.0));
-  sub->add_flag("--once", f.once, "Print what there is and end");
-  sub->callback([&run] {
-    run = [] {
-      RunReader reader(f.run);
-      return stdout_is_screen() ? watch_screen(reader, f) : watch_lines(reader, f);
-    };
-  });
+static int watch(const WatchFlags& f) {
+  RunReader reader(f.run);
+  return stdout_is_screen() ? watch_screen(reader, f) : watch_lines(reader, f);
+}
+
+Command watch_command() {
+  const auto f = std::make_shared<WatchFlags>();
+  return {
+      .name = "watch",
+      .doc = "Curves of a run in the terminal while it goes on; q quits",
+      .flags = {Flag{"RUN", &f->run, "Run directory"}.must_be_given(),
+                Flag{"--interval", &f->interval, "Seconds between two looks (default: 2)"}.range(0.1, 3600.0),
+                Flag{"--once", &f->once, "Print what there is and end"}},
+      .run = [f] { return watch(*f); },
+  };
 }
 
 }  // namespace eb::tools

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
@@ -18,17 +17,6 @@
 namespace eb::tools {
 
 using namespace engine;
-
-void add_common_flags(CLI::App& app, CommonFlags& f) {
-  app.add_option("CONFIG", f.files, "JSON files, merged left to right")->required();
-  app.add_option("--set", f.sets, "Override one key: --set train.batch_size=64");
-  app.add_option("--seed", f.seed, "Instead of the config's seed");
-  app.add_option("--dtype", f.dtype, "f32 or bf16: precision.mode")->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--device", f.device, "cpu or cuda");
-  app.add_option("--conv", f.conv, "ours, cudnn or auto (the faster per shape): cuda.conv")
-      ->check(CLI::IsMember({"ours", "cudnn", "auto"}));
-  app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::PositiveNumber);
-}
 
 Config load_experiment(const CommonFlags& f) {
   Config config = load_config(experiment_fields(), f.files, f.sets);

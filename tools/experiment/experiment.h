@@ -12,10 +12,6 @@
 #include "engine/ops/conv_choice.h"
 #include "engine/train/model_config.h"
 
-namespace CLI {
-class App;
-}
-
 namespace eb::tools {
 
 // Flags that every command with a config shares; each wins over the files and --set.
@@ -28,7 +24,6 @@ struct CommonFlags {
   int threads = 0;  // 0: all cores this process may use
 };
 
-void add_common_flags(CLI::App& app, CommonFlags& flags);
 engine::Config load_experiment(const CommonFlags& flags);
 engine::DType compute_of(const engine::Config& config);
 // Device check and thread count; Error 5001 for a device this build has not.

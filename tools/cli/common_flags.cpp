@@ -1,0 +1,20 @@
+#include "tools/cli/common_flags.h"
+
+namespace eb::tools {
+
+std::vector<Flag> with_common_flags(CommonFlags& f, std::vector<Flag> own) {
+  std::vector<Flag> all = {
+      Flag{"CONFIG", &f.files, "JSON files, merged left to right"}.must_be_given(),
+      Flag{"--set", &f.sets, "Override one key: --set train.batch_size=64"},
+      Flag{"--seed", &f.seed, "Instead of the config's seed"},
+      Flag{"--dtype", &f.dtype, "f32 or bf16: precision.mode"}.one_of({"f32", "bf16"}),
+      Flag{"--device", &f.device, "cpu or cuda"},
+      Flag{"--conv", &f.conv, "ours, cudnn or auto (the faster per shape): cuda.conv"}.one_of(
+          {"ours", "cudnn", "auto"}),
+      Flag{"--threads", &f.threads, "CPU threads (default: all)"}.positive(),
+  };
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
+}  // namespace eb::tools

@@ -1,0 +1,87 @@
+#include "tools/cli/parse.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+namespace eb::tools {
+namespace {
+
+// The target's type decides what --help calls the value and which words are one.
+CLI::Option* add_target(CLI::App& app, const Flag& flag) {
+  return std::visit(
+      [&]<class T>(T* target) {
+        if constexpr (std::is_same_v<T, bool>)
+          return app.add_flag(flag.names, *target, flag.doc);
+        else
+          return app.add_option(flag.names, *target, flag.doc);
+      },
+      flag.target);
+}
+
+void add_limits(CLI::Option& option, const Flag& flag) {
+  const bool whole = !std::holds_alternative<double*>(flag.target);
+  if (flag.limits == Flag::Limits::positive) option.check(CLI::PositiveNumber);
+  if (flag.limits == Flag::Limits::not_negative) option.check(CLI::NonNegativeNumber);
+  if (flag.limits == Flag::Limits::between && whole)
+    option.check(CLI::Range(static_cast<int64_t>(flag.min), static_cast<int64_t>(flag.max)));
+  if (flag.limits == Flag::Limits::between && !whole) option.check(CLI::Range(flag.min, flag.max));
+}
+
+void add_flag(CLI::App& app, const Flag& flag) {
+  CLI::Option& option = *add_target(app, flag);
+  if (flag.required) option.required();
+  add_limits(option, flag);
+  if (!flag.choices.empty()) option.check(CLI::IsMember(flag.choices));
+  if (flag.check) option.check(flag.check);
+  if (flag.commas) option.delimiter(',');
+  if (flag.default_shown) option.capture_default_str();
+  if (flag.elements == Flag::Elements::one_each) option.take_all()->expected(1);
+  if (flag.elements != Flag::Elements::many) option.allow_extra_args(false);
+}
+
+// Once the words are read, before the command runs.
+void settle(const CLI::App& app, const Command& command) {
+  for (const Flag& flag : command.flags)
+    if (flag.given) *flag.given = app.count(flag.names.substr(flag.names.find("--"))) > 0;
+  const auto there = [&](const std::string& name) { return app.count(name) > 0; };
+  const auto& names = command.needs_one_of;
+  if (names.empty() || std::any_of(names.begin(), names.end(), there)) return;
+  const std::vector<std::string> others(names.begin() + 1, names.end());
+  throw CLI::RequiredError(fmt::format("{} (or {})", names[0], fmt::join(others, " or ")));
+}
+
+void fill(CLI::App& app, const Command& command, const Command*& chosen) {
+  for (const Flag& flag : command.flags) add_flag(app, flag);
+  if (!command.footer.empty()) app.footer(command.footer);
+  if (!command.commands.empty()) app.require_subcommand(1);
+  for (const Command& sub : command.commands) fill(*app.add_subcommand(sub.name, sub.doc), sub, chosen);
+  if (command.run)
+    app.callback([&] {
+      settle(app, command);
+      chosen = &command;
+    });
+}
+
+}  // namespace
+
+Parsed parse(const Command& program, int argc, const char* const* argv) {
+  CLI::App app(program.doc);
+  app.name(program.name);
+  const Command* chosen = nullptr;
+  fill(app, program, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help
+    return {{}, app.exit(e)};
+  } catch (const CLI::ParseError& e) {
+    const std::string text = fmt::format("error[EB2020]: {}{}\n  see: {} --help\n", e.what(),
+                                         suggestion(program, argc, argv), program.name);
+    std::fputs(text.c_str(), stderr);
+    return {{}, 2};
+  }
+  return {chosen->run};
+}
+
+}  // namespace eb::tools
