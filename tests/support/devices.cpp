@@ -1,5 +1,7 @@
 #include "support/devices.h"
 
+#include <gtest/gtest.h>
+
 #include <cstdlib>
 
 #ifdef EB_EMULATED_DEVICE
@@ -20,7 +22,15 @@ bool TestDevice::emulated() const {
   return emulates_cuda && device == Device::cuda;
 }
 
+// The running test's, if schedules are drawn.
+static uint64_t drawn_schedule = 1;
+
+uint64_t TestDevice::own_schedule() const {
+  return schedule == drawn ? drawn_schedule : schedule;
+}
+
 std::string TestDevice::name() const {
+  if (emulated() && schedule == drawn) return "emulated";
   return emulated() ? "emulated_schedule_" + std::to_string(schedule) : name_of(device);
 }
 
@@ -30,9 +40,30 @@ static void set_schedule([[maybe_unused]] uint64_t schedule) {
 #endif
 }
 
+// Draws a schedule for each test (FNV-1a of the seed and its name), and says which one failed.
+class DrawSchedules : public testing::EmptyTestEventListener {
+  void OnTestStart(const testing::TestInfo& test) override {
+    const char* seed = std::getenv("EB_TEST_SEED");
+    uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : std::string(seed ? seed : "") + test.test_suite_name() + "." + test.name())
+      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    drawn_schedule = 1 + (hash >> 32) % 3;
+    set_schedule(drawn_schedule);
+  }
+  void OnTestEnd(const testing::TestInfo& test) override {
+    if (test.result()->Failed())
+      std::printf("schedule %d was drawn: EB_TEST_DEVICE=cuda:%d runs it again\n",
+                  static_cast<int>(drawn_schedule), static_cast<int>(drawn_schedule));
+  }
+};
+
 static TestDevice named(const std::string& name) {
   if (name == "cpu") return {Device::cpu};
   if (kernels::built::cuda && !emulates_cuda && name == "cuda") return {Device::cuda};
+  if (emulates_cuda && name == "cuda:drawn") {
+    testing::UnitTest::GetInstance()->listeners().Append(new DrawSchedules);  // which takes ownership
+    return {Device::cuda, TestDevice::drawn};
+  }
   if (emulates_cuda && name.starts_with("cuda:"))
     return {Device::cuda, std::strtoull(name.c_str() + 5, nullptr, 10)};
   throw std::invalid_argument("EB_TEST_DEVICE=" + name + " is not in this build");
@@ -42,7 +73,7 @@ const TestDevice& test_device() {
   static const TestDevice device = [] {
     const char* name = std::getenv("EB_TEST_DEVICE");
     const TestDevice d = named(name ? name : emulates_cuda ? "cuda:1" : "cpu");
-    set_schedule(d.schedule);
+    set_schedule(d.own_schedule());
     return d;
   }();
   return device;
@@ -53,10 +84,10 @@ std::vector<TestDevice> test_devices() {
 }
 
 DeviceScope::DeviceScope(const TestDevice& device) {
-  set_schedule(device.schedule);
+  set_schedule(device.own_schedule());
 }
 DeviceScope::~DeviceScope() {
-  set_schedule(test_device().schedule);
+  set_schedule(test_device().own_schedule());
 }
 
 }  // namespace eb::test

@@ -15,8 +15,11 @@
 namespace eb::test {
 
 struct TestDevice {
+  static constexpr uint64_t drawn =
+      ~uint64_t{0};  // every test has one of 1, 2, 3, by its name and EB_TEST_SEED
   kernels::Device device = kernels::Device::cpu;
-  uint64_t schedule = 0;  // of the emulated device
+  uint64_t schedule = 0;          // of the emulated device
+  uint64_t own_schedule() const;  // the number, where it is drawn that of the running test
   bool emulated() const;
   std::string name() const;
   friend std::ostream& operator<<(std::ostream& out, const TestDevice& d) { return out << d.name(); }
@@ -130,7 +133,7 @@ template <class F>
 void expect_same_bits_everywhere(const TestDevice& device, F&& run) {
   if (device.device == kernels::Device::cpu) return expect_same_bits_for_any_threads(run);
   const auto first = run();
-  const DeviceScope other({device.device, device.schedule + 4});
+  const DeviceScope other({device.device, device.own_schedule() + 4});
   EXPECT_TRUE(first == run()) << "other bits the second time on " << device;
 }
 
