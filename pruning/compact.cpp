@@ -18,11 +18,13 @@ struct Shrink {
 Shrink shrink_of(const Graph& g, const Axes& axes, const Parameter& p) {
   const Node& n = g.nodes[p.node];
   const auto kept = [&](int group) { return axes.full(group) ? nullptr : &axes.kept[group]; };
-  if (p.kind == Kind::bn_gamma || p.kind == Kind::bn_beta) return {kept(axes.bn_axis(g, p.node)), nullptr};
-  if (p.kind == Kind::bias) return {kept(axes.groups.of_node[p.node]), nullptr};
-  const auto* columns = kept(axes.groups.of_node[n.in[0]]);
-  if (p.kind == Kind::linear_weight) return {nullptr, columns};
-  return {kept(axes.groups.of_node[p.node]), n.groups == 1 ? columns : nullptr};
+  if (n.op == Op::bn) return {kept(axes.bn_axis(g, p.node)), nullptr};
+  const auto follow = [&](Parameter::Axis axis) {
+    return axis == Parameter::Axis::fixed
+               ? nullptr
+               : kept(axes.groups.of_node[axis == Parameter::Axis::output ? p.node : n.in[0]]);
+  };
+  return {follow(p.first), follow(p.last)};
 }
 
 // A Shrink's lists where the model lies; undefined keeps all.

@@ -82,6 +82,7 @@ Graph compact_graph(const Graph& g, const Ticket& closed) {
       const int in = g.nodes[i].in[0];
       shrink_conv(n, g.nodes[in].c, static_cast<int64_t>(axes.kept[axes.groups.of_node[in]].size()), count);
     }
+    if (n.op == Op::linear) n.out_channels = count;
     if (n.op == Op::select) shrink_select(n, axes.kept[group], axes.full(group));
     small.nodes.push_back(n);
     moved[i] = static_cast<int>(small.nodes.size()) - 1;

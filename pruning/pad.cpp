@@ -50,7 +50,7 @@ void zero_padding(Model& small, const Graph& g, const ClosedTicket& closed) {
       float* at = host.data<float>() + p.offset;
       if (p.kind == Kind::bn_gamma || p.kind == Kind::bn_beta) {
         for (size_t c : dead_scales(g, wide, closed, before)) at[c] = 0.f;
-      } else if (p.is_weight() && g.nodes[before].groups == 1) {
+      } else if (p.last == Parameter::Axis::input) {
         const int group = wide.groups.of_node[g.nodes[before].in[0]];
         zero_columns(at, p.count / p.shape[3], p.shape[3], padding(wide.kept[group], exact.kept[group]));
       }

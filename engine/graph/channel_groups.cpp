@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/graph/op_spec.h"
+
 namespace eb::engine {
 
 namespace {
@@ -54,14 +56,9 @@ class Grouping {
   const Node& node(int i) const { return graph_.nodes[i]; }
   int input_of(int i) const { return graph_.nodes[i].in[0]; }
 
-  bool depthwise(int i) const {
-    const Node& n = node(i);
-    return n.op == Op::conv && n.groups > 1 && n.groups == n.out_channels && n.groups == node(n.in[0]).c;
-  }
+  ChannelRule rule(int i) const { return node(i).op->channels(node(i), first_input(graph_, node(i))); }
   bool keeps_channels(int i) const {
-    const Op op = node(i).op;
-    return op == Op::relu || op == Op::add || op == Op::max_pool || op == Op::avg_pool ||
-           op == Op::global_avg_pool || depthwise(i);
+    return rule(i) == ChannelRule::keeps || rule(i) == ChannelRule::shifted;
   }
 
   void join_segments() {
@@ -74,9 +71,9 @@ class Grouping {
   }
 
   void assign_role(int i) {
-    if (node(i).op != Op::bn) return;
+    if (rule(i) != ChannelRule::scores) return;
     const int from = segments_.find(input_of(i));
-    if (consumers_[i].size() == 1 && node(consumers_[i][0]).op == Op::select)
+    if (consumers_[i].size() == 1 && rule(consumers_[i][0]) == ChannelRule::selects)
       roles_[i] = BnRole::before_select;
     else if (readers_[from].size() == 1 || from == segments_.find(i))
       roles_[i] = BnRole::gate;
@@ -123,17 +120,15 @@ class Grouping {
   // Something reads the group whose result would change if a zeroed channel were taken away, or cannot
   // follow.
   bool reader_forbids(int reader) const {
-    const Node& n = node(reader);
-    if (n.op == Op::bn) return roles_[reader] != BnRole::gate;
-    return n.op == Op::select || (n.op == Op::conv && n.groups > 1);
+    if (rule(reader) == ChannelRule::scores) return roles_[reader] != BnRole::gate;
+    return rule(reader) == ChannelRule::selects || rule(reader) == ChannelRule::tied;
   }
 
   // Its channels are zero wherever the group's gates and selector are zeroed.
   bool silent_source(int i) const {
-    const Node& n = node(i);
-    if (n.op == Op::bn) return roles_[i] != BnRole::before_select;
-    if (n.op == Op::select) return roles_[n.in[0]] == BnRole::before_select;
-    return keeps_channels(i) && !(n.op == Op::conv && n.bias);
+    if (rule(i) == ChannelRule::scores) return roles_[i] != BnRole::before_select;
+    if (rule(i) == ChannelRule::selects) return roles_[input_of(i)] == BnRole::before_select;
+    return rule(i) == ChannelRule::keeps;
   }
 
   // Only a gate reads the segment, so what enters it need not be zero for a channel to go.
@@ -149,7 +144,7 @@ class Grouping {
     forbid(result_.of_node[graph_.output]);
     for (int i = 0; i < size(); ++i) {
       const int group = result_.of_node[i], segment = segments_.find(i);
-      if (node(i).op == Op::conv && node(i).groups > 1 && !depthwise(i)) forbid(group);
+      if (rule(i) == ChannelRule::tied) forbid(group);
       if (!silent_source(i) && !closed(segment)) forbid(group);
       for (int reader : readers_[segment])
         if (segment == i && reader_forbids(reader)) forbid(group);

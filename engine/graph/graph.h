@@ -3,14 +3,15 @@
 // prefixes of the reference ("feature.0", "layer1.0.bn1"), and node order is its module registration order.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/graph/op.h"
 #include "engine/tensor/tensor.h"
 
 namespace eb::engine {
 
-enum class Op : uint8_t { input, conv, bn, relu, add, select, max_pool, avg_pool, global_avg_pool, linear };
 const char* name_of(Op op);
 
 struct Node {
@@ -54,6 +55,8 @@ struct Graph {
 //   select: indices (absent = all), total (must match its input)      relu, add, global_avg_pool: none
 // kernel, stride and pad are an integer or [height, width].
 Graph graph_from_json(const nlohmann::json& j);
+// The same with `ops` to choose from instead of the engine's.
+Graph graph_from_json(const nlohmann::json& j, std::span<const Op> ops);
 nlohmann::json to_json(const Graph& graph);
 
 }  // namespace eb::engine

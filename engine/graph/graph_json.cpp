@@ -38,31 +38,33 @@ const json& required(const json& object, const Where& where, const char* key) {
   return *found;
 }
 
-Op read_op(const json& object, const Where& where) {
+// `ops` begin with the graph's input, which is no node of the file.
+Op read_op(const json& object, const Where& where, std::span<const Op> ops) {
   const std::string& name = read_string(required(object, where, "op"), where, "op");
-  const auto& names = op_names();
-  const auto found = std::find(names.begin() + 1, names.end(), name);  // not "input"
-  if (found != names.end()) return static_cast<Op>(found - names.begin());
-  const std::vector<std::string> candidates(names.begin() + 1, names.end());
+  const auto nodes = ops.subspan(1);
+  const auto found = std::ranges::find(nodes, name, [](Op op) { return std::string_view(op->name); });
+  if (found != nodes.end()) return *found;
+  std::vector<std::string> candidates;
+  for (const Op op : nodes) candidates.push_back(op->name);
   const std::string near = did_you_mean(name, candidates);
   throw Error(2114, fmt::format("{}: unknown op {}", where, quote(name)),
               near.empty() ? fmt::format("known ops: {}", fmt::join(candidates, ", "))
                            : fmt::format("did you mean \"{}\"?", near));
 }
 
-Node read_node(const json& object, size_t position) {
+Node read_node(const json& object, size_t position, std::span<const Op> ops) {
   const Where anonymous = fmt::format("nodes[{}]", position);
   Node node;
   node.id = read_string(required(object, anonymous, "id"), anonymous, "id");
   check_id(node.id);
   const Where where = "node " + quote(node.id);
-  node.op = read_op(object, where);
-  node.bias = node.op == Op::linear;
+  node.op = read_op(object, where, ops);
+  if (node.op->defaults) node.op->defaults(node);
   std::vector<std::string> allowed = {"id", "op", "in"};
-  for (const Key& key : keys_of(node.op)) {
+  for (const Key& key : node.op->keys) {
     allowed.push_back(key.name);
     const auto value = object.find(key.name);
-    if (value != object.end()) key.read(*value, where, node);
+    if (value != object.end()) read_key(key, *value, where, node);
     if (value == object.end() && key.required) required(object, where, key.name);
   }
   check_keys(object, where, allowed);
@@ -101,9 +103,9 @@ void read_edges(const json& object, const Names& names, Node& node) {
   const Where where = "node " + quote(node.id);
   const json& in = required(object, where, "in");
   check_array(in, where, "in");
-  if (static_cast<int>(in.size()) != input_count(node.op))
-    throw Error(2115, fmt::format("{}: {} reads {} nodes, got {}", where, name_of(node.op),
-                                  input_count(node.op), in.size()));
+  if (static_cast<int>(in.size()) != node.op->inputs)
+    throw Error(
+        2115, fmt::format("{}: {} reads {} nodes, got {}", where, node.op->name, node.op->inputs, in.size()));
   for (const json& j : in) {
     const std::string& id = read_string(j, where, "in");
     node.in.push_back(
@@ -167,6 +169,10 @@ Graph reorder(std::vector<Node> nodes, int output) {
 }  // namespace
 
 Graph graph_from_json(const json& j) {
+  return graph_from_json(j, all_ops());
+}
+
+Graph graph_from_json(const json& j, std::span<const Op> ops) {
   std::vector<Node> nodes = {read_input(required(j, "graph", "input"))};
   check_keys(j, "graph", {"input", "output", "nodes"});
   const json& list = required(j, "graph", "nodes");
@@ -174,7 +180,7 @@ Graph graph_from_json(const json& j) {
   if (list.size() >= max_nodes)
     throw Error(2110,
                 fmt::format("the graph has {} nodes, at most {} are allowed", list.size() + 1, max_nodes));
-  for (size_t i = 0; i < list.size(); ++i) nodes.push_back(read_node(list[i], i));
+  for (size_t i = 0; i < list.size(); ++i) nodes.push_back(read_node(list[i], i, ops));
   Names names;
   for (size_t i = 0; i < nodes.size(); ++i)
     if (!names.emplace(nodes[i].id, static_cast<int>(i)).second)
@@ -194,9 +200,9 @@ json to_json(const Graph& graph) {
     const Node& node = graph.nodes[i];
     json in = json::array();
     for (int k : node.in) in.push_back(graph.nodes[k].id);
-    json object = {{"id", node.id}, {"op", name_of(node.op)}, {"in", std::move(in)}};
-    for (const Key& key : keys_of(node.op))
-      if (json value = key.write(node); !value.is_discarded()) object[key.name] = std::move(value);
+    json object = {{"id", node.id}, {"op", node.op->name}, {"in", std::move(in)}};
+    for (const Key& key : node.op->keys)
+      if (json value = write_key(key, node); !value.is_discarded()) object[key.name] = std::move(value);
     nodes.push_back(std::move(object));
   }
   return {{"input", {{"id", x.id}, {"shape", {x.c, x.h, x.w}}}},

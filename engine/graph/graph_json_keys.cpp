@@ -5,6 +5,7 @@
 #include <cfloat>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
@@ -73,6 +74,66 @@ json write_float(float v) {
   return shortest;
 }
 
+void read_field(const json& j, const Where& w, const std::string& key, int64_t& out) {
+  out = read_integer(j, w, key);
+}
+void read_field(const json& j, const Where& w, const std::string& key, bool& out) {
+  out = read_bool(j, w, key);
+}
+void read_field(const json& j, const Where& w, const std::string& key, float& out) {
+  out = read_float(j, w, key);
+}
+void read_field(const json& j, const Where& w, const std::string& key, Key::Pair& out) {
+  read_pair(j, w, key, out);
+}
+
+json write_field(int64_t v) {
+  return v;
+}
+json write_field(bool v) {
+  return v;
+}
+json write_field(float v) {
+  return write_float(v);
+}
+json write_field(const Key::Pair& v) {
+  return write_pair(v);
+}
+
+template <class T>
+constexpr bool is_text = std::is_same_v<T, Key::Text>;
+
+}  // namespace
+
+void read_key(const Key& key, const json& j, const Where& where, Node& node) {
+  const auto read = [&]<class Field>(Field field) {
+    if constexpr (is_text<Field>)
+      field.read(j, where, node);
+    else
+      read_field(j, where, key.name, node.*field);
+  };
+  std::visit(read, key.field);
+}
+
+json write_key(const Key& key, const Node& node) {
+  const auto write = [&]<class Field>(Field field) -> json {
+    if constexpr (is_text<Field>)
+      return field.write(node);
+    else
+      return write_field(node.*field);
+  };
+  return std::visit(write, key.field);
+}
+
+void read_pool_kernel(const json& j, const Where& where, Node& node) {
+  read_pair(j, where, "kernel", node.kernel);
+  for (int axis : {0, 1}) node.stride[axis] = node.kernel[axis];
+}
+
+json write_kernel(const Node& node) {
+  return write_pair(node.kernel);
+}
+
 void read_indices(const json& j, const Where& where, Node& node) {
   check_array(j, where, "indices");
   if (j.size() > static_cast<size_t>(max_axis))
@@ -85,60 +146,18 @@ void read_indices(const json& j, const Where& where, Node& node) {
   }
 }
 
-void read_pool_kernel(const json& j, const Where& where, Node& node) {
-  read_pair(j, where, "kernel", node.kernel);
-  for (int axis : {0, 1}) node.stride[axis] = node.kernel[axis];
+json write_indices(const Node& node) {
+  return node.select_all ? json(json::value_t::discarded) : json(node.select);
 }
 
-// clang-format off
-const Key out_channels{"out_channels", true,
-    [](const json& j, const Where& w, Node& n) { n.out_channels = read_integer(j, w, "out_channels"); },
-    [](const Node& n) { return json(n.out_channels); }};
-const Key bias{"bias", false, [](const json& j, const Where& w, Node& n) { n.bias = read_bool(j, w, "bias"); },
-    [](const Node& n) { return json(n.bias); }};
-const Key kernel{"kernel", true, [](const json& j, const Where& w, Node& n) { read_pair(j, w, "kernel", n.kernel); },
-    [](const Node& n) { return write_pair(n.kernel); }};
-const Key pool_kernel{"kernel", true, read_pool_kernel, [](const Node& n) { return write_pair(n.kernel); }};
-const Key stride{"stride", false, [](const json& j, const Where& w, Node& n) { read_pair(j, w, "stride", n.stride); },
-    [](const Node& n) { return write_pair(n.stride); }};
-const Key pad{"pad", false, [](const json& j, const Where& w, Node& n) { read_pair(j, w, "pad", n.pad); },
-    [](const Node& n) { return write_pair(n.pad); }};
-const Key groups{"groups", false,
-    [](const json& j, const Where& w, Node& n) { n.groups = read_integer(j, w, "groups"); },
-    [](const Node& n) { return json(n.groups); }};
-const Key eps{"eps", false, [](const json& j, const Where& w, Node& n) { n.eps = read_float(j, w, "eps"); },
-    [](const Node& n) { return write_float(n.eps); }};
-const Key momentum{"momentum", false,
-    [](const json& j, const Where& w, Node& n) { n.momentum = read_float(j, w, "momentum"); },
-    [](const Node& n) { return write_float(n.momentum); }};
-const Key indices{"indices", false, read_indices,
-    [](const Node& n) { return n.select_all ? json(json::value_t::discarded) : json(n.select); }};
-const Key total{"total", false,
-    [](const json& j, const Where& w, Node& n) {
-      n.select_total = read_integer(j, w, "total");
-      if (n.select_total < 1) throw Error(2107, fmt::format("{}: total is {}, want 1 or more", w, n.select_total));
-    },
-    [](const Node& n) { return json(n.select_total); }};
-// clang-format on
+void read_total(const json& j, const Where& where, Node& node) {
+  node.select_total = read_integer(j, where, "total");
+  if (node.select_total < 1)
+    throw Error(2107, fmt::format("{}: total is {}, want 1 or more", where, node.select_total));
+}
 
-// Indexed by Op. A pool's stride defaults to its kernel, so kernel is read first.
-const std::vector<Key> keys_of_op[] = {
-    {},                                                 // input: read by hand
-    {out_channels, kernel, stride, pad, groups, bias},  // conv
-    {eps, momentum},                                    // bn
-    {},                                                 // relu
-    {},                                                 // add
-    {indices, total},                                   // select
-    {pool_kernel, stride, pad},                         // max_pool
-    {pool_kernel, stride, pad},                         // avg_pool
-    {},                                                 // global_avg_pool
-    {out_channels, bias},                               // linear
-};
-
-}  // namespace
-
-const std::vector<Key>& keys_of(Op op) {
-  return keys_of_op[static_cast<size_t>(op)];
+json write_total(const Node& node) {
+  return node.select_total;
 }
 
 }  // namespace eb::engine

@@ -1,28 +1,25 @@
-// The JSON keys of each op, in one table that reading, "did you mean" and writing share, and the typed
-// readers behind it. Errors: 2103 wrong type, 2107 out of range.
+// How an op's keys are read and written, whoever owns them. Errors: 2103 wrong type, 2107 out of range.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <vector>
 
-#include "engine/graph/graph.h"
+#include "engine/graph/op_spec.h"
 
 namespace eb::engine {
 
-using Where = std::string;  // what an error is about: node "conv1", graph
-
-struct Key {
-  const char* name;
-  bool required;
-  void (*read)(const nlohmann::json&, const Where&, Node&);
-  nlohmann::json (*write)(const Node&);  // discarded = leave out
-};
-
-// In reading order; "id", "op" and "in", which every node has, are not in it.
-const std::vector<Key>& keys_of(Op op);
+void read_key(const Key& key, const nlohmann::json& j, const Where& where, Node& node);
+nlohmann::json write_key(const Key& key, const Node& node);  // discarded = leave out
 
 int64_t read_integer(const nlohmann::json& j, const Where& where, const std::string& key);
 const std::string& read_string(const nlohmann::json& j, const Where& where, const std::string& key);
 void check_array(const nlohmann::json& j, const Where& where, const std::string& key);
+
+// Keys that are more than a field: a pool's kernel, which is its stride too, and what a select keeps.
+void read_pool_kernel(const nlohmann::json& j, const Where& where, Node& node);
+nlohmann::json write_kernel(const Node& node);
+void read_indices(const nlohmann::json& j, const Where& where, Node& node);
+nlohmann::json write_indices(const Node& node);
+void read_total(const nlohmann::json& j, const Where& where, Node& node);
+nlohmann::json write_total(const Node& node);
 
 }  // namespace eb::engine

@@ -1,7 +1,6 @@
 // What graph.cpp and graph_json.cpp share: limits that keep every later product inside 64 bits, and names.
 #pragma once
 #include <string>
-#include <vector>
 
 #include "engine/graph/graph.h"
 
@@ -13,9 +12,6 @@ constexpr double max_tensor = 2147483647;       // elements of one activation (p
 constexpr double max_parameters = 17179869184;  // of the whole graph: 2^34
 constexpr double max_work =
     1125899906842624;  // multiply-adds per image: 2^50, so FLOPs are exact in a double
-
-const std::vector<std::string>& op_names();  // indexed by Op
-int input_count(Op op);
 
 // Error 2104 unless 1..200 characters of A-Z a-z 0-9 _ . / -
 void check_id(const std::string& id);

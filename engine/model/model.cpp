@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/bfp/block_arena.h"
+#include "engine/graph/op_spec.h"
 #include "engine/model/plan.h"
 #include "engine/ops/elementwise.h"
 #include "engine/tensor/autograd.h"
@@ -26,34 +27,18 @@ struct Layout {
   std::vector<Parameter> parameters;
   int64_t size = 0;
 
-  void add(const Graph& g, int node, Parameter::Kind kind, const char* suffix, Shape shape) {
-    const int64_t count = element_count(shape);
-    parameters.push_back({g.nodes[node].id + suffix, kind, node, std::move(shape), size, count});
+  void add(const Graph& g, int node, ParameterSpec p) {
+    const int64_t count = element_count(p.shape);
+    parameters.push_back(
+        {g.nodes[node].id + p.suffix, p.kind, node, std::move(p.shape), size, count, p.first, p.last});
     size += (count + alignment - 1) / alignment * alignment;
   }
 };
 
 Layout layout_of(const Graph& g) {
-  using Kind = Parameter::Kind;
   Layout l;
-  for (int i = 0; i < static_cast<int>(g.nodes.size()); ++i) {
-    const Node& n = g.nodes[i];
-    if (n.op == Op::conv) {
-      const int64_t c = g.nodes[n.in[0]].c / n.groups;
-      l.add(g, i, Kind::conv_weight, ".weight", {n.c, n.kernel[0], n.kernel[1], c});
-    }
-    if (n.op == Op::linear) {
-      const Node& x = g.nodes[n.in[0]];
-      l.add(g, i, Kind::linear_weight, ".weight", {n.c, x.h, x.w, x.c});
-    }
-    if (n.op == Op::conv || n.op == Op::linear) {
-      if (n.bias) l.add(g, i, Kind::bias, ".bias", {n.c});
-    }
-    if (n.op == Op::bn) {
-      l.add(g, i, Kind::bn_gamma, ".weight", {n.c});
-      l.add(g, i, Kind::bn_beta, ".bias", {n.c});
-    }
-  }
+  for (int i = 0; i < static_cast<int>(g.nodes.size()); ++i)
+    for (ParameterSpec& p : parameters_of(g, g.nodes[i])) l.add(g, i, std::move(p));
   return l;
 }
 

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #include "engine/base/error.h"
+#include "engine/graph/op_spec.h"
 #include "engine/model/model.h"
 
 namespace eb::engine {
@@ -63,6 +65,31 @@ Tensor indexes_of(const Node& n) {
   return vector_of(keep);
 }
 
+Tensor buffer_value(const Model& m, int node, BufferKind kind) {
+  switch (kind) {
+    case BufferKind::running_mean:
+      return copy_of(m.running(node).mean);
+    case BufferKind::running_var:
+      return copy_of(m.running(node).var);
+    case BufferKind::select_indexes:
+      return indexes_of(m.graph().nodes[node]);
+  }
+  throw std::logic_error("[state_dict] a buffer without a value");
+}
+
+// A graph carries its selects itself (check_selects).
+void load_buffer(const Model& m, int node, BufferKind kind, const Tensor& from) {
+  if (kind == BufferKind::running_mean) m.running(node).mean.copy_from(from);
+  if (kind == BufferKind::running_var) m.running(node).var.copy_from(from);
+}
+
+// Calls visit(node, name, kind).
+template <class Visit>
+void for_each_buffer(const Graph& g, Visit visit) {
+  for (int i = 0; i < static_cast<int>(g.nodes.size()); ++i)
+    for (const BufferSpec& b : buffers_of(g.nodes[i])) visit(i, g.nodes[i].id + b.suffix, b.kind);
+}
+
 using Shapes = std::map<std::string, Shape>;
 
 Shapes parameter_shapes(const Model& m) {
@@ -73,10 +100,8 @@ Shapes parameter_shapes(const Model& m) {
 
 Shapes state_shapes(const Model& m) {
   Shapes shapes = parameter_shapes(m);
-  for (const Node& n : m.graph().nodes) {
-    if (n.op == Op::bn) shapes[n.id + ".running_mean"] = shapes[n.id + ".running_var"] = {n.c};
-    if (n.op == Op::select) shapes[n.id + ".indexes"] = {n.select_total};
-  }
+  for (const Node& n : m.graph().nodes)
+    for (const BufferSpec& b : buffers_of(n)) shapes[n.id + b.suffix] = {b.count};
   return shapes;
 }
 
@@ -127,12 +152,12 @@ void check_tensors(const Tensors& tensors, const Shapes& want) {
 
 // A graph carries its selects itself; a file that keeps other channels belongs to another graph.
 void check_selects(const Model& m, const Tensors& tensors) {
-  for (const Node& n : m.graph().nodes) {
-    if (n.op != Op::select) continue;
-    const Tensor want = indexes_of(n), &got = tensors.at(n.id + ".indexes");
+  for_each_buffer(m.graph(), [&](int node, const std::string& name, BufferKind kind) {
+    if (kind != BufferKind::select_indexes) return;
+    const Tensor want = indexes_of(m.graph().nodes[node]), &got = tensors.at(name);
     if (std::memcmp(want.raw(), got.raw(), want.bytes()) != 0)
-      throw Error(4012, fmt::format("tensor \"{}.indexes\" keeps other channels than the graph", n.id));
-  }
+      throw Error(4012, fmt::format("tensor \"{}\" keeps other channels than the graph", name));
+  });
 }
 
 Tensors parameters_dict(const Model& m, const Tensor& arena) {
@@ -152,12 +177,9 @@ void load_parameters(const Model& m, const Tensors& tensors, const Tensor& arena
 
 std::map<std::string, Tensor> state_dict(const Model& m) {
   Tensors d = parameters_dict(m, m.values());
-  for (int bn : m.graph().bn_nodes()) {
-    d[m.graph().nodes[bn].id + ".running_mean"] = copy_of(m.running(bn).mean);
-    d[m.graph().nodes[bn].id + ".running_var"] = copy_of(m.running(bn).var);
-  }
-  for (const Node& n : m.graph().nodes)
-    if (n.op == Op::select) d[n.id + ".indexes"] = indexes_of(n);
+  for_each_buffer(m.graph(), [&](int node, const std::string& name, BufferKind kind) {
+    d[name] = buffer_value(m, node, kind);
+  });
   return d;
 }
 
@@ -165,11 +187,9 @@ void load_state_dict(Model& m, const Tensors& tensors) {
   check_tensors(tensors, state_shapes(m));
   check_selects(m, tensors);
   load_parameters(m, tensors, m.values());
-  for (int bn : m.graph().bn_nodes()) {
-    const std::string& id = m.graph().nodes[bn].id;
-    m.running(bn).mean.copy_from(tensors.at(id + ".running_mean"));
-    m.running(bn).var.copy_from(tensors.at(id + ".running_var"));
-  }
+  for_each_buffer(m.graph(), [&](int node, const std::string& name, BufferKind kind) {
+    load_buffer(m, node, kind, tensors.at(name));
+  });
   m.values_changed();
 }
 

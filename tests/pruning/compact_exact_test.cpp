@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "engine/tensor/autograd.h"
 #include "kernels/elementwise.h"
@@ -137,6 +138,23 @@ TEST(Compact, a_convolution_keeps_the_rows_it_feeds_and_the_columns_it_reads) {
     for (size_t c = 0; c < last.size(); ++c)
       ASSERT_EQ(small.value(small_fc)[row * static_cast<int64_t>(last.size()) + static_cast<int64_t>(c)],
                 dense.value(fc)[row * fc.shape[3] + last[c]]);
+}
+
+TEST(Compact, a_linear_layer_before_a_batch_norm_loses_the_rows_that_it_feeds) {
+  const Model dense =
+      test::random_model(graph_from_json(nlohmann::json::parse(R"({"input": {"id": "x", "shape": [3, 4, 4]},
+          "output": "fc", "nodes": [
+          {"id": "l1", "op": "linear", "in": ["x"], "out_channels": 12},
+          {"id": "b1", "op": "bn", "in": ["l1"]},
+          {"id": "r1", "op": "relu", "in": ["b1"]},
+          {"id": "fc", "op": "linear", "in": ["r1"], "out_channels": 4}]})")),
+                         DType::f32);
+  const Ticket closed = closed_ticket(dense, 0.5);
+  const Model small = compact(dense, closed, MomentumRule::reset);
+  const auto kept = static_cast<int64_t>(kept_of(closed, "b1").size());
+  EXPECT_LT(kept, 12);
+  EXPECT_EQ(small.find(small.graph().find("l1"), Kind::linear_weight)->shape, (Shape{kept, 4, 4, 3}));
+  expect_same_function(clone(dense), closed, 10);
 }
 
 // Only the rounding of activations differs: the master weights are the same fp32 numbers.

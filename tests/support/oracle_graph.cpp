@@ -139,14 +139,18 @@ Doubles run_pool(const Pass& pass, const Node& node) {
                                  : avg_pool_oracle(p, pass.value(node));
 }
 
+using Run = Doubles (*)(const Pass&, const Node&);
+constexpr engine::OpRow<Run> runs[] = {
+    {Op::input, nullptr},     {Op::conv, run_conv},     {Op::bn, run_bn},
+    {Op::relu, run_relu},     {Op::add, run_add},       {Op::select, run_select},
+    {Op::max_pool, run_pool}, {Op::avg_pool, run_pool}, {Op::global_avg_pool, run_pool},
+    {Op::linear, run_conv},
+};
+static_assert(engine::covers_every_op(runs));
+
 Doubles run(const Pass& pass, const Node& node) {
-  using Run = Doubles (*)(const Pass&, const Node&);
-  static const std::map<Op, Run> runs = {
-      {Op::conv, run_conv},     {Op::linear, run_conv},   {Op::bn, run_bn},
-      {Op::relu, run_relu},     {Op::add, run_add},       {Op::select, run_select},
-      {Op::max_pool, run_pool}, {Op::avg_pool, run_pool}, {Op::global_avg_pool, run_pool},
-  };
-  return runs.at(node.op)(pass, node);
+  if (const Run* run = engine::find_row(runs, node.op)) return (*run)(pass, node);
+  return pass.o.outside(node, pass.value(node), pass.parameter(node, ".weight"));
 }
 
 }  // namespace

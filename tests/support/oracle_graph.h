@@ -1,6 +1,7 @@
 // A whole graph in training mode in double: forward by the oracles of its ops, gradients of the loss by
 // central differences.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct GraphOracle {
   Doubles x;
   std::vector<int32_t> labels;
   std::map<std::string, Doubles> parameters;  // by name, in the arena's layout
+  // The value of an op from outside the list: of its input and its ".weight".
+  std::function<Doubles(const engine::Node&, const Doubles& x, const Doubles& weight)> outside = {};
 
   GraphOracle(const engine::Model& model, const engine::Tensor& images, const engine::Tensor& labels);
   Doubles logits() const;

@@ -51,6 +51,7 @@ static const std::map<std::string, Rooms>& arrows() {
         {"engine/ops", tensor},
         {"engine/graph", tensor},
         {"engine/graph/arch", graph},
+        {"engine/graph/ops", graph},
         {"engine/bfp", graph + Rooms{"engine/ops"}},
         {"engine/model", model},
         {"engine/checkpoint", files},

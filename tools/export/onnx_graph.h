@@ -41,7 +41,8 @@ struct OnnxGraph {
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 
-// fold_bn: a batch norm right behind a convolution that nothing else reads becomes part of it.
+// fold_bn: a batch norm right behind a convolution that nothing else reads becomes part of it. Error 2083 for
+// an op that ONNX is not told about here.
 OnnxGraph onnx_graph(const engine::Model& model, bool fold_bn);
 
 // For every batch norm that folds, the convolution that takes it up; both are node indices.

@@ -31,10 +31,6 @@ void write_init(const engine::Graph& graph, const TorchModule& block, const Bloc
                 TorchClass& out);
 void write_forward(const engine::Graph& graph, const TorchModule& block, TorchClass& out);
 
-// Arguments of F.max_pool2d(x, ...) and nn.MaxPool2d(...), and of the average's.
-std::string pool_arguments(const engine::Node& node);
-// {a, a} is "a", others "(a, b)".
-std::string pair_text(const int64_t (&pair)[2]);
 // self.NAME, or what reads a name that Python's grammar does not take; of an nn.ModuleDict PARENT["NAME"].
 std::string member(const std::string& parent, const TorchModule& child, bool of_dict);
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tools/export/torch_class.h"
+#include "tools/export/torch_op.h"
 
 namespace eb::tools {
 
@@ -83,8 +84,7 @@ class ForwardWriter {
     if (v.readers != 1 || v.text.size() > longest - 24) return false;
     const TorchModule& reader = *reader_.at(out)->module;
     if (reader.node < 0) return false;
-    const Op op = graph_.nodes[reader.node].op;
-    return op == Op::bn || op == Op::relu || op == Op::select || op == Op::add || op == Op::linear;
+    return torch_op(graph_.nodes[reader.node]).reads != TorchOp::Layout::map;
   }
 
   // Of the variables that nobody reads any more, preferably one that was just read.
@@ -128,19 +128,15 @@ class ForwardWriter {
     const std::string x = first >= 0 ? shaped(graph_.nodes[first], v) : v.text;
     if (m.node < 0 || m.stateful) return fmt::format("{}({})", call.target, x);
     const Node& n = graph_.nodes[m.node];
-    if (n.op == Op::relu) return fmt::format("F.relu({})", x);
-    if (n.op == Op::max_pool) return fmt::format("F.max_pool2d({}, {})", x, pool_arguments(n));
-    if (n.op == Op::avg_pool) return fmt::format("F.avg_pool2d({}, {})", x, pool_arguments(n));
-    return fmt::format("{}.mean((2, 3))", x);
+    return torch_op(n).call(n, x);
   }
 
   // As the layer wants it: vectors for linear layers, maps for convolutions and pools.
   std::string shaped(const Node& n, const Value& v) const {
     const bool flat = flat_[n.in[0]];
-    const bool wants_map =
-        n.op == Op::conv || n.op == Op::max_pool || n.op == Op::avg_pool || n.op == Op::global_avg_pool;
-    if (n.op == Op::linear && !flat) return fmt::format("torch.flatten({}, 1)", v.text);
-    return wants_map && flat ? v.text + "[:, :, None, None]" : v.text;
+    const auto reads = torch_op(n).reads;
+    if (reads == TorchOp::Layout::row && !flat) return fmt::format("torch.flatten({}, 1)", v.text);
+    return reads == TorchOp::Layout::map && flat ? v.text + "[:, :, None, None]" : v.text;
   }
 
   Value sum(const Node& n) {

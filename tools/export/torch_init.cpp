@@ -1,8 +1,8 @@
 // __init__: the modules of a class, in the graph's order.
 #include <fmt/format.h>
 
-#include "engine/base/error.h"
 #include "tools/export/torch_class.h"
+#include "tools/export/torch_op.h"
 
 namespace eb::tools {
 
@@ -13,28 +13,6 @@ using Kind = TorchModule::Kind;
 
 std::string slot_mark(size_t slot) {
   return fmt::format("\x01{}\x02", slot);
-}
-
-std::string pair_text(const int64_t (&pair)[2]) {
-  return pair[0] == pair[1] ? std::to_string(pair[0]) : fmt::format("({}, {})", pair[0], pair[1]);
-}
-
-static bool is_pair(const int64_t (&pair)[2], int64_t value) {
-  return pair[0] == value && pair[1] == value;
-}
-
-std::string pool_arguments(const Node& n) {
-  for (int axis : {0, 1})
-    if (n.pad[axis] > n.kernel[axis] / 2)
-      throw Error(2076,
-                  fmt::format("node \"{}\" pads by {}: PyTorch's pools take at most half the kernel ({})",
-                              n.id, n.pad[axis], n.kernel[axis]),
-                  "a smaller pad in model.graph");
-  std::string text = pair_text(n.kernel);
-  if (n.stride[0] != n.kernel[0] || n.stride[1] != n.kernel[1])
-    text += fmt::format(", stride={}", pair_text(n.stride));
-  if (!is_pair(n.pad, 0)) text += fmt::format(", padding={}", pair_text(n.pad));
-  return text;
 }
 
 namespace {
@@ -84,12 +62,8 @@ class InitWriter {
       if (i == at->second->output) width_[i] = slot(local_name(i) + "_out", n.c);
       return;
     }
-    if (n.op == Op::conv || n.op == Op::linear)
-      width_[i] = slot(local_name(i) + "_out", n.c);
-    else if (n.op == Op::select)
-      width_[i] = slot(local_name(i) + "_kept", n.c);
-    else
-      width_[i] = width_.at(n.in[0]);
+    const char* channels = torch_op(n).channels;
+    width_[i] = channels ? slot(local_name(i) + channels, n.c) : width_.at(n.in[0]);
     if (n.op == Op::conv && n.stride[0] == n.stride[1])
       stride_[i] = slot(local_name(i) + "_stride", n.stride[0], true);
   }
@@ -117,50 +91,9 @@ class InitWriter {
 
   std::string layer(int i) const {
     const Node& n = graph_.nodes[i];
-    switch (n.op) {
-      case Op::conv:
-        return conv(i);
-      case Op::bn:
-        return batch_norm(i);
-      case Op::linear:
-        return linear(i);
-      case Op::select:
-        return fmt::format("ChannelSelect({}, {})", width_.at(n.in[0]), width_.at(i));
-      case Op::relu:
-        return "nn.ReLU()";
-      case Op::max_pool:
-        return fmt::format("nn.MaxPool2d({})", pool_arguments(n));
-      case Op::avg_pool:
-        return fmt::format("nn.AvgPool2d({})", pool_arguments(n));
-      default:  // a global pool: sequences hold no additions
-        return "nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())";
-    }
-  }
-
-  std::string conv(int i) const {
-    const Node& n = graph_.nodes[i];
     const auto stride = stride_.find(i);
-    std::string text =
-        fmt::format("nn.Conv2d({}, {}, {}", width_.at(n.in[0]), width_.at(i), pair_text(n.kernel));
-    text += fmt::format(", stride={}", stride == stride_.end() ? pair_text(n.stride) : stride->second);
-    if (!is_pair(n.pad, 0)) text += fmt::format(", padding={}", pair_text(n.pad));
-    if (n.groups != 1) text += fmt::format(", groups={}", n.groups);
-    return text + (n.bias ? ")" : ", bias=False)");
-  }
-
-  std::string batch_norm(int i) const {
-    const Node& n = graph_.nodes[i];
-    std::string text = fmt::format("nn.BatchNorm{}d({}", flat_[i] ? 1 : 2, width_.at(i));
-    if (n.eps != 1e-5f) text += fmt::format(", eps={}", n.eps);
-    if (n.momentum != 0.1f) text += fmt::format(", momentum={}", n.momentum);
-    return text + ")";
-  }
-
-  std::string linear(int i) const {
-    const Node &n = graph_.nodes[i], &x = graph_.nodes[n.in[0]];
-    std::string in = width_.at(n.in[0]);
-    if (x.h * x.w != 1) in += fmt::format(" * {}", x.h * x.w);
-    return fmt::format("nn.Linear({}, {}{})", in, width_.at(i), n.bias ? "" : ", bias=False");
+    return torch_op(n).layer({n, graph_.nodes[n.in[0]], width_.at(n.in[0]), width_.at(i),
+                              stride == stride_.end() ? pair_text(n.stride) : stride->second, flat_[i]});
   }
 
   const Graph& graph_;

@@ -6,17 +6,14 @@
 #include <unordered_set>
 
 #include "engine/base/error.h"
+#include "tools/export/torch_op.h"
 
 namespace eb::tools {
 
 using engine::Graph;
 using engine::Node;
-using engine::Op;
 using Kind = TorchModule::Kind;
-
-static bool has_state(const Node& n) {
-  return n.op == Op::conv || n.op == Op::bn || n.op == Op::linear || n.op == Op::select;
-}
+using Layout = TorchOp::Layout;
 
 [[noreturn]] static void refuse(const std::string& id, const std::string& why) {
   throw Error(2076, fmt::format("node \"{}\" cannot be a module of PyTorch: {}", id, why),
@@ -191,9 +188,9 @@ class Classifier {
 
   // As the value comes; before the first layer the code around can change its shape.
   bool takes(const Node& n, bool first) const {
-    if (n.op == Op::add) return false;
-    const bool any = n.op == Op::bn || n.op == Op::relu || n.op == Op::select;
-    return first || any || flat_[n.in[0]] == (n.op == Op::linear);
+    const TorchOp& op = torch_op(n);
+    return op.layer &&
+           (first || op.reads == Layout::as_it_comes || flat_[n.in[0]] == (op.reads == Layout::row));
   }
 
   const Graph& graph_;
@@ -204,6 +201,7 @@ class Classifier {
 }  // namespace
 
 TorchModule torch_tree(const Graph& g) {
+  for (const Node& n : g.nodes) torch_op(n);  // refuses
   std::unordered_set<std::string> stateful;
   for (const Node& n : g.nodes)
     if (has_state(n)) stateful.insert(n.id);
@@ -223,9 +221,10 @@ std::vector<bool> flat_values(const Graph& g) {
   std::vector<bool> flat(g.nodes.size());
   for (size_t i = 1; i < flat.size(); ++i) {
     const Node& n = g.nodes[i];
-    const bool keeps = n.op == Op::bn || n.op == Op::relu || n.op == Op::select || n.op == Op::add;
-    flat[i] = n.op == Op::linear || n.op == Op::global_avg_pool ||
-              (keeps && std::any_of(n.in.begin(), n.in.end(), [&](int in) { return flat[in]; }));
+    const Layout writes = torch_op(n).writes;
+    flat[i] =
+        writes == Layout::row || (writes == Layout::as_it_comes &&
+                                  std::any_of(n.in.begin(), n.in.end(), [&](int in) { return flat[in]; }));
   }
   return flat;
 }

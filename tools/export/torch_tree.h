@@ -26,7 +26,8 @@ struct TorchModule {
   std::map<std::string, size_t> containers = {};  // children that are no layers, by name
 };
 
-// The whole network, a block. Error 2076 for node ids that cannot be PyTorch's names.
+// The whole network, a block. Error 2076 for node ids that cannot be PyTorch's names, 2083 for an op that it
+// does not have.
 TorchModule torch_tree(const engine::Graph& graph);
 
 // The layer that gets what a layer or a sequence is given; -1 for a block.

@@ -1,0 +1,32 @@
+#include <cmath>
+
+#include "engine/graph/shapes.h"
+
+namespace eb::engine::ops {
+
+static constexpr Key keys[] = {{"eps", &Node::eps}, {"momentum", &Node::momentum}};
+
+static void infer(Node& node, const Inputs& in) {
+  keep_shape(node, in);
+  if (!(node.eps > 0) || !std::isfinite(node.eps)) fail(2107, node, "eps must be greater than 0");
+  if (!(node.momentum >= 0 && node.momentum <= 1)) fail(2107, node, "momentum must be within 0..1");
+}
+
+static std::vector<ParameterSpec> parameters(const Node& n, const Node&) {
+  return {{Parameter::Kind::bn_gamma, ".weight", {n.c}}, {Parameter::Kind::bn_beta, ".bias", {n.c}}};
+}
+
+static std::vector<BufferSpec> buffers(const Node& n) {
+  return {{BufferKind::running_mean, ".running_mean", n.c}, {BufferKind::running_var, ".running_var", n.c}};
+}
+
+extern const OpSpec bn = {
+    .name = "bn",
+    .keys = keys,
+    .infer = infer,
+    .channels = always<ChannelRule::scores>,
+    .parameters = parameters,
+    .buffers = buffers,
+    .work = [](const Node& n, const Node&) { return Work{.flops = 2 * n.h * n.w * n.c}; }};
+
+}  // namespace eb::engine::ops

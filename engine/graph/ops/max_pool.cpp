@@ -1,0 +1,18 @@
+#include "engine/graph/ops/pool.h"
+
+namespace eb::engine::ops {
+
+static void infer(Node& node, const Inputs& in) {
+  infer_pool(node, in);
+  // The backward pass keeps the position of the maximum in one byte.
+  if (node.kernel[0] * node.kernel[1] > 255) fail(2107, node, "a max_pool window has at most 255 elements");
+}
+
+extern const OpSpec max_pool = {.name = "max_pool",
+                                .keys = pool_keys,
+                                .infer = infer,
+                                .channels = always<ChannelRule::keeps>,
+                                .work = pool_work,
+                                .kept_bytes = 1};
+
+}  // namespace eb::engine::ops
