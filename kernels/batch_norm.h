@@ -23,24 +23,44 @@ struct BatchNorm {
     const float* values = nullptr;
     int64_t rows_per_slice = 0;
   };
-  // select: ascending channels of x that y keeps (c), or null for all. residual (rows, c) or null.
-  // Only selected entries of running_mean and running_var are updated. Moments may be given where the
-  // device's convolution has them (Conv2d::moment_rows).
-  // largest (rows / sample_rows) or null: overwritten with the bits of the largest |y| of each sample as it
-  // is stored, more than infinity's where there is a NaN, for Quantize::quantize.
-  void (*forward_train)(const Params&, const void* x, const int32_t* select, const float* gamma,
-                        const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                        float* running_mean, float* running_var, const Moments& moments, uint32_t* largest);
-  void (*forward_infer)(const Params&, const void* x, const int32_t* select, const float* gamma,
-                        const float* beta, const float* running_mean, const float* running_var,
-                        const void* residual, void* y, uint32_t* largest);
-  // Overwrites dx (rows, c_in) with zeros at unselected channels, dresidual (rows, c, may be null), dgamma
-  // and dbeta (c_in) with zeros at unselected channels. With relu and y null the mask is recomputed from x,
-  // gamma and beta, which saves two of seven passes over memory and is right without residual. dx may alias
-  // dy if c == c_in.
-  void (*backward)(const Params&, const void* x, const int32_t* select, const float* gamma, const float* beta,
-                   const float* mean, const float* rstd, const void* y, const void* dy, void* dx,
-                   void* dresidual, float* dgamma, float* dbeta);
+  struct ForwardTrain {
+    const void* x;                      // (rows, c_in)
+    const int32_t* select = nullptr;    // (c) ascending channels of x that y keeps; null: all
+    const float *gamma, *beta;          // (c_in)
+    const void* residual = nullptr;     // (rows, c)
+    void* y;                            // (rows, c)
+    float *mean, *rstd;                 // (c)
+    float *running_mean, *running_var;  // (c_in), only selected entries are updated
+    Moments moments = {};               // where the device's convolution has them (Conv2d::moment_rows)
+    // (rows / sample_rows) or null: overwritten with the bits of the largest |y| of each sample as it is
+    // stored, more than infinity's where there is a NaN, for Quantize::quantize.
+    uint32_t* largest = nullptr;
+  };
+  struct ForwardInfer {
+    const void* x;                            // (rows, c_in)
+    const int32_t* select = nullptr;          // (c)
+    const float *gamma, *beta;                // (c_in)
+    const float *running_mean, *running_var;  // (c_in)
+    const void* residual = nullptr;           // (rows, c)
+    void* y;                                  // (rows, c)
+    uint32_t* largest = nullptr;              // (rows / sample_rows)
+  };
+  struct Backward {
+    const void* x;                    // (rows, c_in)
+    const int32_t* select = nullptr;  // (c)
+    const float *gamma, *beta;        // (c_in)
+    const float *mean, *rstd;         // (c)
+    // (rows, c). With relu and y null the mask is recomputed from x, gamma and beta, which saves two of seven
+    // passes over memory and is right without residual.
+    const void* y = nullptr;
+    const void* dy;             // (rows, c)
+    void* dx;                   // (rows, c_in), zero at unselected channels; may be dy if c == c_in
+    void* dresidual = nullptr;  // (rows, c)
+    float *dgamma, *dbeta;      // (c_in), zero at unselected channels
+  };
+  void (*forward_train)(const Params&, const ForwardTrain&);
+  void (*forward_infer)(const Params&, const ForwardInfer&);
+  void (*backward)(const Params&, const Backward&);
 };
 
 namespace cpu {

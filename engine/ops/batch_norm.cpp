@@ -33,9 +33,18 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()),
          rstd = Tensor::empty({p.c}, DType::f32, x.device());
-  k.forward_train(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(), residual.raw(),
-                  y.raw(), mean.data<float>(), rstd.data<float>(), running_mean, running_var,
-                  {o.moments.values.data<float>(), o.moments.rows_per_slice}, room_for_largest(x, o));
+  k.forward_train(p, {.x = x.raw(),
+                      .select = select.data<int32_t>(),
+                      .gamma = gamma.data<float>(),
+                      .beta = beta.data<float>(),
+                      .residual = residual.raw(),
+                      .y = y.raw(),
+                      .mean = mean.data<float>(),
+                      .rstd = rstd.data<float>(),
+                      .running_mean = running_mean,
+                      .running_var = running_var,
+                      .moments = {o.moments.values.data<float>(), o.moments.rows_per_slice},
+                      .largest = room_for_largest(x, o)});
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, saved_x = given.detach(), gamma = gamma, beta = beta, mean, rstd,
                           saved_y, want_residual = needs_grad(residual)](const Tensor& dy) {
@@ -44,9 +53,18 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
     Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
-    k.backward(p, x.raw(), select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
-               mean.data<float>(), rstd.data<float>(), saved_y.raw(), dy.raw(), dx.raw(), dresidual.raw(),
-               dgamma.data<float>(), dbeta.data<float>());
+    k.backward(p, {.x = x.raw(),
+                   .select = select.data<int32_t>(),
+                   .gamma = gamma.data<float>(),
+                   .beta = beta.data<float>(),
+                   .mean = mean.data<float>(),
+                   .rstd = rstd.data<float>(),
+                   .y = saved_y.raw(),
+                   .dy = dy.raw(),
+                   .dx = dx.raw(),
+                   .dresidual = dresidual.raw(),
+                   .dgamma = dgamma.data<float>(),
+                   .dbeta = dbeta.data<float>()});
     return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
   };
   return record(y, {given, gamma, beta, residual}, gradients);
@@ -57,8 +75,15 @@ static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, co
   const BatchNorm::Params p = params_of(x, o);
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   kernels::batch_norm(x.device())
-      .forward_infer(p, x.raw(), o.select.data<int32_t>(), gamma.data<float>(), beta.data<float>(),
-                     running_mean, running_var, residual.raw(), y.raw(), room_for_largest(x, o));
+      .forward_infer(p, {.x = x.raw(),
+                         .select = o.select.data<int32_t>(),
+                         .gamma = gamma.data<float>(),
+                         .beta = beta.data<float>(),
+                         .running_mean = running_mean,
+                         .running_var = running_var,
+                         .residual = residual.raw(),
+                         .y = y.raw(),
+                         .largest = room_for_largest(x, o)});
   return y;
 }
 

@@ -121,45 +121,39 @@ void apply(const BatchNorm::Params& p, const BatchNormRows& rows, const Affine& 
   });
 }
 
-void forward_train(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
-                   const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                   float* running_mean, float* running_var, const BatchNorm::Moments&, uint32_t* largest) {
-  const BatchNormRows rows(p.rows, p.c_in, p.c, select);
+void forward_train(const BatchNorm::Params& p, const BatchNorm::ForwardTrain& call) {
+  const BatchNormRows rows(p.rows, p.c_in, p.c, call.select);
   std::vector<double> mu, squares;
-  by_dtype(p.dtype, [&]<class T>() { moments(rows, static_cast<const T*>(x), mu, squares); });
+  by_dtype(p.dtype, [&]<class T>() { moments(rows, static_cast<const T*>(call.x), mu, squares); });
   const double n = static_cast<double>(p.rows), unbiased = std::max(1., n - 1);
   for (int64_t j = 0; j < p.c; ++j) {
     const int64_t at = rows.channel(j);
-    mean[j] = static_cast<float>(mu[j]);
-    rstd[j] = static_cast<float>(1 / std::sqrt(squares[j] / n + p.eps));
-    running_mean[at] += p.momentum * (mean[j] - running_mean[at]);
-    running_var[at] += p.momentum * (static_cast<float>(squares[j] / unbiased) - running_var[at]);
+    call.mean[j] = static_cast<float>(mu[j]);
+    call.rstd[j] = static_cast<float>(1 / std::sqrt(squares[j] / n + p.eps));
+    call.running_mean[at] += p.momentum * (call.mean[j] - call.running_mean[at]);
+    call.running_var[at] += p.momentum * (static_cast<float>(squares[j] / unbiased) - call.running_var[at]);
   }
-  const Affine affine{rows.tile([&](int64_t j) { return mean[j]; }),
-                      rows.tile([&](int64_t j) { return gamma[rows.channel(j)] * rstd[j]; }),
-                      rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
-  apply(p, rows, affine, x, residual, y, largest);
+  const Affine affine{rows.tile([&](int64_t j) { return call.mean[j]; }),
+                      rows.tile([&](int64_t j) { return call.gamma[rows.channel(j)] * call.rstd[j]; }),
+                      rows.tile([&](int64_t j) { return call.beta[rows.channel(j)]; })};
+  apply(p, rows, affine, call.x, call.residual, call.y, call.largest);
 }
 
-void forward_infer(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
-                   const float* beta, const float* running_mean, const float* running_var,
-                   const void* residual, void* y, uint32_t* largest) {
-  const BatchNormRows rows(p.rows, p.c_in, p.c, select);
+void forward_infer(const BatchNorm::Params& p, const BatchNorm::ForwardInfer& call) {
+  const BatchNormRows rows(p.rows, p.c_in, p.c, call.select);
   const auto scale = [&](int64_t j) {
     const int64_t at = rows.channel(j);
-    return static_cast<float>(gamma[at] / std::sqrt(double(running_var[at]) + p.eps));
+    return static_cast<float>(call.gamma[at] / std::sqrt(double(call.running_var[at]) + p.eps));
   };
-  const Affine affine{rows.tile([&](int64_t j) { return running_mean[rows.channel(j)]; }), rows.tile(scale),
-                      rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
-  apply(p, rows, affine, x, residual, y, largest);
+  const Affine affine{rows.tile([&](int64_t j) { return call.running_mean[rows.channel(j)]; }),
+                      rows.tile(scale), rows.tile([&](int64_t j) { return call.beta[rows.channel(j)]; })};
+  apply(p, rows, affine, call.x, call.residual, call.y, call.largest);
 }
 
 }  // namespace
 
 // In batch_norm_backward.cpp.
-void batch_norm_backward(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
-                         const float* beta, const float* mean, const float* rstd, const void* y,
-                         const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta);
+void batch_norm_backward(const BatchNorm::Params& p, const BatchNorm::Backward& call);
 
 const BatchNorm batch_norm = {
     .forward_train = forward_train, .forward_infer = forward_infer, .backward = batch_norm_backward};

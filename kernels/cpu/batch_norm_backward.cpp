@@ -96,26 +96,28 @@ void by_kind(DType dtype, Mask mask, bool residual, F&& f) {
 
 }  // namespace
 
-void batch_norm_backward(const BatchNorm::Params& p, const void* x, const int32_t* select, const float* gamma,
-                         const float* beta, const float* mean, const float* rstd, const void* y,
-                         const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta) {
-  const BatchNormRows rows(p.rows, p.c_in, p.c, select);
-  Coefficients a{.mean = rows.tile([&](int64_t j) { return mean[j]; }),
-                 .scale = rows.tile([&](int64_t j) { return gamma[rows.channel(j)] * rstd[j]; }),
-                 .beta = rows.tile([&](int64_t j) { return beta[rows.channel(j)]; })};
-  std::fill(dgamma, dgamma + p.c_in, 0.f);
-  std::fill(dbeta, dbeta + p.c_in, 0.f);
-  const Mask mask = !p.relu ? Mask::none : y ? Mask::from_y : Mask::from_x;
-  by_kind(p.dtype, mask, dresidual != nullptr, [&]<class T, Mask m, bool residual>() {
-    const Tensors<T> t{static_cast<const T*>(x), static_cast<const T*>(y), static_cast<const T*>(dy),
-                       static_cast<T*>(dx), static_cast<T*>(dresidual)};
+void batch_norm_backward(const BatchNorm::Params& p, const BatchNorm::Backward& call) {
+  const BatchNormRows rows(p.rows, p.c_in, p.c, call.select);
+  Coefficients a{.mean = rows.tile([&](int64_t j) { return call.mean[j]; }),
+                 .scale = rows.tile([&](int64_t j) { return call.gamma[rows.channel(j)] * call.rstd[j]; }),
+                 .beta = rows.tile([&](int64_t j) { return call.beta[rows.channel(j)]; })};
+  std::fill(call.dgamma, call.dgamma + p.c_in, 0.f);
+  std::fill(call.dbeta, call.dbeta + p.c_in, 0.f);
+  const Mask mask = !p.relu ? Mask::none : call.y ? Mask::from_y : Mask::from_x;
+  by_kind(p.dtype, mask, call.dresidual != nullptr, [&]<class T, Mask m, bool residual>() {
+    const Tensors<T> t{.x = static_cast<const T*>(call.x),
+                       .y = static_cast<const T*>(call.y),
+                       .dy = static_cast<const T*>(call.dy),
+                       .dx = static_cast<T*>(call.dx),
+                       .dresidual = static_cast<T*>(call.dresidual)};
     const auto sums = reduce<T, m>(rows, t, a);
     const double n = static_cast<double>(p.rows);
+    const float* rstd = call.rstd;
     a.offset = rows.tile([&](int64_t j) { return static_cast<float>(sums[j] / n); });
     a.slope = rows.tile([&](int64_t j) { return static_cast<float>(sums[p.c + j] / n * rstd[j] * rstd[j]); });
     for (int64_t j = 0; j < p.c; ++j) {
-      dgamma[rows.channel(j)] = static_cast<float>(sums[p.c + j] * rstd[j]);
-      dbeta[rows.channel(j)] = static_cast<float>(sums[j]);
+      call.dgamma[rows.channel(j)] = static_cast<float>(sums[p.c + j] * rstd[j]);
+      call.dbeta[rows.channel(j)] = static_cast<float>(sums[j]);
     }
     apply<T, m, residual>(rows, t, a);
   });

@@ -229,29 +229,37 @@ BnAffine given_statistics(const Params& p, const BatchNorm::Moments& given, cons
   return a;
 }
 
-void forward_train(const Params& p, const void* x, const int32_t* select, const float* gamma,
-                   const float* beta, const void* residual, void* y, float* mean, float* rstd,
-                   float* running_mean, float* running_var, const BatchNorm::Moments& moments,
-                   uint32_t* largest) {
-  const Vectors v{gamma, beta, mean, rstd, running_mean, running_var, largest, samples_of(p, largest)};
+void forward_train(const Params& p, const BatchNorm::ForwardTrain& call) {
+  const Vectors v{.gamma = call.gamma,
+                  .beta = call.beta,
+                  .mean = call.mean,
+                  .rstd = call.rstd,
+                  .running_mean = call.running_mean,
+                  .running_var = call.running_var,
+                  .largest = call.largest,
+                  .samples = samples_of(p, call.largest)};
   BnAffine a;
-  if (moments.values)
-    a = given_statistics(p, moments, select, v);
+  if (call.moments.values)
+    a = given_statistics(p, call.moments, call.select, v);
   else
-    bn_by_width(p, select,
-                [&]<class T, int N>() { a = own_statistics<T, N>(p, static_cast<const T*>(x), select, v); });
-  batch_norm_apply(p, a, x, select, residual, y, largest);
+    bn_by_width(p, call.select, [&]<class T, int N>() {
+      a = own_statistics<T, N>(p, static_cast<const T*>(call.x), call.select, v);
+    });
+  batch_norm_apply(p, a, call.x, call.select, call.residual, call.y, call.largest);
 }
 
-void forward_infer(const Params& p, const void* x, const int32_t* select, const float* gamma,
-                   const float* beta, const float* running_mean, const float* running_var,
-                   const void* residual, void* y, uint32_t* largest) {
+void forward_infer(const Params& p, const BatchNorm::ForwardInfer& call) {
   const BnAffine a = scratch_affine(p.c, 0, nullptr);
-  launch({"batch_norm_infer", blocks_for(p.c, bn_threads), bn_threads}, infer_kernel, p, select,
-         Vectors{gamma, beta, nullptr, nullptr, const_cast<float*>(running_mean),
-                 const_cast<float*>(running_var), largest, samples_of(p, largest)},
-         a);
-  batch_norm_apply(p, a, x, select, residual, y, largest);
+  const Vectors v{.gamma = call.gamma,
+                  .beta = call.beta,
+                  .mean = nullptr,
+                  .rstd = nullptr,
+                  .running_mean = const_cast<float*>(call.running_mean),
+                  .running_var = const_cast<float*>(call.running_var),
+                  .largest = call.largest,
+                  .samples = samples_of(p, call.largest)};
+  launch({"batch_norm_infer", blocks_for(p.c, bn_threads), bn_threads}, infer_kernel, p, call.select, v, a);
+  batch_norm_apply(p, a, call.x, call.select, call.residual, call.y, call.largest);
 }
 
 }  // namespace

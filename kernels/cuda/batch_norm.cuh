@@ -128,8 +128,6 @@ struct BnAffine {
 
 void batch_norm_apply(const BatchNorm::Params&, const BnAffine&, const void* x, const int32_t* select,
                       const void* residual, void* y, uint32_t* largest);
-void batch_norm_backward(const BatchNorm::Params&, const void* x, const int32_t* select, const float* gamma,
-                         const float* beta, const float* mean, const float* rstd, const void* y,
-                         const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta);
+void batch_norm_backward(const BatchNorm::Params&, const BatchNorm::Backward&);
 
 }  // namespace eb::kernels::cuda

@@ -168,19 +168,25 @@ void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select,
 
 }  // namespace
 
-void batch_norm_backward(const Params& p, const void* x, const int32_t* select, const float* gamma,
-                         const float* beta, const float* mean, const float* rstd, const void* y,
-                         const void* dy, void* dx, void* dresidual, float* dgamma, float* dbeta) {
-  const Gradients v{gamma, beta, mean, rstd, dgamma, dbeta};
-  bn_by_width(p, select, [&]<class T, int N>() {
-    const Tensors<T> t{static_cast<const T*>(x), static_cast<const T*>(y), static_cast<const T*>(dy),
-                       static_cast<T*>(dx), static_cast<T*>(dresidual)};
+void batch_norm_backward(const Params& p, const BatchNorm::Backward& call) {
+  const Gradients v{.gamma = call.gamma,
+                    .beta = call.beta,
+                    .mean = call.mean,
+                    .rstd = call.rstd,
+                    .dgamma = call.dgamma,
+                    .dbeta = call.dbeta};
+  bn_by_width(p, call.select, [&]<class T, int N>() {
+    const Tensors<T> t{.x = static_cast<const T*>(call.x),
+                       .y = static_cast<const T*>(call.y),
+                       .dy = static_cast<const T*>(call.dy),
+                       .dx = static_cast<T*>(call.dx),
+                       .dresidual = static_cast<T*>(call.dresidual)};
     if (!p.relu)
-      backward<T, N, Mask::none>(p, t, select, v);
-    else if (y)
-      backward<T, N, Mask::from_y>(p, t, select, v);
+      backward<T, N, Mask::none>(p, t, call.select, v);
+    else if (call.y)
+      backward<T, N, Mask::from_y>(p, t, call.select, v);
     else
-      backward<T, N, Mask::from_x>(p, t, select, v);
+      backward<T, N, Mask::from_x>(p, t, call.select, v);
   });
 }
 

@@ -36,16 +36,38 @@ struct Layer {
 
   const int32_t* list() const { return select.empty() ? nullptr : select.data(); }
   void forward(uint32_t* largest = nullptr) {
-    kernel.forward_train(p, x.data(), list(), gamma.data(), beta.data(), nullptr, y.data(), mean.data(),
-                         rstd.data(), running_mean.data(), running_var.data(), {}, largest);
+    kernel.forward_train(p, {.x = x.data(),
+                             .select = list(),
+                             .gamma = gamma.data(),
+                             .beta = beta.data(),
+                             .y = y.data(),
+                             .mean = mean.data(),
+                             .rstd = rstd.data(),
+                             .running_mean = running_mean.data(),
+                             .running_var = running_var.data(),
+                             .largest = largest});
   }
   void infer(uint32_t* largest = nullptr) {
-    kernel.forward_infer(p, x.data(), list(), gamma.data(), beta.data(), running_mean.data(),
-                         running_var.data(), nullptr, y.data(), largest);
+    kernel.forward_infer(p, {.x = x.data(),
+                             .select = list(),
+                             .gamma = gamma.data(),
+                             .beta = beta.data(),
+                             .running_mean = running_mean.data(),
+                             .running_var = running_var.data(),
+                             .y = y.data(),
+                             .largest = largest});
   }
   void backward() {
-    kernel.backward(p, x.data(), list(), gamma.data(), beta.data(), mean.data(), rstd.data(), nullptr,
-                    dy.data(), dx.data(), nullptr, dgamma.data(), dbeta.data());
+    kernel.backward(p, {.x = x.data(),
+                        .select = list(),
+                        .gamma = gamma.data(),
+                        .beta = beta.data(),
+                        .mean = mean.data(),
+                        .rstd = rstd.data(),
+                        .dy = dy.data(),
+                        .dx = dx.data(),
+                        .dgamma = dgamma.data(),
+                        .dbeta = dbeta.data()});
   }
   void forward_largest() { forward(maxima.data()); }
   void infer_largest() { infer(maxima.data()); }

@@ -46,21 +46,44 @@ struct Trial {
   }
   void forward() {
     Staged on;
-    kernel.forward_train(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
-                         shape.residual ? on(residual) : nullptr, on(y), on(mean), on(rstd), on(running_mean),
-                         on(running_var), {}, largest.empty() ? nullptr : on(largest));
+    kernel.forward_train(p, {.x = on(x),
+                             .select = select.empty() ? nullptr : on(select),
+                             .gamma = on(gamma),
+                             .beta = on(beta),
+                             .residual = shape.residual ? on(residual) : nullptr,
+                             .y = on(y),
+                             .mean = on(mean),
+                             .rstd = on(rstd),
+                             .running_mean = on(running_mean),
+                             .running_var = on(running_var),
+                             .largest = largest.empty() ? nullptr : on(largest)});
   }
   void infer() {
     Staged on;
-    kernel.forward_infer(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta),
-                         on(running_mean), on(running_var), shape.residual ? on(residual) : nullptr, on(y),
-                         largest.empty() ? nullptr : on(largest));
+    kernel.forward_infer(p, {.x = on(x),
+                             .select = select.empty() ? nullptr : on(select),
+                             .gamma = on(gamma),
+                             .beta = on(beta),
+                             .running_mean = on(running_mean),
+                             .running_var = on(running_var),
+                             .residual = shape.residual ? on(residual) : nullptr,
+                             .y = on(y),
+                             .largest = largest.empty() ? nullptr : on(largest)});
   }
   void backward(Values& dx_out, bool give_y = true) {
     Staged on;
-    kernel.backward(p, on(x), select.empty() ? nullptr : on(select), on(gamma), on(beta), on(mean), on(rstd),
-                    shape.relu && give_y ? on(y) : nullptr, on(dy), on(dx_out),
-                    shape.residual ? on(dresidual) : nullptr, on(dgamma), on(dbeta));
+    kernel.backward(p, {.x = on(x),
+                        .select = select.empty() ? nullptr : on(select),
+                        .gamma = on(gamma),
+                        .beta = on(beta),
+                        .mean = on(mean),
+                        .rstd = on(rstd),
+                        .y = shape.relu && give_y ? on(y) : nullptr,
+                        .dy = on(dy),
+                        .dx = on(dx_out),
+                        .dresidual = shape.residual ? on(dresidual) : nullptr,
+                        .dgamma = on(dgamma),
+                        .dbeta = on(dbeta)});
   }
   // Forward is to find the largest magnitudes of `samples` samples, from memory that holds anything.
   void want_largest(int64_t samples) {

@@ -36,10 +36,18 @@ Normalised normalise(const BatchNormOracle& o, const Values& x, const Floats& mo
   const Floats gamma = to_floats(o.gamma), beta = to_floats(o.beta);
   Staged on;
   kernels::batch_norm(test_device().device)
-      .forward_train({.dtype = x.dtype(), .rows = rows, .c_in = c_in, .c = c, .relu = relu}, on(x),
-                     select.empty() ? nullptr : on(select), on(gamma), on(beta), nullptr, on(r.y), on(r.mean),
-                     on(r.rstd), on(r.running_mean), on(r.running_var),
-                     moments.empty() ? BatchNorm::Moments{} : BatchNorm::Moments{on(moments), each}, nullptr);
+      .forward_train(
+          {.dtype = x.dtype(), .rows = rows, .c_in = c_in, .c = c, .relu = relu},
+          {.x = on(x),
+           .select = select.empty() ? nullptr : on(select),
+           .gamma = on(gamma),
+           .beta = on(beta),
+           .y = on(r.y),
+           .mean = on(r.mean),
+           .rstd = on(r.rstd),
+           .running_mean = on(r.running_mean),
+           .running_var = on(r.running_var),
+           .moments = moments.empty() ? BatchNorm::Moments{} : BatchNorm::Moments{on(moments), each}});
   return r;
 }
 

@@ -35,13 +35,24 @@ BenchCase batch_norm_case(Device device, DType dtype, int64_t rows, int64_t c, b
   const auto& kernel = kernels::batch_norm(device);
   k.run = [&kernel, p, b, backward] {
     if (backward)
-      kernel.backward(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(),
-                      b->mean.get<float>(), b->rstd.get<float>(), nullptr, b->dy.get(), b->y.get(), nullptr,
-                      b->dgamma.get<float>(), b->dbeta.get<float>());
+      kernel.backward(p, {.x = b->x.get(),
+                          .gamma = b->gamma.get<float>(),
+                          .beta = b->beta.get<float>(),
+                          .mean = b->mean.get<float>(),
+                          .rstd = b->rstd.get<float>(),
+                          .dy = b->dy.get(),
+                          .dx = b->y.get(),
+                          .dgamma = b->dgamma.get<float>(),
+                          .dbeta = b->dbeta.get<float>()});
     else
-      kernel.forward_train(p, b->x.get(), nullptr, b->gamma.get<float>(), b->beta.get<float>(), nullptr,
-                           b->y.get(), b->mean.get<float>(), b->rstd.get<float>(),
-                           b->running_mean.get<float>(), b->running_var.get<float>(), {}, nullptr);
+      kernel.forward_train(p, {.x = b->x.get(),
+                               .gamma = b->gamma.get<float>(),
+                               .beta = b->beta.get<float>(),
+                               .y = b->y.get(),
+                               .mean = b->mean.get<float>(),
+                               .rstd = b->rstd.get<float>(),
+                               .running_mean = b->running_mean.get<float>(),
+                               .running_var = b->running_var.get<float>()});
   };
   return k;
 }
