@@ -16,13 +16,18 @@ struct RoundBlocks {
     int64_t first_block;  // of its exponents
     uint32_t tensor;      // names its random numbers (Quantize::Params::tensor)
   };
-  // x -> y (both the arena; y may be x, or null if the codes are all that is wanted). codes (arena) may be
-  // null; exponents (blocks of all segments) are always written. A bad block is NaN throughout y. segments
-  // lie on the host; on the device are allow (1), which forbids everything if it holds 0 (null: always
-  // allowed), step (1) as in Quantize, and counts (one for each segment, added to; may be null).
-  void (*round)(const Params&, const Segment* segments, int64_t n_segments, const int32_t* allow,
-                const uint32_t* step, const float* x, float* y, int8_t* codes, int16_t* exponents,
-                Quantize::Counts* counts);
+  struct Arrays {
+    const Segment* segments;  // (n_segments) on the host; all others lie on the device
+    int64_t n_segments;
+    const int32_t* allow = nullptr;      // (1) forbids everything if it holds 0; null: always allowed
+    const uint32_t* step = nullptr;      // (1) as in Quantize
+    const float* x;                      // (arena)
+    float* y = nullptr;                  // (arena) may be x; NaN throughout a bad block
+    int8_t* codes = nullptr;             // (arena)
+    int16_t* exponents;                  // (blocks of all segments), always written
+    Quantize::Counts* counts = nullptr;  // (n_segments), added to
+  };
+  void (*round)(const Params&, const Arrays&);
 };
 
 namespace cpu {

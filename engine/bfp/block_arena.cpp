@@ -19,11 +19,11 @@ BlockArena::BlockArena(const Arenas& arenas, const BlockFormat& format, RoundedT
   exponents_ = Tensor::empty({exponents}, DType::i16, device_);
 }
 
-void BlockArena::round(Quantize::Rounding rounding, uint64_t seed, const int32_t* allow, const uint32_t* step,
-                       const float* x, float* y, int8_t* codes, Quantize::Counts* counts) const {
-  kernels::round_blocks(device_).round({bits_, rounding, seed}, segments_.data(),
-                                       static_cast<int64_t>(segments_.size()), allow, step, x, y, codes,
-                                       exponents_.data<int16_t>(), counts);
+void BlockArena::round(Quantize::Rounding rounding, uint64_t seed, RoundBlocks::Arrays arrays) const {
+  arrays.segments = segments_.data();
+  arrays.n_segments = static_cast<int64_t>(segments_.size());
+  arrays.exponents = exponents_.data<int16_t>();
+  kernels::round_blocks(device_).round({.bits = bits_, .rounding = rounding, .seed = seed}, arrays);
 }
 
 Tensor BlockArena::exponents_of(size_t parameter) const {
@@ -60,27 +60,33 @@ Quantize::Counts* BlockModel::parameter_counts(size_t arena) const {
 
 void BlockModel::round_gradients(const Arenas& m, const uint32_t* step) const {
   auto* g = m.gradients.data<float>();
-  gradients.round(precision.rounding, precision.seed, nullptr, step, g, g, nullptr, parameter_counts(1));
+  gradients.round(precision.rounding, precision.seed,
+                  {.step = step, .x = g, .y = g, .counts = parameter_counts(1)});
 }
 
 void BlockModel::round_update(const Arenas& m, const int32_t* allow, const uint32_t* step) const {
   auto *w = m.values.data<float>(), *v = m.momentum.data<float>();
-  values.round(precision.rounding, precision.seed, allow, step, w, w, codes.data<int8_t>(),
-               parameter_counts(0));
+  values.round(precision.rounding, precision.seed,
+               {.allow = allow,
+                .step = step,
+                .x = w,
+                .y = w,
+                .codes = codes.data<int8_t>(),
+                .counts = parameter_counts(0)});
   round_by_tensor(m, allow);
-  momentum.round(precision.rounding, precision.seed, allow, step, v, v, nullptr, parameter_counts(2));
+  momentum.round(precision.rounding, precision.seed,
+                 {.allow = allow, .step = step, .x = v, .y = v, .counts = parameter_counts(2)});
 }
 
 void BlockModel::encode(const Arenas& m) const {
-  values.round(Quantize::Rounding::nearest, 0, nullptr, nullptr, m.values.data<float>(), nullptr,
-               codes.data<int8_t>(), nullptr);
+  values.round(Quantize::Rounding::nearest, 0, {.x = m.values.data<float>(), .codes = codes.data<int8_t>()});
   round_by_tensor(m, nullptr);
 }
 
 void BlockModel::round_by_tensor(const Arenas& m, const int32_t* allow) const {
   if (by_tensor)
-    by_tensor->round(Quantize::Rounding::nearest, 0, allow, nullptr, m.values.data<float>(), nullptr,
-                     codes_by_tensor.data<int8_t>(), nullptr);
+    by_tensor->round(Quantize::Rounding::nearest, 0,
+                     {.allow = allow, .x = m.values.data<float>(), .codes = codes_by_tensor.data<int8_t>()});
 }
 
 static Tensor codes_view(const Arenas& m, size_t parameter, const BlockArena& arena, const Tensor& codes,

@@ -14,9 +14,8 @@ class BlockArena {
  public:
   // weight, bias: who rounds a weight and a vector of this arena.
   BlockArena(const Arenas& arenas, const BlockFormat& format, RoundedTensor weight, RoundedTensor bias);
-  // x -> y and codes, see kernels::RoundBlocks.
-  void round(Quantize::Rounding rounding, uint64_t seed, const int32_t* allow, const uint32_t* step,
-             const float* x, float* y, int8_t* codes, Quantize::Counts* counts) const;
+  // x -> y and codes; the segments and exponents are the arena's own.
+  void round(Quantize::Rounding rounding, uint64_t seed, kernels::RoundBlocks::Arrays arrays) const;
   int64_t block_of(size_t parameter) const { return segments_[parameter].block; }
   Tensor exponents_of(size_t parameter) const;  // view
   const Tensor& exponents() const { return exponents_; }

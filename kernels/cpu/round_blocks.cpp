@@ -5,12 +5,11 @@
 namespace eb::kernels::cpu {
 namespace {
 
-void round_all(const RoundBlocks::Params& p, const RoundBlocks::Segment* segments, int64_t n_segments,
-               const int32_t* allow, const uint32_t* step, const float* x, float* y, int8_t* codes,
-               int16_t* exponents, Quantize::Counts* counts) {
-  if (allow && *allow == 0) return;
-  const Rounding how{p.bits, p.rounding == Quantize::Rounding::stochastic, p.seed, step ? *step : 0};
-  round_segments<float>(how, segments, n_segments, {x, y, codes, exponents, counts, nullptr});
+void round_all(const RoundBlocks::Params& p, const RoundBlocks::Arrays& a) {
+  if (a.allow && *a.allow == 0) return;
+  const Rounding how{p.bits, p.rounding == Quantize::Rounding::stochastic, p.seed, a.step ? *a.step : 0};
+  round_segments<float>(how, a.segments, a.n_segments,
+                        {.x = a.x, .y = a.y, .codes = a.codes, .exponents = a.exponents, .counts = a.counts});
 }
 
 }  // namespace

@@ -185,13 +185,18 @@ void launch_round(const Params& p, const Table& table, unsigned blocks, const Ar
              : launch(at, round_kernel<false, false>, p, table, a, partial);
 }
 
-void round_all(const Params& p, const RoundBlocks::Segment* segments, int64_t n_segments,
-               const int32_t* allow, const uint32_t* step, const float* x, float* y, int8_t* codes,
-               int16_t* exponents, Quantize::Counts* counts) {
-  const Segments all(segments, n_segments);
-  const auto addresses =
-      reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(y) | reinterpret_cast<uintptr_t>(codes);
-  const Arrays a{allow, step, x, y, codes, exponents, counts, addresses % 16 == 0};
+void round_all(const Params& p, const RoundBlocks::Arrays& given) {
+  const Segments all(given.segments, given.n_segments);
+  const auto addresses = reinterpret_cast<uintptr_t>(given.x) | reinterpret_cast<uintptr_t>(given.y) |
+                         reinterpret_cast<uintptr_t>(given.codes);
+  const Arrays a{.allow = given.allow,
+                 .step = given.step,
+                 .x = given.x,
+                 .y = given.y,
+                 .codes = given.codes,
+                 .exponents = given.exponents,
+                 .counts = given.counts,
+                 .aligned = addresses % 16 == 0};
   const auto partials = static_cast<size_t>(all.first_partial.back());
   auto* partial = partials ? static_cast<uint32_t*>(scratch(partials * sizeof(uint32_t))) : nullptr;
   all.for_each_table(true, [&](const Table& table, unsigned blocks) {

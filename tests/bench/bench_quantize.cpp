@@ -101,8 +101,11 @@ void round_blocks(benchmark::State& state) {
   const kernels::RoundBlocks::Params p{.rounding = state.range(0) ? Rounding::stochastic : Rounding::nearest};
   for (auto _ : state)
     kernels::round_blocks(Device::cpu)
-        .round(p, segments.data(), 1, nullptr, nullptr, x.data(), x.data(), nullptr, exponents.data(),
-               nullptr);
+        .round(p, {.segments = segments.data(),
+                   .n_segments = 1,
+                   .x = x.data(),
+                   .y = x.data(),
+                   .exponents = exponents.data()});
   state.SetItemsProcessed(state.iterations() * filters * block);
 }
 BENCHMARK(round_blocks)->DenseRange(0, 1)->UseRealTime()->Unit(benchmark::kMicrosecond);

@@ -55,8 +55,7 @@ void advance(Trainer& t, int steps, uint64_t seed = 20) {
 // Rounding once more, to the nearest, changes no number that has been rounded.
 void expect_on_grid(const Model& m, const BlockArena& arena, const Tensor& x, const char* what) {
   const Tensor y = Tensor::zeros(x.shape(), DType::f32, device);
-  arena.round(Quantize::Rounding::nearest, 0, nullptr, nullptr, x.data<float>(), y.data<float>(), nullptr,
-              nullptr);
+  arena.round(Quantize::Rounding::nearest, 0, {.x = x.data<float>(), .y = y.data<float>()});
   const Floats a = host(x), b = host(y);
   for (const Parameter& p : m.parameters())
     for (int64_t i = p.offset; i < p.offset + p.count; ++i) ASSERT_EQ(a[i], b[i]) << what << " " << p.name;

@@ -101,9 +101,15 @@ Rounded round(const RoundBlocks::Params& p, const Arena& a, const Given& given =
     Staged on;
     const float* x = given.in_place ? on(r.y) : on(a.x);
     auto* counts = given.counts ? reinterpret_cast<Quantize::Counts*>(on(r.counts)) : nullptr;
-    kernel.round(p, a.segments.data(), static_cast<int64_t>(a.segments.size()),
-                 given.allow ? on(*given.allow) : nullptr, on(step), x, given.y ? on(r.y) : nullptr,
-                 given.codes ? on(r.codes) : nullptr, on(r.exponents), counts);
+    kernel.round(p, {.segments = a.segments.data(),
+                     .n_segments = static_cast<int64_t>(a.segments.size()),
+                     .allow = given.allow ? on(*given.allow) : nullptr,
+                     .step = on(step),
+                     .x = x,
+                     .y = given.y ? on(r.y) : nullptr,
+                     .codes = given.codes ? on(r.codes) : nullptr,
+                     .exponents = on(r.exponents),
+                     .counts = counts});
   }
   return r;
 }

@@ -96,8 +96,7 @@ BenchCase round_case(Device device, Quantize::Rounding rounding, bool with_codes
   c.run = [model, rounding, with_codes] {
     const BlockModel& b = *model->blocks();
     auto* w = model->values().data<float>();
-    b.values.round(rounding, 1, nullptr, nullptr, w, w, with_codes ? b.codes.data<int8_t>() : nullptr,
-                   nullptr);
+    b.values.round(rounding, 1, {.x = w, .y = w, .codes = with_codes ? b.codes.data<int8_t>() : nullptr});
   };
   return c;
 }
