@@ -24,13 +24,16 @@ struct Quantize {
   struct Counts {
     uint64_t saturated = 0, flushed = 0;
   };
-  // codes (blocks, block), exponents (blocks). A block with NaN or infinity becomes bad_block with codes of
-  // zero. On the device, each null if there is none:
-  //   step (1)          number of the training step for stochastic rounding; null: 0
-  //   largest (blocks)  bits of the largest |x| of each block, where whoever wrote x has found them already
-  //   counts (1)        added to
-  void (*quantize)(const Params&, const void* x, const uint32_t* step, const uint32_t* largest, int8_t* codes,
-                   int16_t* exponents, Counts* counts);
+  struct Arrays {
+    const void* x;                   // (blocks, block)
+    const uint32_t* step = nullptr;  // (1) number of the training step for stochastic rounding; null: 0
+    // (blocks) bits of the largest |x| of each block, where whoever wrote x has found them already
+    const uint32_t* largest = nullptr;
+    int8_t* codes;             // (blocks, block), zero where the block holds NaN or infinity
+    int16_t* exponents;        // (blocks), bad_block there
+    Counts* counts = nullptr;  // (1) added to
+  };
+  void (*quantize)(const Params&, const Arrays&);
   // y (blocks, block); NaN throughout a bad block, so that a check for finite numbers sees it.
   void (*dequantize)(const Params&, const int8_t* codes, const int16_t* exponents, void* y);
 };

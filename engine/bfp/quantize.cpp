@@ -20,8 +20,12 @@ Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& roun
   Tensor codes = Tensor::empty(x.shape(), DType::i8, x.device());
   const Tensor exponents = Tensor::empty({p.blocks}, DType::i16, x.device());
   kernels::quantize(x.device())
-      .quantize(p, x.raw(), rounding.step, largest.data<uint32_t>(), codes.data<int8_t>(),
-                exponents.data<int16_t>(), rounding.counts);
+      .quantize(p, {.x = x.raw(),
+                    .step = rounding.step,
+                    .largest = largest.data<uint32_t>(),
+                    .codes = codes.data<int8_t>(),
+                    .exponents = exponents.data<int16_t>(),
+                    .counts = rounding.counts});
   codes.set_blocks(std::make_shared<Blocks>(exponents, p.block, p.bits, x.dtype()));
   codes.set_node(x.node());
   return codes;

@@ -160,12 +160,17 @@ namespace {
 
 using Params = Quantize::Params;
 
-void quantize_all(const Params& p, const void* x, const uint32_t* step, const uint32_t* largest,
-                  int8_t* codes, int16_t* exponents, Quantize::Counts* counts) {
-  const Rounding how{p.bits, p.rounding == Quantize::Rounding::stochastic, p.seed, step ? *step : 0};
+void quantize_all(const Params& p, const Quantize::Arrays& a) {
+  const Rounding how{p.bits, p.rounding == Quantize::Rounding::stochastic, p.seed, a.step ? *a.step : 0};
   const Segment all{0, p.blocks, p.block, 0, p.tensor};
   by_dtype(p.dtype, [&]<class T>() {
-    round_segments<T>(how, &all, 1, {static_cast<const T*>(x), nullptr, codes, exponents, counts, largest});
+    round_segments<T>(how, &all, 1,
+                      {.x = static_cast<const T*>(a.x),
+                       .y = nullptr,
+                       .codes = a.codes,
+                       .exponents = a.exponents,
+                       .counts = a.counts,
+                       .largest = a.largest});
   });
 }
 

@@ -109,15 +109,14 @@ void quantize_as(const Params& p, const T* x, const uint32_t* step, const uint32
     encode_blocks<T, 1, stochastic, counted>(p, x, step, largest, out);
 }
 
-void quantize_all(const Params& p, const void* x, const uint32_t* step, const uint32_t* largest,
-                  int8_t* codes, int16_t* exponents, Quantize::Counts* counts) {
+void quantize_all(const Params& p, const Quantize::Arrays& a) {
   if (p.blocks * p.block == 0) return;
   by_dtype(p.dtype, [&]<class T>() {
     const auto run = [&]<bool stochastic>() {
-      const T* from = static_cast<const T*>(x);
-      const Outputs out{codes, exponents, counts};
-      counts ? quantize_as<T, stochastic, true>(p, from, step, largest, out)
-             : quantize_as<T, stochastic, false>(p, from, step, largest, out);
+      const T* x = static_cast<const T*>(a.x);
+      const Outputs out{.codes = a.codes, .exponents = a.exponents, .counts = a.counts};
+      a.counts ? quantize_as<T, stochastic, true>(p, x, a.step, a.largest, out)
+               : quantize_as<T, stochastic, false>(p, x, a.step, a.largest, out);
     };
     p.rounding == Quantize::Rounding::stochastic ? run.template operator()<true>()
                                                  : run.template operator()<false>();

@@ -75,7 +75,8 @@ struct Layer {
     const kernels::Quantize::Params q{
         .dtype = dtype, .blocks = std::ssize(maxima), .block = p.sample_rows * p.c};
     kernels::quantize(Device::cpu)
-        .quantize(q, y.data(), nullptr, largest, codes.data(), exponents.data(), nullptr);
+        .quantize(q,
+                  {.x = y.data(), .largest = largest, .codes = codes.data(), .exponents = exponents.data()});
   }
   void quantize_plain() { forward(), quantize(nullptr); }
   void quantize_largest() { forward(maxima.data()), quantize(maxima.data()); }

@@ -55,8 +55,11 @@ void quantize(benchmark::State& state, Rounding rounding, bool counted, bool kno
   Quantize::Counts counts;
   for (auto _ : state)
     kernels::quantize(Device::cpu)
-        .quantize(p, x.data(), nullptr, known ? largest.data() : nullptr, codes.data(), exponents.data(),
-                  counted ? &counts : nullptr);
+        .quantize(p, {.x = x.data(),
+                      .largest = known ? largest.data() : nullptr,
+                      .codes = codes.data(),
+                      .exponents = exponents.data(),
+                      .counts = counted ? &counts : nullptr});
   state.SetItemsProcessed(state.iterations() * n);
   state.SetBytesProcessed(state.iterations() * n * (2 * 4 + 1));
 }

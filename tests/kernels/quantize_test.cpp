@@ -32,7 +32,8 @@ Quantized quantize(const Params& p, const Floats& x, uint32_t step = test_step) 
   for (size_t i = 0; i < x.size(); ++i) v.set(static_cast<int64_t>(i), x[i]);
   {
     Staged on;
-    kernel.quantize(p, on(std::as_const(v)), on(step), nullptr, on(q.codes), on(q.exponents), nullptr);
+    kernel.quantize(
+        p, {.x = on(std::as_const(v)), .step = on(step), .codes = on(q.codes), .exponents = on(q.exponents)});
   }
   return q;
 }
@@ -179,7 +180,11 @@ TEST(Quantize, takes_the_largest_as_given) {
       uint32_t step = test_step;
       {
         Staged on;
-        kernel.quantize(p, on(x), on(step), on(given), on(q.codes), on(q.exponents), nullptr);
+        kernel.quantize(p, {.x = on(x),
+                            .step = on(step),
+                            .largest = on(given),
+                            .codes = on(q.codes),
+                            .exponents = on(q.exponents)});
       }
       return q;
     };
@@ -208,7 +213,10 @@ TEST(Quantize, counts_what_rounding_did) {
       Quantize::Counts counts{10, 20};
       {
         Staged on;
-        kernel.quantize(p, on(std::as_const(x)), nullptr, nullptr, on(codes), on(exponents), on(counts));
+        kernel.quantize(p, {.x = on(std::as_const(x)),
+                            .codes = on(codes),
+                            .exponents = on(exponents),
+                            .counts = on(counts)});
       }
       EXPECT_EQ(counts.saturated, 11u) << "a negative tie goes up, to the last code; block " << block;
       EXPECT_EQ(counts.flushed, 24u) << block;

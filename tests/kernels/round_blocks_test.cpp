@@ -204,7 +204,11 @@ TEST_P(RoundBlocksTest, SameCodesAsQuantize) {
     {
       Staged on;
       kernels::quantize(test_device().device)
-          .quantize(q, on(x), on(step), nullptr, on(codes), on(exponents), on(counts));
+          .quantize(q, {.x = on(x),
+                        .step = on(step),
+                        .codes = on(codes),
+                        .exponents = on(exponents),
+                        .counts = on(counts)});
     }
     for (int64_t i = 0; i < s.blocks * s.block; ++i) ASSERT_EQ(codes[i], rounded.codes[s.offset + i]) << n;
     for (int64_t b = 0; b < s.blocks && s.block; ++b)

@@ -46,8 +46,10 @@ BenchCase quantize_case(Device device, const Activations& a, Quantize::Rounding 
   c.bytes = static_cast<double>(reads * b->x.bytes() + b->codes.bytes());
   const auto& kernel = kernels::quantize(device);
   c.run = [&kernel, p, b, known] {
-    kernel.quantize(p, b->x.get(), nullptr, known ? b->largest.get<uint32_t>() : nullptr,
-                    b->codes.get<int8_t>(), b->exponents.get<int16_t>(), nullptr);
+    kernel.quantize(p, {.x = b->x.get(),
+                        .largest = known ? b->largest.get<uint32_t>() : nullptr,
+                        .codes = b->codes.get<int8_t>(),
+                        .exponents = b->exponents.get<int16_t>()});
   };
   return c;
 }
