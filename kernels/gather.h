@@ -6,10 +6,17 @@
 namespace eb::kernels {
 
 struct Gather {
-  // y (k_out, taps, c_out) <- x (k, taps, c): rows by `out` (k_out), innermost channels by `in` (c_out).
   // A vector is k rows with taps = c = 1.
-  void (*weight)(int64_t k_out, int64_t taps, int64_t c_out, int64_t c, const float* x, const int32_t* out,
-                 const int32_t* in, float* y);
+  struct Params {
+    int64_t k_out, taps = 1, c_out = 1, c = 1;
+  };
+  struct Arrays {
+    const float* x;                // (k, taps, c)
+    const int32_t* out = nullptr;  // (k_out) rows of x
+    const int32_t* in = nullptr;   // (c_out) innermost channels of x
+    float* y;                      // (k_out, taps, c_out)
+  };
+  void (*weight)(const Params&, const Arrays&);
 };
 
 namespace cpu {

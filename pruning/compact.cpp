@@ -39,13 +39,15 @@ void gather(const Parameter& from, const Parameter& to, const Lists& s, Device d
             float* y) {
   const bool weight = from.shape.size() == 4;
   const int64_t taps = weight ? from.shape[1] * from.shape[2] : 1, c = weight ? from.shape[3] : 1;
-  kernels::gather(device).weight(to.shape[0], taps, weight ? to.shape[3] : 1, c, x, s.rows.data<int32_t>(),
-                                 s.columns.data<int32_t>(), y);
+  kernels::gather(device).weight(
+      {.k_out = to.shape[0], .taps = taps, .c_out = weight ? to.shape[3] : 1, .c = c},
+      {.x = x, .out = s.rows.data<int32_t>(), .in = s.columns.data<int32_t>(), .y = y});
 }
 
 void gather(const Tensor& from, const Tensor& to, const Lists& s) {
   kernels::gather(from.device())
-      .weight(to.size(), 1, 1, 1, from.data<float>(), s.rows.data<int32_t>(), nullptr, to.data<float>());
+      .weight({.k_out = to.size()},
+              {.x = from.data<float>(), .out = s.rows.data<int32_t>(), .y = to.data<float>()});
 }
 
 // Calls visit(bn node, channel) for every pruned channel.

@@ -9,20 +9,18 @@ namespace {
 
 constexpr int threads = 256;
 
-__global__ void weight_kernel(int64_t n, int64_t taps, int64_t c_out, int64_t c, const float* x,
-                              const int32_t* out, const int32_t* in, float* y) {
+__global__ void weight_kernel(int64_t n, Gather::Params p, Gather::Arrays a) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (i >= n) return;
-  const int64_t channel = i % c_out, row = i / c_out, tap = row % taps, filter = row / taps;
-  const int64_t from = out ? out[filter] : filter;
-  y[i] = x[(from * taps + tap) * c + (in ? in[channel] : channel)];
+  const int64_t channel = i % p.c_out, row = i / p.c_out, tap = row % p.taps, filter = row / p.taps;
+  const int64_t from = a.out ? a.out[filter] : filter;
+  a.y[i] = a.x[(from * p.taps + tap) * p.c + (a.in ? a.in[channel] : channel)];
 }
 
-void weight(int64_t k_out, int64_t taps, int64_t c_out, int64_t c, const float* x, const int32_t* out,
-            const int32_t* in, float* y) {
-  const int64_t n = k_out * taps * c_out;
+void weight(const Gather::Params& p, const Gather::Arrays& a) {
+  const int64_t n = p.k_out * p.taps * p.c_out;
   if (n == 0) return;
-  launch({"gather_weight", blocks_for(n, threads), threads}, weight_kernel, n, taps, c_out, c, x, out, in, y);
+  launch({"gather_weight", blocks_for(n, threads), threads}, weight_kernel, n, p, a);
 }
 
 }  // namespace

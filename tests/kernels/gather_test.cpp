@@ -26,8 +26,11 @@ TEST(Gather, MatchesIndexing) {
     const auto& kernel = kernels::gather(test_device().device);
     {
       Staged on;
-      kernel.weight(k_out, g.taps, c_out, g.c, on(x), g.out.empty() ? nullptr : on(g.out),
-                    g.in.empty() ? nullptr : on(g.in), on(y));
+      kernel.weight({.k_out = k_out, .taps = g.taps, .c_out = c_out, .c = g.c},
+                    {.x = on(x),
+                     .out = g.out.empty() ? nullptr : on(g.out),
+                     .in = g.in.empty() ? nullptr : on(g.in),
+                     .y = on(y)});
     }
     for (int64_t k = 0; k < k_out; ++k) {
       for (int64_t t = 0; t < g.taps; ++t) {
