@@ -11,11 +11,16 @@ struct SoftmaxCrossEntropy {
     int64_t n, classes;        // logits (N, K)
     float label_smoothing = 0.f;
   };
-  // Writes loss (1), top1 and top5 (counts of correct samples, 1 each) and, unless null, dlogits (N, K).
   // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a
   // NaN logit at the label is never correct.
-  void (*forward_backward)(const Params&, const void* logits, const int32_t* labels, float* loss,
-                           int32_t* top1, int32_t* top5, void* dlogits);
+  struct Arrays {
+    const void* logits;       // (N, K)
+    const int32_t* labels;    // (N)
+    float* loss;              // (1)
+    int32_t *top1, *top5;     // (1) each: counts of correct samples
+    void* dlogits = nullptr;  // (N, K)
+  };
+  void (*forward_backward)(const Params&, const Arrays&);
 };
 
 namespace cpu {

@@ -28,8 +28,16 @@ LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, flo
   Tensor dlogits =
       needs_grad(logits) ? Tensor::empty(logits.shape(), logits.dtype(), logits.device()) : Tensor();
   kernels::softmax_cross_entropy(logits.device())
-      .forward_backward({logits.dtype(), logits.dim(0), logits.dim(1), label_smoothing}, logits.raw(),
-                        labels.data<int32_t>(), r.loss.data<float>(), counts, counts + 1, dlogits.raw());
+      .forward_backward({.dtype = logits.dtype(),
+                         .n = logits.dim(0),
+                         .classes = logits.dim(1),
+                         .label_smoothing = label_smoothing},
+                        {.logits = logits.raw(),
+                         .labels = labels.data<int32_t>(),
+                         .loss = r.loss.data<float>(),
+                         .top1 = counts,
+                         .top5 = counts + 1,
+                         .dlogits = dlogits.raw()});
   // The loss is where backward starts, so dy is 1 and dlogits is already the answer.
   r.loss = record(r.loss, {logits}, [dlogits](const Tensor&) { return std::vector<Tensor>{dlogits}; });
   return r;

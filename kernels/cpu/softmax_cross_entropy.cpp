@@ -53,26 +53,26 @@ Sample one_sample(const Params& p, const T* z, int32_t label, float* e, T* dz) {
   return {loss, count_larger(p.classes, z, label)};
 }
 
-void forward_backward(const Params& p, const void* logits, const int32_t* labels, float* loss, int32_t* top1,
-                      int32_t* top5, void* dlogits) {
+void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
   std::vector<Sample> samples(p.n);
   by_dtype(p.dtype, [&]<class T>() {
     parallel_ranges(p.n, p.classes * exp_cost, [&](int64_t begin, int64_t end) {
       std::vector<float> e(p.classes);
       for (int64_t i = begin; i < end; ++i) {
-        T* dz = dlogits ? static_cast<T*>(dlogits) + i * p.classes : nullptr;
-        samples[i] = one_sample(p, static_cast<const T*>(logits) + i * p.classes, labels[i], e.data(), dz);
+        T* dz = a.dlogits ? static_cast<T*>(a.dlogits) + i * p.classes : nullptr;
+        samples[i] =
+            one_sample(p, static_cast<const T*>(a.logits) + i * p.classes, a.labels[i], e.data(), dz);
       }
     });
   });
   double total = 0;
-  *top1 = *top5 = 0;
+  *a.top1 = *a.top5 = 0;
   for (const Sample& s : samples) {
     total += s.loss;
-    *top1 += s.larger < 1;
-    *top5 += s.larger < 5;
+    *a.top1 += s.larger < 1;
+    *a.top5 += s.larger < 5;
   }
-  *loss = static_cast<float>(total / static_cast<double>(p.n));
+  *a.loss = static_cast<float>(total / static_cast<double>(p.n));
 }
 
 }  // namespace

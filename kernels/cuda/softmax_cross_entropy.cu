@@ -90,15 +90,14 @@ __global__ void totals_kernel(int64_t n, const Sample* samples, float* loss, int
   }
 }
 
-void forward_backward(const Params& p, const void* logits, const int32_t* labels, float* loss, int32_t* top1,
-                      int32_t* top5, void* dlogits) {
+void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
   auto* samples = static_cast<Sample*>(scratch(static_cast<size_t>(p.n) * sizeof(Sample)));
   by_dtype(p.dtype, [&]<class T>() {
     launch({"softmax_cross_entropy", blocks_for(p.n, samples_per_block), threads}, samples_kernel<T>, p,
-           static_cast<const T*>(logits), labels, static_cast<T*>(dlogits), samples);
+           static_cast<const T*>(a.logits), a.labels, static_cast<T*>(a.dlogits), samples);
   });
   launch({"softmax_totals", 1, threads, sizeof(BlockSum<double, threads>)}, totals_kernel, p.n,
-         static_cast<const Sample*>(samples), loss, top1, top5);
+         static_cast<const Sample*>(samples), a.loss, a.top1, a.top5);
 }
 
 }  // namespace

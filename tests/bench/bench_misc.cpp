@@ -100,8 +100,12 @@ void softmax_cross_entropy(benchmark::State& state) {
   int32_t top1, top5;
   for (auto _ : state) {
     kernels::softmax_cross_entropy(Device::cpu)
-        .forward_backward({DType::f32, shape.n, shape.classes, 0.1f}, logits.data(), labels.data(), &loss,
-                          &top1, &top5, dlogits.data());
+        .forward_backward({DType::f32, shape.n, shape.classes, 0.1f}, {.logits = logits.data(),
+                                                                       .labels = labels.data(),
+                                                                       .loss = &loss,
+                                                                       .top1 = &top1,
+                                                                       .top5 = &top5,
+                                                                       .dlogits = dlogits.data()});
   }
 }
 BENCHMARK(softmax_cross_entropy)->Arg(10)->Arg(1000)->UseRealTime()->Unit(benchmark::kMicrosecond);

@@ -20,8 +20,13 @@ void run(const SoftmaxCase& shape, const Values& logits, Values* dlogits, Outcom
   const auto labels = shape.labels();
   Staged on;
   kernels::softmax_cross_entropy(test_device().device)
-      .forward_backward({logits.dtype(), shape.n, shape.classes, shape.label_smoothing}, on(logits),
-                        on(labels), on(o.loss), on(o.top1), on(o.top5), dlogits ? on(*dlogits) : nullptr);
+      .forward_backward({logits.dtype(), shape.n, shape.classes, shape.label_smoothing},
+                        {.logits = on(logits),
+                         .labels = on(labels),
+                         .loss = on(o.loss),
+                         .top1 = on(o.top1),
+                         .top5 = on(o.top5),
+                         .dlogits = dlogits ? on(*dlogits) : nullptr});
 }
 
 Outcome run(const SoftmaxCase& shape, const Values& logits, Values* dlogits) {

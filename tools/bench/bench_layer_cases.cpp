@@ -183,9 +183,12 @@ BenchCase loss_case(Device device, int64_t n, int64_t classes) {
   c.bytes = static_cast<double>(b->logits.bytes() + b->dlogits.bytes());
   const auto& kernel = kernels::softmax_cross_entropy(device);
   c.run = [&kernel, b, n, classes] {
-    kernel.forward_backward({.n = n, .classes = classes}, b->logits.get(), b->labels.get<int32_t>(),
-                            b->loss.get<float>(), b->top1.get<int32_t>(), b->top5.get<int32_t>(),
-                            b->dlogits.get());
+    kernel.forward_backward({.n = n, .classes = classes}, {.logits = b->logits.get(),
+                                                           .labels = b->labels.get<int32_t>(),
+                                                           .loss = b->loss.get<float>(),
+                                                           .top1 = b->top1.get<int32_t>(),
+                                                           .top5 = b->top5.get<int32_t>(),
+                                                           .dlogits = b->dlogits.get()});
   };
   return c;
 }
