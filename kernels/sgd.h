@@ -26,10 +26,16 @@ struct Sgd {
   //   grad = scale * grad + l1 * sign(master)
   void (*prepare)(const Segment* segments, int64_t n_segments, const Control* control, const float* master,
                   float* grad);
-  // segments lie on the host, control (1) and the arenas on the device. working is a bf16 copy of the arena
-  // or null.
-  void (*step)(const Params&, const Segment* segments, int64_t n_segments, const Control* control,
-               const float* grad, float* momentum, float* master, bf16* working);
+  struct Arrays {
+    const Segment* segments;  // (n_segments) on the host; all others lie on the device
+    int64_t n_segments;
+    const Control* control;   // (1)
+    const float* grad;        // (arena)
+    float* momentum;          // (arena)
+    float* master;            // (arena)
+    bf16* working = nullptr;  // (arena) a copy of master
+  };
+  void (*step)(const Params&, const Arrays&);
 };
 
 namespace cpu {

@@ -49,10 +49,14 @@ void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int6
                                       loss.counts.data<int32_t>(), finite.data<int32_t>(),
                                       squares.data<double>(), s);
   if (model.blocks()) return update_blocks(model, &s->update);
-  kernels::sgd(device).step({config_.momentum, config_.nesterov}, segments_.data(),
-                            static_cast<int64_t>(segments_.size()), &s->update, gradients,
-                            model.momentum().data<float>(), model.values().data<float>(),
-                            model.working().data<bf16>());
+  kernels::sgd(device).step({.momentum = config_.momentum, .nesterov = config_.nesterov},
+                            {.segments = segments_.data(),
+                             .n_segments = static_cast<int64_t>(segments_.size()),
+                             .control = &s->update,
+                             .grad = gradients,
+                             .momentum = model.momentum().data<float>(),
+                             .master = model.values().data<float>(),
+                             .working = model.working().data<bf16>()});
 }
 
 // Q(g), update, Q(w), Q(v): docs/method.md 5.2.
@@ -62,8 +66,13 @@ void Sgd::update_blocks(Model& m, const kernels::Sgd::Control* control) const {
   auto *g = m.gradients().data<float>(), *w = m.values().data<float>();
   sgd.prepare(segments_.data(), n, control, w, g);
   m.blocks()->round_gradients(m.arenas(), m.step());
-  sgd.step({config_.momentum, config_.nesterov, true}, segments_.data(), n, control, g,
-           m.momentum().data<float>(), w, nullptr);
+  sgd.step({.momentum = config_.momentum, .nesterov = config_.nesterov, .prepared = true},
+           {.segments = segments_.data(),
+            .n_segments = n,
+            .control = control,
+            .grad = g,
+            .momentum = m.momentum().data<float>(),
+            .master = w});
   m.blocks()->round_update(m.arenas(), &control->finite, m.step());
   if (m.working().defined())
     kernels::elementwise(m.device()).cast(m.values().size(), DType::f32, w, DType::bf16, m.working().raw());

@@ -8,12 +8,6 @@
 namespace eb::kernels::cpu {
 namespace {
 
-struct Arena {
-  const float* grad;
-  float *momentum, *master;
-  bf16* working;
-};
-
 struct Piece {
   int64_t begin, end;
   float weight_decay, l1;
@@ -30,7 +24,7 @@ std::vector<Piece> cut(const Sgd::Segment* segments, int64_t n_segments) {
 }
 
 template <bool nesterov, bool has_working>
-void update(const Sgd::Params& p, const Sgd::Control& control, const Piece& piece, const Arena& a) {
+void update(const Sgd::Params& p, const Sgd::Control& control, const Piece& piece, const Sgd::Arrays& a) {
   const float lr = control.lr, mu = p.momentum, scale = p.prepared ? 1.f : control.grad_scale,
               decay = piece.weight_decay, l1 = p.prepared ? 0.f : piece.l1;
 #pragma omp simd
@@ -46,17 +40,15 @@ void update(const Sgd::Params& p, const Sgd::Control& control, const Piece& piec
   }
 }
 
-void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
-          const float* grad, float* momentum, float* master, bf16* working) {
-  if (control->finite == 0) return;
-  const Arena arena{grad, momentum, master, working};
-  const auto pieces = cut(segments, n_segments);
+void step(const Sgd::Params& p, const Sgd::Arrays& a) {
+  if (a.control->finite == 0) return;
+  const auto pieces = cut(a.segments, a.n_segments);
   by_flags(
       [&]<bool nesterov, bool has_working>() {
         parallel_for(static_cast<int64_t>(pieces.size()),
-                     [&](int64_t i) { update<nesterov, has_working>(p, *control, pieces[i], arena); });
+                     [&](int64_t i) { update<nesterov, has_working>(p, *a.control, pieces[i], a); });
       },
-      p.nesterov, working != nullptr);
+      p.nesterov, a.working != nullptr);
 }
 
 void prepare(const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,

@@ -98,10 +98,11 @@ void prepare(const Sgd::Segment* segments, int64_t n_segments, const Sgd::Contro
   });
 }
 
-void step(const Sgd::Params& p, const Sgd::Segment* segments, int64_t n_segments, const Sgd::Control* control,
-          const float* grad, float* momentum, float* master, bf16* working) {
-  for_each_table(segments, n_segments, [&](const Table& table, unsigned blocks) {
-    launch({"sgd", blocks, threads}, step_kernel, p, table, control, Arrays{grad, momentum, master, working});
+void step(const Sgd::Params& p, const Sgd::Arrays& given) {
+  const Arrays a{
+      .grad = given.grad, .momentum = given.momentum, .master = given.master, .working = given.working};
+  for_each_table(given.segments, given.n_segments, [&](const Table& table, unsigned blocks) {
+    launch({"sgd", blocks, threads}, step_kernel, p, table, given.control, a);
   });
 }
 

@@ -42,8 +42,13 @@ void sgd_step(benchmark::State& state) {
   const bool copy = state.range(0) != 0;
   for (auto _ : state) {
     kernels::sgd(Device::cpu)
-        .step({}, segments.data(), static_cast<int64_t>(segments.size()), &control, grad.data(),
-              momentum.data(), master.data(), copy ? working.data() : nullptr);
+        .step({}, {.segments = segments.data(),
+                   .n_segments = static_cast<int64_t>(segments.size()),
+                   .control = &control,
+                   .grad = grad.data(),
+                   .momentum = momentum.data(),
+                   .master = master.data(),
+                   .working = copy ? working.data() : nullptr});
   }
   state.SetBytesProcessed(state.iterations() * n * (copy ? 22 : 20));
 }

@@ -25,8 +25,13 @@ struct State {
   }
   void step(const Sgd::Params& p, const std::vector<Sgd::Segment>& segments, Sgd::Control control) {
     Staged on;
-    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(control), on(grad),
-                on(momentum), on(master), on(working));
+    kernel.step(p, {.segments = segments.data(),
+                    .n_segments = static_cast<int64_t>(segments.size()),
+                    .control = on(control),
+                    .grad = on(grad),
+                    .momentum = on(momentum),
+                    .master = on(master),
+                    .working = on(working)});
   }
 };
 
@@ -82,8 +87,12 @@ TEST_P(SgdTest, WorkingCopyDoesNotChangeTheUpdate) {
   with.step(p, segments, control);
   {
     Staged on;
-    kernel.step(p, segments.data(), static_cast<int64_t>(segments.size()), on(control), on(without.grad),
-                on(without.momentum), on(without.master), nullptr);
+    kernel.step(p, {.segments = segments.data(),
+                    .n_segments = static_cast<int64_t>(segments.size()),
+                    .control = on(control),
+                    .grad = on(without.grad),
+                    .momentum = on(without.momentum),
+                    .master = on(without.master)});
   }
   EXPECT_EQ(with.master, without.master);
 }
@@ -126,7 +135,12 @@ TEST(Sgd, HandCheckedStep) {
   Sgd::Control control{.lr = 0.5f};
   {
     Staged on;
-    kernel.step({}, &segment, 1, on(control), on(grad), on(v), on(w), nullptr);
+    kernel.step({}, {.segments = &segment,
+                     .n_segments = 1,
+                     .control = on(control),
+                     .grad = on(grad),
+                     .momentum = on(v),
+                     .master = on(w)});
   }
   EXPECT_NEAR(v, 2.56, 1e-6);
   EXPECT_NEAR(w, -0.28, 1e-6);

@@ -89,8 +89,13 @@ BenchCase sgd_case(Device device, int64_t n) {
   const auto& kernel = kernels::sgd(device);
   c.run = [&kernel, b, n] {
     const kernels::Sgd::Segment all{0, n, 1e-4f, 0.f};
-    kernel.step({}, &all, 1, b->control.get<kernels::Sgd::Control>(), b->grad.get<float>(),
-                b->momentum.get<float>(), b->master.get<float>(), b->working.get<kernels::bf16>());
+    kernel.step({}, {.segments = &all,
+                     .n_segments = 1,
+                     .control = b->control.get<kernels::Sgd::Control>(),
+                     .grad = b->grad.get<float>(),
+                     .momentum = b->momentum.get<float>(),
+                     .master = b->master.get<float>(),
+                     .working = b->working.get<kernels::bf16>()});
   };
   return c;
 }
