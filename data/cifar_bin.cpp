@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "data/file_bytes.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 namespace {
@@ -73,13 +74,13 @@ class CifarBin : public Dataset {
   void add(const std::filesystem::path& path) {
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
-      throw Error(3001, "no file " + path.string(),
+      throw Error(errors::no_data, "no file " + path.string(),
                   "run tools/get_cifar " + std::to_string(names_.size()) + ", or set data.root");
     files_.emplace_back(path);
     first_.push_back(size());
     const uint64_t bytes = files_.back().size();
     if (bytes == 0 || bytes % record_ != 0)
-      throw Error(3020,
+      throw Error(errors::cifar_size,
                   path.string() + ": " + std::to_string(bytes) + " bytes, want a multiple of " +
                       std::to_string(record_),
                   "the file is cut short or of another kind: run tools/get_cifar again");
@@ -100,7 +101,7 @@ class CifarBin : public Dataset {
 
   int32_t checked(uint8_t label, const DataFile& file, uint64_t offset) const {
     if (label < names_.size()) return label;
-    throw Error(3021,
+    throw Error(errors::cifar_label,
                 file.path().string() + ": label " + std::to_string(label) + " at byte " +
                     std::to_string(offset + label_bytes_ - 1) + ", want 0.." +
                     std::to_string(names_.size() - 1),

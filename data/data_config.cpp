@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/error_codes.h"
 #include "engine/config/config.h"
 
 namespace eb::data {
@@ -13,7 +14,7 @@ bool DataConfig::augments(Augment how) const {
 static void read_channels(const engine::Config& c, const char* key, float out[3]) {
   const auto values = c.get<std::vector<float>>(key);
   if (values.size() != 1 && values.size() != 3)
-    throw c.error(2010, key, "want 1 or 3 values", "give one value per colour channel");
+    throw c.error(errors::keys_contradict, key, "want 1 or 3 values", "give one value per colour channel");
   for (int i = 0; i < 3; ++i) out[i] = values[values.size() == 1 ? 0 : i];
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 namespace {
@@ -23,7 +24,8 @@ std::string hint_for(Kind kind) {
 std::shared_ptr<const Dataset> open_dataset(const DataConfig& c, Split split) {
   std::error_code ignored;
   if (c.kind != Kind::synthetic && !std::filesystem::is_directory(c.root, ignored))
-    throw Error(3001, fmt::format("no data at {} (data.kind {})", c.root.string(), engine::name_of(c.kind)),
+    throw Error(errors::no_data,
+                fmt::format("no data at {} (data.kind {})", c.root.string(), engine::name_of(c.kind)),
                 hint_for(c.kind));
   switch (c.kind) {
     case Kind::cifar10_bin:

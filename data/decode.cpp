@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 namespace {
@@ -23,7 +24,8 @@ Jpeg& jpeg_decoder() {
 Error damaged(const std::string& name, size_t bytes, Jpeg& jpeg) {
   const std::string reason = tjGetErrorStr2(jpeg.get());
   jpeg.reset();
-  return Error(3012, name + ": damaged JPEG of " + std::to_string(bytes) + " bytes: " + reason,
+  return Error(errors::damaged_jpeg,
+               name + ": damaged JPEG of " + std::to_string(bytes) + " bytes: " + reason,
                "replace or remove it, or set data.on_bad_sample to \"skip\"");
 }
 
@@ -51,7 +53,7 @@ void cmyk_to_rgb(const std::vector<uint8_t>& cmyk, Image& out) {
 void check_size(int64_t width, int64_t height, const DecodeOptions& options, const std::string& name) {
   const int64_t most = options.max_pixels;
   if (width <= most && height <= most && width * height <= most) return;
-  throw Error(3014,
+  throw Error(errors::image_too_large,
               name + ": " + std::to_string(width) + " x " + std::to_string(height) +
                   " pixels, want at most " + std::to_string(most) + " in all",
               "scale it down or remove it");
@@ -83,7 +85,8 @@ Image decode(std::span<const uint8_t> bytes, const std::string& name, const Deco
   };
   if (starts_with(jpeg)) return decode_jpeg(bytes, name, options);
   if (starts_with(png)) return decode_png(bytes, name, options);
-  throw Error(3011, name + ": " + (bytes.empty() ? "empty file" : "neither JPEG nor PNG by its first bytes"),
+  throw Error(errors::image_format,
+              name + ": " + (bytes.empty() ? "empty file" : "neither JPEG nor PNG by its first bytes"),
               "convert or remove it, or set data.on_bad_sample to \"skip\"");
 }
 

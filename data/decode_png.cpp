@@ -8,6 +8,7 @@
 
 #include "data/decode.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 namespace {
@@ -68,7 +69,7 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name, const 
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   reader.info = png_create_info_struct(reader.png);
   const auto damaged = [&] {
-    return Error(3013,
+    return Error(errors::damaged_png,
                  name + ": damaged PNG at byte " + std::to_string(reader.at) + " of " +
                      std::to_string(bytes.size()) + ": " + reader.message,
                  "replace or remove it, or set data.on_bad_sample to \"skip\"");

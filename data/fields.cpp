@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/data_config.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 
@@ -81,14 +82,15 @@ static std::vector<Field> image_fields() {
 static void source_rule(Config& c) {
   const bool synthetic = c.get<DataConfig::Kind>("data.kind") == DataConfig::Kind::synthetic;
   if (!synthetic && (c.is_null("data.root") || c.get<std::string>("data.root").empty()))
-    throw c.error(2006, "data.root", "missing required key",
+    throw c.error(errors::missing_key, "data.root", "missing required key",
                   "say where the data is, as in \"root\": \"datasets/cifar-10-batches-bin\"");
   if (synthetic && c.get<int64_t>("data.holdout") >= c.get<int64_t>("data.synthetic.train"))
-    throw c.error(2010, "data.holdout", "leaves nothing of data.synthetic.train to train on",
+    throw c.error(errors::keys_contradict, "data.holdout",
+                  "leaves nothing of data.synthetic.train to train on",
                   "set data.holdout to 0, or data.synthetic.train higher");
   if (c.at("data.normalize.mean").size() != c.at("data.normalize.std").size())
-    throw c.error(2010, "data.normalize.std", "want as many values as data.normalize.mean has",
-                  "give one of each per channel");
+    throw c.error(errors::keys_contradict, "data.normalize.std",
+                  "want as many values as data.normalize.mean has", "give one of each per channel");
 }
 
 static void augment_rule(Config& c) {
@@ -96,10 +98,11 @@ static void augment_rule(Config& c) {
   const auto times = [&](Augment how) { return std::count(list.begin(), list.end(), how); };
   for (const Augment how : list)
     if (times(how) > 1)
-      throw c.error(2010, "data.augment", fmt::format("\"{}\" is listed twice", name_of(how)),
-                    "remove one of the two");
+      throw c.error(errors::keys_contradict, "data.augment",
+                    fmt::format("\"{}\" is listed twice", name_of(how)), "remove one of the two");
   if (times(Augment::pad4_crop32) && times(Augment::random_resized_crop))
-    throw c.error(2010, "data.augment", "pad4_crop32 and random_resized_crop exclude each other",
+    throw c.error(errors::keys_contradict, "data.augment",
+                  "pad4_crop32 and random_resized_crop exclude each other",
                   "keep the one that fits the images");
 }
 

@@ -9,11 +9,12 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 
 static Error unreadable(const std::filesystem::path& path, const std::string& why) {
-  return Error(3010, path.string() + ": " + why,
+  return Error(errors::image_unreadable, path.string() + ": " + why,
                "replace or remove it, or set data.on_bad_sample to \"skip\"");
 }
 

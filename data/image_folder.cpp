@@ -10,6 +10,7 @@
 #include "data/decode.h"
 #include "data/file_bytes.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::data {
 namespace fs = std::filesystem;
@@ -37,7 +38,9 @@ std::vector<fs::path> entries(const fs::path& folder) {
   std::vector<fs::path> found;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
     found.push_back(it->path());
-  if (error) throw Error(3010, folder.string() + ": " + error.message(), "check the folder's permissions");
+  if (error)
+    throw Error(errors::image_unreadable, folder.string() + ": " + error.message(),
+                "check the folder's permissions");
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -65,14 +68,15 @@ class ImageFolder : public Dataset {
  public:
   ImageFolder(const fs::path& root, Split split) : folder_(folder_of(root, split)) {
     if (!is_folder(folder_))
-      throw Error(3001, "no folder " + folder_.string() + (split == Split::test ? " or test/ beside it" : ""),
+      throw Error(errors::no_data,
+                  "no folder " + folder_.string() + (split == Split::test ? " or test/ beside it" : ""),
                   "an image folder holds train/ and test/ (or val/) with one folder of images per class");
     const auto here = folders_in(folder_);
     names_ = split == Split::test && is_folder(root / "train") ? folders_in(root / "train") : here;
     check_classes(here);
     for (uint32_t c = 0; c < names_.size(); ++c) add_class(c);
     if (files_.empty())
-      throw Error(3002, folder_.string() + ": no images",
+      throw Error(errors::data_layout, folder_.string() + ": no images",
                   "put .jpg or .png files into " + (folder_ / "CLASS").string());
   }
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }
@@ -89,11 +93,11 @@ class ImageFolder : public Dataset {
 
   void check_classes(const std::vector<std::string>& here) const {
     if (here.empty())
-      throw Error(3002, folder_.string() + ": no class folders",
+      throw Error(errors::data_layout, folder_.string() + ": no class folders",
                   "put each class's images into a folder of its own");
     for (const auto& name : here)
       if (!std::binary_search(names_.begin(), names_.end(), name))
-        throw Error(3002, (folder_ / name).string() + ": train/ has no class of that name",
+        throw Error(errors::data_layout, (folder_ / name).string() + ": train/ has no class of that name",
                     "test images need the class folders of train/");
   }
 

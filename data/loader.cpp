@@ -5,6 +5,7 @@
 
 #include "data/resize.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/image.h"
 
 namespace eb::data {
@@ -60,7 +61,7 @@ void Loader::load_pixels(int64_t id, uint8_t* out) const {
     return;
   }
   if (image.width != width_ || image.height != height_)
-    throw Error(3030,
+    throw Error(errors::image_sizes_differ,
                 dataset().describe(id) + ": " + std::to_string(image.width) + " x " +
                     std::to_string(image.height) + " pixels, the images before it have " +
                     std::to_string(width_) + " x " + std::to_string(height_),
@@ -99,7 +100,7 @@ void Loader::keep_on_device(const Message& message) {
     feed_->keep(ids_, size_t{3} * height_ * width_,
                 [this](int64_t id, uint8_t* out) { return load(id, out); });
   } catch (const Error& e) {
-    if (e.code() != 6002) throw;
+    if (e.code() != errors::out_of_device_memory) throw;
     feed_.emplace(options_.device);
     if (message) message("the data set stays in host memory: no room on the device");
   }
@@ -116,7 +117,7 @@ void Loader::count_bad(const Slot& slot) {
   for (const int64_t id : slot.bad)
     if (id >= 0) bad_.insert(id);
   if (static_cast<int64_t>(bad_.size()) <= options_.max_bad) return;
-  throw Error(3032,
+  throw Error(errors::too_many_bad_samples,
               std::to_string(bad_.size()) + " bad samples, data.max_bad is " +
                   std::to_string(options_.max_bad) + "; one is " + dataset().describe(*bad_.rbegin()),
               "eb_engine data verify lists them all");

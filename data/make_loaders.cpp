@@ -6,6 +6,7 @@
 
 #include "data/loader.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/graph.h"
 
 namespace eb::data {
@@ -48,14 +49,15 @@ void check_classes(const Dataset& data, const engine::Graph& graph) {
   const int64_t classes = graph.nodes[graph.output].c;
   if (data.classes() == classes) return;
   throw Error(
-      3003, fmt::format("the data have {} classes, the model has {} outputs", data.classes(), classes),
+      errors::data_misfit,
+      fmt::format("the data have {} classes, the model has {} outputs", data.classes(), classes),
       fmt::format("set model.num_classes to {}, or data.kind and data.root to other data", data.classes()));
 }
 
 void check_input(const Loader& loader, const engine::Graph& graph) {
   const engine::Node& in = graph.nodes[0];
   if (in.c == 3 && in.h == loader.height() && in.w == loader.width()) return;
-  throw Error(3003,
+  throw Error(errors::data_misfit,
               fmt::format("images are {} x {} x 3 (height, width, channels), the model wants {} x {} x {}",
                           loader.height(), loader.width(), in.h, in.w, in.c),
               fmt::format("set model.input to [3, {}, {}], or scale photographs by random_resized_crop and "

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/philox.h"
 
 namespace eb::data {
@@ -32,7 +33,7 @@ Ids shuffled(Ids ids, uint64_t seed, int64_t epoch) {
 
 HoldoutSplit split_holdout(int64_t samples, int64_t holdout, uint64_t seed) {
   if (holdout >= samples)
-    throw Error(3031,
+    throw Error(errors::holdout_too_large,
                 "data.holdout sets " + std::to_string(holdout) + " images aside, but there are only " +
                     std::to_string(samples) + " to train on",
                 "set data.holdout lower, or to 0");

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/channel_groups.h"
 
 namespace eb::pruning {
@@ -122,7 +123,8 @@ void close_axis(Axis& axis, bool prunable, const CloseConfig& c, std::vector<Hol
 static ClosedTicket close_once(Ticket ticket, const Model& model, const CloseConfig& config) {
   const Graph& g = model.graph();
   if (!ticket.graph_hash.empty() && ticket.graph_hash != graph_hash(g))
-    throw Error(4034, "the ticket was drawn from another network", "draw one from this checkpoint");
+    throw Error(errors::ticket_of_another_network, "the ticket was drawn from another network",
+                "draw one from this checkpoint");
   const ChannelGroups groups = channel_groups(g);
   const auto readers = g.consumers();
   const std::vector<int> bns = g.bn_nodes();

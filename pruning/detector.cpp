@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/topk_mask.h"
 
 namespace eb::pruning {
@@ -46,7 +47,8 @@ void EarlyBirdDetector::load(const nlohmann::json& state) {
   const bool fits =
       state.at("bits") == bits_ && static_cast<int64_t>(window.size()) <= config_.window &&
       std::all_of(window.begin(), window.end(), [&](const auto& m) { return m.size() == words; });
-  if (!fits) throw Error(4040, "the saved masks are not of this network or this early_bird.window");
+  if (!fits)
+    throw Error(errors::search_state, "the saved masks are not of this network or this early_bird.window");
   window_ = window;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/config/config.h"
 #include "engine/run/names.h"
 
@@ -158,7 +159,7 @@ void EarlyBird::load(const json& state) {
   const json& saved = state.at("watched");
   const auto same = [](const Watched& w, const json& s) { return s.at("ratio") == w.ratio; };
   if (!std::equal(watched_.begin(), watched_.end(), saved.begin(), saved.end(), same))
-    throw Error(4040, "the saved search watches other ratios than early_bird.watch");
+    throw Error(errors::search_state, "the saved search watches other ratios than early_bird.watch");
   for (size_t i = 0; i < watched_.size(); ++i) {
     const json& s = saved[i];
     Watched& w = watched_[i];

@@ -7,6 +7,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/accounting.h"
 #include "engine/run/names.h"
 #include "engine/tensor/allocator.h"
@@ -81,7 +82,8 @@ void EarlyBirdHook::decide(Session& session) {
       searching_ = false;
       return;
     case Decision::fail:
-      throw Error(10001, fmt::format("ticket {} has not emerged by the deadline", ratio_name(config_.draw)),
+      throw Error(errors::no_ticket,
+                  fmt::format("ticket {} has not emerged by the deadline", ratio_name(config_.draw)),
                   "a larger early_bird.threshold or a later early_bird.deadline, or early_bird.on_not_found");
   }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/duration.h"
+#include "engine/base/error_codes.h"
 #include "pruning/early_bird.h"
 
 namespace eb::pruning {
@@ -109,7 +110,8 @@ static void watch_rule(Config& c) {
   auto watch = c.get<std::vector<double>>("early_bird.watch");
   std::sort(watch.begin(), watch.end());
   if (std::adjacent_find(watch.begin(), watch.end()) != watch.end())
-    throw c.error(2010, "early_bird.watch", "a ratio is listed twice", "list each ratio once");
+    throw c.error(errors::keys_contradict, "early_bird.watch", "a ratio is listed twice",
+                  "list each ratio once");
   const double draw = c.get<double>("early_bird.draw");
   if (std::find(watch.begin(), watch.end(), draw) != watch.end()) return;
   watch.insert(std::upper_bound(watch.begin(), watch.end(), draw), draw);
@@ -118,7 +120,7 @@ static void watch_rule(Config& c) {
 
 static void every_rule(Config& c) {
   if (engine::parse_duration(c.get<std::string>("early_bird.every")).count == 0)
-    throw c.error(2005, "early_bird.every", "masks need time between them",
+    throw c.error(errors::bad_value, "early_bird.every", "masks need time between them",
                   "use \"1ep\", or steps as in \"100st\"");
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "kernels/topk_mask.h"
 
@@ -33,10 +34,11 @@ MaskHistory::MaskHistory(const fs::path& path, int64_t bits, int64_t records)
   }
   const std::string have = engine::read_file(path);
   if (have.compare(0, header_bytes, header(bits)) != 0)
-    throw Error(4041, path.string() + " is no mask history of this network", "move it away and resume again");
+    throw Error(errors::mask_history, path.string() + " is no mask history of this network",
+                "move it away and resume again");
   const int64_t size = header_bytes + records * words_ * 8;
   if (static_cast<int64_t>(have.size()) < size)
-    throw Error(4041, path.string() + " is shorter than the checkpoint says",
+    throw Error(errors::mask_history, path.string() + " is shorter than the checkpoint says",
                 "move it away and resume again");
   engine::File(path, O_WRONLY).truncate(size);
 }
@@ -54,9 +56,10 @@ MaskRecords read_mask_history(const fs::path& path) {
   const std::string bytes = engine::read_file(path);
   MaskRecords r;
   if (bytes.size() < header_bytes || bytes.compare(0, 8, magic, 8) != 0)
-    throw Error(4041, path.string() + " is no mask history");
+    throw Error(errors::mask_history, path.string() + " is no mask history");
   std::memcpy(&r.bits, bytes.data() + 8, 8);
-  if (r.bits < 1 || r.bits > max_bits) throw Error(4041, path.string() + " is no mask history");
+  if (r.bits < 1 || r.bits > max_bits)
+    throw Error(errors::mask_history, path.string() + " is no mask history");
   const auto words = static_cast<size_t>((r.bits + 63) / 64);
   for (size_t at = header_bytes; at + words * 8 <= bytes.size(); at += words * 8) {
     std::vector<uint64_t> mask(words);

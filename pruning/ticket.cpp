@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/channel_groups.h"
 #include "kernels/philox.h"
 
@@ -96,16 +97,17 @@ Scores bn_scores(const Model& model, Rule rule, Merge merge) {
 
 int64_t pruned_count(int64_t bits, double ratio) {
   if (!(ratio > 0 && ratio < 1))
-    throw Error(2030, fmt::format("a pruning ratio of {} keeps everything or nothing", ratio),
+    throw Error(errors::bad_ratio, fmt::format("a pruning ratio of {} keeps everything or nothing", ratio),
                 "0 < ratio < 1");
   if (bits == 0)
-    throw Error(2031, "the network has no batch norm, so there are no scales to draw a ticket from");
+    throw Error(errors::no_batch_norm,
+                "the network has no batch norm, so there are no scales to draw a ticket from");
   return static_cast<int64_t>(static_cast<double>(bits) * ratio);
 }
 
 void check_drawn(const kernels::TopkMask::Result& r) {
   if (r.has_nan || std::isinf(r.threshold))
-    throw Error(7002,
+    throw Error(errors::scale_not_finite,
                 fmt::format("a batch norm scale is {}: no mask can be drawn", r.has_nan ? "NaN" : "infinite"),
                 "training has diverged; see train.optimizer.lr");
 }
@@ -144,7 +146,8 @@ static Ticket unpack(const Graph& g, const Scores& s, const PackedMask& m) {
 Ticket unpack_mask(const Graph& graph, const std::vector<uint64_t>& words, int64_t bits) {
   const Scores layout = collect(graph, [](int, int32_t) { return 0.f; });
   if (bits != static_cast<int64_t>(layout.values.size()))
-    throw Error(4041, fmt::format("a mask of {} channels, the network has {}", bits, layout.values.size()),
+    throw Error(errors::mask_history,
+                fmt::format("a mask of {} channels, the network has {}", bits, layout.values.size()),
                 "it is another network's");
   return unpack(graph, layout, {bits, words});
 }

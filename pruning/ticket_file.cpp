@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/checkpoint/safetensors.h"
@@ -56,17 +57,19 @@ void save_ticket(const Ticket& ticket, const Graph& graph, const std::filesystem
 static Mask read_mask(const SafetensorsFile& file, const Node& bn, const std::string& name) {
   const auto it = file.tensors.find(bn.id);
   if (it == file.tensors.end())
-    throw Error(4030, fmt::format("{}: no mask for batch norm \"{}\"", name, bn.id),
+    throw Error(errors::ticket_mask_missing, fmt::format("{}: no mask for batch norm \"{}\"", name, bn.id),
                 "it is another network's ticket");
   const Tensor& t = it->second;
   if (t.dtype() != DType::u8 || t.shape() != Shape{bn.c})
-    throw Error(4032,
+    throw Error(errors::ticket_bad_mask,
                 fmt::format("{}: mask \"{}\" is {} {}, want u8 ({})", name, bn.id,
                             kernels::name_of(t.dtype()), to_string(t.shape()), bn.c),
                 "it is another network's ticket");
   Mask m{bn.id, {t.data<uint8_t>(), t.data<uint8_t>() + t.size()}};
   for (uint8_t v : m.keep)
-    if (v > 1) throw Error(4032, fmt::format("{}: mask \"{}\" holds {}, want 0 or 1", name, bn.id, v));
+    if (v > 1)
+      throw Error(errors::ticket_bad_mask,
+                  fmt::format("{}: mask \"{}\" holds {}, want 0 or 1", name, bn.id, v));
   return m;
 }
 
@@ -77,7 +80,8 @@ static void check_indexes(const SafetensorsFile& file, const std::string& id, co
   const Tensor want = index_tensor(m.keep), &got = it->second;
   if (got.dtype() != DType::f32 || got.shape() != want.shape() ||
       std::memcmp(got.raw(), want.raw(), want.bytes()) != 0)
-    throw Error(4032, fmt::format("{}: \"{}\" does not agree with mask \"{}\"", name, id, m.bn));
+    throw Error(errors::ticket_bad_mask,
+                fmt::format("{}: \"{}\" does not agree with mask \"{}\"", name, id, m.bn));
 }
 
 static bool is_count(const json& v) {
@@ -97,7 +101,8 @@ static void read_metadata(const SafetensorsFile& file, Ticket& t, const std::str
   const auto value = [&](const char* key, bool (*fits)(const json&), const char* absent) {
     const std::string s = text(key);
     const json v = try_parse_json(s.empty() ? absent : s);
-    if (!fits(v)) throw Error(4033, fmt::format("{}: metadata \"{}\" makes no sense", name, key));
+    if (!fits(v))
+      throw Error(errors::ticket_metadata, fmt::format("{}: metadata \"{}\" makes no sense", name, key));
     return v;
   };
   const auto is_number = [](const json& v) { return v.is_number(); };
@@ -106,7 +111,8 @@ static void read_metadata(const SafetensorsFile& file, Ticket& t, const std::str
   t.step = value("step", is_count, "0");
   t.threshold = value("threshold", is_number, "0");
   t.distances = value("distances", is_list_of_numbers, "[]").get<std::vector<double>>();
-  if (!text("rule").empty()) t.rule = named<Rule>(text("rule"), name + ": metadata \"rule\"", 4033);
+  if (!text("rule").empty())
+    t.rule = named<Rule>(text("rule"), name + ": metadata \"rule\"", errors::ticket_metadata);
   t.graph_hash = text("graph_hash");
 }
 
@@ -128,10 +134,10 @@ Ticket load_ticket(const std::filesystem::path& path, const Graph& graph) {
   for (const auto& [id, tensor] : file.tensors) {
     const bool indexes = id.ends_with(".indexes") && graph.find(id.substr(0, id.size() - 8)) >= 0;
     if (!indexes && graph.find(id) < 0)
-      throw Error(4031, fmt::format("{}: unexpected tensor \"{}\"", name, id));
+      throw Error(errors::ticket_unexpected, fmt::format("{}: unexpected tensor \"{}\"", name, id));
   }
   if (known != file.tensors.size())
-    throw Error(4031, fmt::format("{}: holds tensors of no batch norm", name));
+    throw Error(errors::ticket_unexpected, fmt::format("{}: holds tensors of no batch norm", name));
   read_metadata(file, t, name);
   return t;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/base/error_codes.h"
+
 namespace eb::quant {
 
 using engine::BlockFormat;
@@ -126,14 +128,15 @@ void unused_format_rule(Config& c) {
   if (!c.at("precision.phases").empty()) return;
   for (const Format& f : formats)
     if (!c.is_null(key(f, "bits")))
-      throw c.error(2010, key(f, "bits"), "a word length, but precision.phases names no phase in 8 bit",
+      throw c.error(errors::keys_contradict, key(f, "bits"),
+                    "a word length, but precision.phases names no phase in 8 bit",
                     "add precision.phases, as in [\"search\", \"retrain\"]");
 }
 
 void reference_rule(Config& c) {
   if (c.is_null("precision.preset") || c.get<std::string>("precision.preset") != "reference") return;
   if (c.get<DType>("precision.mode") != DType::f32)
-    throw c.error(2010, "precision.mode", "the preset \"reference\" computes in f32",
+    throw c.error(errors::keys_contradict, "precision.mode", "the preset \"reference\" computes in f32",
                   "set precision.mode to f32, or take the preset swalp8");
 }
 
@@ -141,7 +144,7 @@ void word_length_rule(Config& c) {
   if (c.at("precision.phases").empty()) return;
   for (const Format& f : formats)
     if (c.is_null(key(f, "bits")))
-      throw c.error(2006, key(f, "bits"), "missing word length of an 8-bit run",
+      throw c.error(errors::missing_key, key(f, "bits"), "missing word length of an 8-bit run",
                     "give it, 2 to 8, or a precision.preset that gives them all");
 }
 
@@ -149,7 +152,7 @@ BlockFormat format(const Config& c, const Format& f) {
   const auto names = block_names(f);
   const std::string place = key(f, "block");
   const auto block = std::find(names.begin(), names.end(), c.get<std::string>(place));
-  if (block == names.end()) throw c.error(2005, place, "no such block");
+  if (block == names.end()) throw c.error(errors::bad_value, place, "no such block");
   return {c.get<int>(key(f, "bits")), static_cast<BlockFormat::Block>(block - names.begin())};
 }
 

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "kernels/device_error.h"
 #include "tools/cli/commands.h"
@@ -33,7 +34,8 @@ static void flush_stdout() {
   std::cout.flush();
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout;
   if (failed && errno) throw engine::file_error("write", "standard output", errno);
-  if (failed) throw Error(8001, "not all of the standard output could be written", "is its disk full?");
+  if (failed)
+    throw Error(errors::file_failed, "not all of the standard output could be written", "is its disk full?");
 }
 
 static int exit_code_of(const std::function<int()>& run) {
@@ -46,10 +48,10 @@ static int exit_code_of(const std::function<int()>& run) {
     return report(e.text(), e.exit_code());
   } catch (const kernels::DeviceError& e) {
     const Error error = e.lost
-                            ? Error(1002, std::string("the device is lost: ") + e.what(),
+                            ? Error(errors::device_lost, std::string("the device is lost: ") + e.what(),
                                     "the last checkpoint is intact; --resume auto goes on from it once the "
                                     "card answers (nvidia-smi)")
-                            : Error(1001, std::string("a kernel failed: ") + e.what(),
+                            : Error(errors::kernel_failed, std::string("a kernel failed: ") + e.what(),
                                     "the last checkpoint is intact; the same command with EB_CUDA_SYNC=1 "
                                     "names the kernel that failed, please report it");
     return report(error.text(), error.exit_code());

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 
 namespace eb::engine {
@@ -17,7 +18,7 @@ Duration parse_duration(const std::string& text) {
   d.unit = name == "st" ? Duration::Unit::steps : Duration::Unit::epochs;
   if (fault != std::errc() || (name != "ep" && name != "st") || d.count < 0 || text[0] == '-' ||
       d.count > max_count)
-    throw Error(2008, "not a duration: " + quote(text),
+    throw Error(errors::not_a_duration, "not a duration: " + quote(text),
                 "write epochs as \"160ep\" or optimizer steps as \"2000st\"");
   return d;
 }

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "engine/base/error_codes.h"
+
 namespace eb::engine {
 
 template <std::convertible_to<std::string_view>... Text>
@@ -81,6 +83,7 @@ struct nlohmann::adl_serializer<E> {
   }
   template <class Json>
   static void from_json(const Json& j, E& value) {
-    value = eb::engine::named<E>(j.template get_ref<const std::string&>(), "a name in a saved file", 4023);
+    value = eb::engine::named<E>(j.template get_ref<const std::string&>(), "a name in a saved file",
+                                 eb::errors::checkpoint_content);
   }
 };

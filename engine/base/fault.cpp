@@ -10,6 +10,7 @@
 #include <map>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 
 namespace eb::engine {
@@ -64,7 +65,8 @@ static bool parse(const std::string& spec, Fault& f) {
 void set_fault(const std::string& spec) {
   fault::Fault f;
   if (!spec.empty() && !fault::parse(spec, f))
-    throw Error(2022, "not a fault: \"" + spec + "\"", "ACTION@CALL:N, for example kill@rename:3");
+    throw Error(errors::bad_fault, "not a fault: \"" + spec + "\"",
+                "ACTION@CALL:N, for example kill@rename:3");
   fault::current = f;
   fault::calls_seen = 0;
 }

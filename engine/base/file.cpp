@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/fault.h"
 #include "engine/base/text.h"
 
@@ -63,8 +64,8 @@ static std::string next_step(int error) {
 
 Error file_error(const std::string& doing, const fs::path& path, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return Error(full ? 8002 : 8001, "cannot " + doing + " " + quote_path(path) + ": " + std::strerror(error),
-               next_step(error));
+  return Error(full ? errors::disk_full : errors::file_failed,
+               "cannot " + doing + " " + quote_path(path) + ": " + std::strerror(error), next_step(error));
 }
 
 // Runs a system call again while a signal interrupts it; an injected fault takes its place.
@@ -148,11 +149,12 @@ std::string read_file(const fs::path& path, size_t limit) {
   if (::fstat(file.descriptor(), &status) == -1) throw file_error("read", path, errno);
   const std::string name = quote_path(path);
   if (!S_ISREG(status.st_mode))
-    throw Error(8001, "cannot read " + name + ": it is " + kind_of(status.st_mode), "name a regular file");
+    throw Error(errors::file_failed, "cannot read " + name + ": it is " + kind_of(status.st_mode),
+                "name a regular file");
   const size_t size = static_cast<size_t>(status.st_size);
   if (size > limit)
-    throw Error(8001, "cannot read " + name + ": it has " + std::to_string(size) + " bytes, more than the " +
-                          std::to_string(limit) + " allowed");
+    throw Error(errors::file_failed, "cannot read " + name + ": it has " + std::to_string(size) +
+                                         " bytes, more than the " + std::to_string(limit) + " allowed");
   std::string bytes(size, '\0');
   size_t done = 0;
   while (done < size) {
@@ -183,7 +185,8 @@ static fs::path parent_of(const fs::path& path) {
 static fs::path target_of(const fs::path& given) {
   struct stat status {};
   if (::stat(given.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Error(8001, "cannot write " + quote_path(given) + ": it is " + kind_of(status.st_mode),
+    throw Error(errors::file_failed,
+                "cannot write " + quote_path(given) + ": it is " + kind_of(status.st_mode),
                 "name a regular file, or one that does not exist yet");
   constexpr int most_links = 40;  // as the kernel
   fs::path path = given;
@@ -263,7 +266,7 @@ void require_disk_space(const fs::path& directory, uint64_t bytes) {
   if (::statvfs(directory.c_str(), &space) == -1) throw file_error("see the free space of", directory, errno);
   const uint64_t available = uint64_t{space.f_bavail} * space.f_frsize;
   if (available >= bytes) return;
-  throw Error(8003,
+  throw Error(errors::disk_too_small,
               "the disk of " + quote_path(directory) + " has " + std::to_string(available >> 20) +
                   " MiB free, the checkpoints need " + std::to_string((bytes >> 20) + 1),
               "free some space, point --out at another disk, or lower checkpoint.keep_last");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 
 namespace eb::engine {
@@ -74,8 +75,10 @@ class Reader {
     top.key = name;
     const size_t offset = token_start('"');
     if (reached(offset)) return false;
-    if (top.node->contains(name)) return fail(2002, "duplicate key " + quote(name), offset);
-    if (top.node->size() >= max_elements) return fail(2001, "an object of more than 100,000 keys", offset);
+    if (top.node->contains(name))
+      return fail(errors::json_duplicate_key, "duplicate key " + quote(name), offset);
+    if (top.node->size() >= max_elements)
+      return fail(errors::json_syntax, "an object of more than 100,000 keys", offset);
     return true;
   }
 
@@ -83,7 +86,7 @@ class Reader {
     std::string message = e.what();
     const size_t text = message.find("syntax error");
     message = text == std::string::npos ? "number out of range" : message.substr(text);
-    return fail(2001, "not JSON: " + printable(message), position ? position - 1 : 0);
+    return fail(errors::json_syntax, "not JSON: " + printable(message), position ? position - 1 : 0);
   }
 
   size_t position = 0;  // bytes consumed so far
@@ -101,7 +104,7 @@ class Reader {
 
   bool fail(int code, const std::string& message, size_t offset) {
     const TextPosition p = position_of(text_, offset);
-    const std::string hint = code == 2002 ? "keep one of the two" : "";
+    const std::string hint = code == errors::json_duplicate_key ? "keep one of the two" : "";
     error = Error(code, message, hint,
                   file + ":" + std::to_string(p.line) + ":" + std::to_string(p.column) + "   (" +
                       printable(pointer()) + ")");
@@ -146,7 +149,8 @@ class Reader {
   bool open(json v, char kind) {
     json* node = place(std::move(v), kind);
     if (!node) return false;
-    if (stack_.size() >= max_depth) return fail(2001, "nested deeper than 64 levels", position - 1);
+    if (stack_.size() >= max_depth)
+      return fail(errors::json_syntax, "nested deeper than 64 levels", position - 1);
     stack_.push_back({node});
     return true;
   }
@@ -157,7 +161,7 @@ class Reader {
     if (top.node->is_object()) return &((*top.node)[top.key] = std::move(v));
     top.index = top.node->size();
     if (top.index >= max_elements) {
-      fail(2001, "an array of more than 100,000 elements", token_start(kind));
+      fail(errors::json_syntax, "an array of more than 100,000 elements", token_start(kind));
       return nullptr;
     }
     if (reached(token_start(kind))) return nullptr;
@@ -188,7 +192,8 @@ void scan(Reader& reader, const std::string& text, bool comments) {
 
 json parse_json(const std::string& text, const std::string& file, bool comments) {
   if (text.size() > max_bytes)
-    throw Error(2001, "larger than 4 MiB: " + std::to_string(text.size()) + " bytes", "", file);
+    throw Error(errors::json_syntax, "larger than 4 MiB: " + std::to_string(text.size()) + " bytes", "",
+                file);
   Reader reader(text, nullptr);
   reader.file = file;
   scan(reader, text, comments);

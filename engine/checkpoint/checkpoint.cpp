@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
@@ -50,7 +51,8 @@ static void write_part(const fs::path& directory, const std::string& name, const
 
 void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool milestone) {
   const std::string state = c.state.dump();
-  parse_object(state, path / file_names::state, 4023);  // nothing is written that could not be read
+  parse_object(state, path / file_names::state,
+               errors::checkpoint_content);  // nothing is written that could not be read
   json files = json::object();
   make_directory(path);
   write_part(path, file_names::model, to_safetensors({c.model, c.metadata}), files);
@@ -76,7 +78,8 @@ fs::path temporary_beside(const fs::path& path) {
 
 void export_checkpoint(const fs::path& path, int64_t step, const Checkpoint& checkpoint) {
   if (fs::exists(fs::symlink_status(path)))
-    throw Error(2026, quote_path(path) + " exists already", "name a directory that does not exist");
+    throw Error(errors::output_exists, quote_path(path) + " exists already",
+                "name a directory that does not exist");
   const fs::path temporary = temporary_beside(fs::absolute(path));
   try {
     write_parts(temporary, step, checkpoint, false);
@@ -94,16 +97,16 @@ static Manifest::Part part_from(const json& part, const fs::path& file) {
   if (part.is_object() && part.contains("bytes") && part["bytes"].is_number_unsigned() &&
       part.contains("xxh3_128") && part["xxh3_128"].is_string())
     return {part["bytes"], part["xxh3_128"]};
-  throw Error(4020, quote_path(file) + ": no size and hash for each file");
+  throw Error(errors::checkpoint_manifest, quote_path(file) + ": no size and hash for each file");
 }
 
 // Names come from our own list, never from the file: a manifest cannot point outside its directory.
 static Manifest manifest_from(const json& j, const fs::path& file) {
   const auto is_integer = [&](const char* key) { return j.contains(key) && j[key].is_number_integer(); };
   if (!is_integer("format") || !is_integer("step") || !j.contains("files") || !j["files"].is_object())
-    throw Error(4020, quote_path(file) + ": not the manifest of a checkpoint");
+    throw Error(errors::checkpoint_manifest, quote_path(file) + ": not the manifest of a checkpoint");
   if (j["format"] != checkpoint_format)
-    throw Error(4025,
+    throw Error(errors::checkpoint_newer,
                 quote_path(file) + ": checkpoint format " + j["format"].dump() +
                     ", this program reads format " + std::to_string(checkpoint_format),
                 "use the version of eb_engine that wrote it");
@@ -111,7 +114,8 @@ static Manifest manifest_from(const json& j, const fs::path& file) {
   m.step = j["step"];
   m.milestone = j.contains("milestone") && j["milestone"] == true;
   for (const std::string& name : part_names) {
-    if (!j["files"].contains(name)) throw Error(4020, quote_path(file) + ": does not list " + name);
+    if (!j["files"].contains(name))
+      throw Error(errors::checkpoint_manifest, quote_path(file) + ": does not list " + name);
     m.files[name] = part_from(j["files"][name], file);
   }
   if (j["files"].contains(hooks_part)) m.files[hooks_part] = part_from(j["files"][hooks_part], file);
@@ -124,9 +128,10 @@ Manifest read_manifest(const fs::path& directory) {
   try {
     text = read_file(file, size_t{1} << 20);
   } catch (const Error& e) {
-    throw Error(4020, quote_path(directory) + " is not a whole checkpoint: " + e.message());
+    throw Error(errors::checkpoint_manifest,
+                quote_path(directory) + " is not a whole checkpoint: " + e.message());
   }
-  return manifest_from(parse_object(text, file, 4020), file);
+  return manifest_from(parse_object(text, file, errors::checkpoint_manifest), file);
 }
 
 static std::string read_part(const fs::path& directory, const std::string& name, const Manifest::Part& part) {
@@ -135,14 +140,16 @@ static std::string read_part(const fs::path& directory, const std::string& name,
   try {
     bytes = read_file(file);
   } catch (const Error& e) {
-    throw Error(4021, "damaged checkpoint: " + e.message());
+    throw Error(errors::checkpoint_file, "damaged checkpoint: " + e.message());
   }
   if (bytes.size() != part.bytes)
-    throw Error(4021, "damaged checkpoint: " + quote_path(file) + " has " + std::to_string(bytes.size()) +
-                          " bytes, its manifest says " + std::to_string(part.bytes));
+    throw Error(errors::checkpoint_file, "damaged checkpoint: " + quote_path(file) + " has " +
+                                             std::to_string(bytes.size()) + " bytes, its manifest says " +
+                                             std::to_string(part.bytes));
   if (const std::string hash = hash_of(bytes); hash != part.xxh3_128)
-    throw Error(4022, "damaged checkpoint: " + quote_path(file) + " has the hash xxh3_128 " + hash +
-                          ", its manifest says " + printable(part.xxh3_128));
+    throw Error(errors::checkpoint_hash, "damaged checkpoint: " + quote_path(file) +
+                                             " has the hash xxh3_128 " + hash + ", its manifest says " +
+                                             printable(part.xxh3_128));
   return bytes;
 }
 
@@ -153,7 +160,8 @@ void verify_checkpoint(const fs::path& directory) {
 // The JSON text under `key` of a file's metadata; null if it has none.
 static json metadata_object(const SafetensorsFile& file, const std::string& key, const fs::path& path) {
   const auto found = file.metadata.find(key);
-  return found == file.metadata.end() ? json(nullptr) : parse_object(found->second, path / key, 4023);
+  return found == file.metadata.end() ? json(nullptr)
+                                      : parse_object(found->second, path / key, errors::checkpoint_content);
 }
 
 Checkpoint load_checkpoint(const fs::path& directory) {
@@ -169,12 +177,12 @@ Checkpoint load_checkpoint(const fs::path& directory) {
   const auto described = [&](const char* key) {
     json value = metadata_object(model, key, directory / file_names::model);
     if (!value.is_null()) return value;
-    throw Error(4023, quote_path(directory / file_names::model) + " carries no " + key);
+    throw Error(errors::checkpoint_content, quote_path(directory / file_names::model) + " carries no " + key);
   };
   Checkpoint c;
   c.graph_ = described("graph");
   c.config_ = described("config");
-  c.state = parse_object(read(file_names::state), directory / file_names::state, 4023);
+  c.state = parse_object(read(file_names::state), directory / file_names::state, errors::checkpoint_content);
   c.model = std::move(model.tensors);
   c.metadata = std::move(model.metadata);
   c.optim = tensors(file_names::optimizer).tensors;
@@ -186,7 +194,7 @@ ModelFile load_model_file(const fs::path& path) {
   SafetensorsFile file = read_safetensors(path);
   ModelFile model{{}, metadata_object(file, "graph", path), metadata_object(file, "config", path)};
   if (model.graph.is_null())
-    throw Error(4027, quote_path(path) + " carries no graph in its metadata",
+    throw Error(errors::model_without_graph, quote_path(path) + " carries no graph in its metadata",
                 "only a model.safetensors written by eb_engine can be loaded without a config");
   model.tensors = std::move(file.tensors);
   return model;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
@@ -48,7 +49,7 @@ static std::vector<std::string> names_in(const fs::path& directory) {
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
     names.push_back(it->path().filename().string());
   if (error && error != std::errc::no_such_file_or_directory)
-    throw Error(8001, "cannot list " + quote_path(directory) + ": " + error.message());
+    throw Error(errors::file_failed, "cannot list " + quote_path(directory) + ": " + error.message());
   return names;
 }
 
@@ -177,7 +178,7 @@ static bool had_room(F action) {
     action();
     return true;
   } catch (const Error& e) {
-    if (e.code() != 8002) throw;
+    if (e.code() != errors::disk_full) throw;
     return false;
   }
 }
@@ -218,7 +219,8 @@ std::optional<FoundCheckpoint> find_latest(const fs::path& directory) {
     }
   }
   if (!damaged.empty())
-    throw Error(4026, "no intact checkpoint is left in " + quote_path(directory) + ": " + damaged,
+    throw Error(errors::all_checkpoints_damaged,
+                "no intact checkpoint is left in " + quote_path(directory) + ": " + damaged,
                 "start a new run with --resume never, or name another checkpoint");
   return std::nullopt;
 }
@@ -231,7 +233,7 @@ static fs::path checkpoints_of(const fs::path& run_or_checkpoints) {
 
 static Error nothing_at(const fs::path& path, const std::string& why) {
   const bool weights = path.extension() == ".safetensors";
-  return Error(4024, "no checkpoint at " + quote_path(path) + ": " + why,
+  return Error(errors::no_checkpoint, "no checkpoint at " + quote_path(path) + ": " + why,
                weights ? "eb_engine import makes a checkpoint of a file of weights (docs/pytorch.md)"
                        : "name a run directory, or a checkpoint such as RUN/ckpt/step-00031200");
 }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/checkpoint/safetensors_header.h"
@@ -53,11 +54,12 @@ static void check_sizes(const Header& header, const std::string& file) {
   for (const auto& [name, e] : header.entries) {
     uint64_t bytes = 0;
     if (!checked_bytes(e, bytes))
-      throw Error(4007, file + ": the shape of tensor \"" + name + "\" is larger than any file");
+      throw Error(errors::tensor_bytes,
+                  file + ": the shape of tensor \"" + name + "\" is larger than any file");
     if (e.end < e.begin || e.end - e.begin != bytes)
-      throw Error(4007, file + ": tensor \"" + name + "\" needs " + std::to_string(bytes) +
-                            " bytes, but its offsets are [" + std::to_string(e.begin) + ", " +
-                            std::to_string(e.end) + "]");
+      throw Error(errors::tensor_bytes, file + ": tensor \"" + name + "\" needs " + std::to_string(bytes) +
+                                            " bytes, but its offsets are [" + std::to_string(e.begin) + ", " +
+                                            std::to_string(e.end) + "]");
   }
 }
 
@@ -72,16 +74,18 @@ static void check_tiling(const Header& header, uint64_t size, const std::string&
   for (const auto* entry : order) {
     const auto& [name, e] = *entry;
     if (e.begin != covered)
-      throw Error(4008, file + ": tensor \"" + name + "\" begins at byte " + std::to_string(e.begin) + ", " +
-                            (e.begin < covered ? "inside the tensor before it" : "after a gap") +
-                            " (expected " + std::to_string(covered) + ")");
+      throw Error(errors::tensor_offsets,
+                  file + ": tensor \"" + name + "\" begins at byte " + std::to_string(e.begin) + ", " +
+                      (e.begin < covered ? "inside the tensor before it" : "after a gap") + " (expected " +
+                      std::to_string(covered) + ")");
     if (e.end > size)
-      throw Error(4008, file + ": tensor \"" + name + "\" ends at byte " + std::to_string(e.end) + " of " +
-                            std::to_string(size));
+      throw Error(errors::tensor_offsets, file + ": tensor \"" + name + "\" ends at byte " +
+                                              std::to_string(e.end) + " of " + std::to_string(size));
     covered = e.end;
   }
   if (covered != size)
-    throw Error(4008, file + ": " + std::to_string(size - covered) + " bytes after the last tensor");
+    throw Error(errors::tensor_offsets,
+                file + ": " + std::to_string(size - covered) + " bytes after the last tensor");
 }
 
 static Tensor copy_tensor(const HeaderEntry& e, const char* bytes) {
@@ -98,16 +102,20 @@ static bool is_pickle(std::string_view bytes) {
 SafetensorsFile parse_safetensors(const void* data, size_t size, const std::string& name) {
   const char* bytes = static_cast<const char*>(data);
   const std::string file = quote(name, 4096);
-  if (size < 8) throw Error(4001, file + ": " + std::to_string(size) + " bytes are no safetensors file");
+  if (size < 8)
+    throw Error(errors::safetensors_too_short,
+                file + ": " + std::to_string(size) + " bytes are no safetensors file");
   uint64_t length = 0;
   std::memcpy(&length, bytes, sizeof length);
   const bool too_long = length > std::min<uint64_t>(safetensors::max_header, size - 8);
   if (too_long && is_pickle({bytes, size}))
-    throw Error(4013, file + " is a PyTorch file (pickle), not safetensors; pickle is never read here",
+    throw Error(errors::pickle,
+                file + " is a PyTorch file (pickle), not safetensors; pickle is never read here",
                 "docs/pytorch.md converts it in five lines of Python");
   if (too_long)
-    throw Error(4002, file + ": the header would have " + std::to_string(length) + " bytes, the file has " +
-                          std::to_string(size - 8) + " after the length");
+    throw Error(errors::safetensors_header_length, file + ": the header would have " +
+                                                       std::to_string(length) + " bytes, the file has " +
+                                                       std::to_string(size - 8) + " after the length");
   const Header header = safetensors::parse_header(std::string_view(bytes + 8, length), file);
   check_sizes(header, file);
   check_tiling(header, size - 8 - length, file);
@@ -123,7 +131,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   try {
     bytes = read_file(path);
   } catch (const Error& e) {
-    throw Error(4001, e.message(), e.hint());
+    throw Error(errors::safetensors_too_short, e.message(), e.hint());
   }
   return parse_safetensors(bytes.data(), bytes.size(), path.string());
 }
@@ -149,8 +157,9 @@ static void check_metadata(const SafetensorsFile& file) {
   size_t total = 0;
   for (const auto& [key, value] : file.metadata) total += key.size() + value.size();
   if (total > safetensors::max_metadata)
-    throw Error(4009, "the metadata of a safetensors file would have " + std::to_string(total) +
-                          " bytes, at most " + std::to_string(safetensors::max_metadata) + " are allowed");
+    throw Error(errors::safetensors_metadata, "the metadata of a safetensors file would have " +
+                                                  std::to_string(total) + " bytes, at most " +
+                                                  std::to_string(safetensors::max_metadata) + " are allowed");
 }
 
 static std::string header_of(const SafetensorsFile& file, const std::vector<NamedTensor>& order) {
@@ -160,7 +169,8 @@ static std::string header_of(const SafetensorsFile& file, const std::vector<Name
   for (const NamedTensor entry : order) {
     const auto& [name, t] = *entry;
     if (!safetensors::name_is_allowed(name))
-      throw Error(4005, "tensor name " + quote(name) + " may not be written to a safetensors file");
+      throw Error(errors::tensor_name,
+                  "tensor name " + quote(name) + " may not be written to a safetensors file");
     header[name] = {{"dtype", safetensors::dtype_names()[rank_of(t.dtype())].first},
                     {"shape", t.shape()},
                     {"data_offsets", {offset, offset + t.bytes()}}};

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 
 namespace eb::engine::safetensors {
@@ -39,7 +40,7 @@ class HeaderReader {
     const auto found = std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == s; });
     if (found == names.end())
       throw Error(
-          4006, of_tensor("has dtype " + quote(s)),
+          errors::tensor_dtype, of_tensor("has dtype " + quote(s)),
           "F32, BF16, U8, I32, I64 and F64 can be read; in PyTorch, tensor.float() before saving makes F32");
     entry_->dtype = found->second;
     return go(Where::tensor);
@@ -82,8 +83,9 @@ class HeaderReader {
   bool parse_error(size_t position, const std::string&, const json::exception& e) {
     const std::string what = e.what();
     const size_t colon = what.find("syntax error");
-    throw Error(4003, file_ + ": the header is not JSON at byte " + std::to_string(position) + ": " +
-                          printable(colon == std::string::npos ? what : what.substr(colon)));
+    throw Error(errors::safetensors_not_json,
+                file_ + ": the header is not JSON at byte " + std::to_string(position) + ": " +
+                    printable(colon == std::string::npos ? what : what.substr(colon)));
   }
 
  private:
@@ -111,16 +113,17 @@ class HeaderReader {
   bool tensor_name(const std::string& k) {
     name_ = k;
     if (k == "__metadata__") {
-      if (metadata_seen_) throw Error(4004, file_ + ": \"__metadata__\" appears twice");
+      if (metadata_seen_) throw Error(errors::safetensors_header, file_ + ": \"__metadata__\" appears twice");
       metadata_seen_ = true;
       return go(Where::header_value);
     }
     if (!name_is_allowed(k))
-      throw Error(4005, file_ + ": tensor name " + quote(k) + " is not allowed",
+      throw Error(errors::tensor_name, file_ + ": tensor name " + quote(k) + " is not allowed",
                   "names are made of letters, digits and _ . / -");
-    if (header_.entries.size() == max_tensors) throw Error(4004, file_ + ": more than a million tensors");
+    if (header_.entries.size() == max_tensors)
+      throw Error(errors::safetensors_header, file_ + ": more than a million tensors");
     const auto [at, inserted] = header_.entries.try_emplace(k);
-    if (!inserted) throw Error(4005, of_tensor("appears twice"));
+    if (!inserted) throw Error(errors::tensor_name, of_tensor("appears twice"));
     entry_ = &at->second;
     seen_ = 0, offsets_seen_ = 0;
     return go(Where::header_value);
@@ -137,7 +140,8 @@ class HeaderReader {
   bool metadata_key(const std::string& k) {
     metadata_bytes_ += k.size();
     const auto [at, inserted] = header_.metadata.try_emplace(k);
-    if (!inserted) throw Error(4009, file_ + ": metadata key " + quote(k) + " appears twice");
+    if (!inserted)
+      throw Error(errors::safetensors_metadata, file_ + ": metadata key " + quote(k) + " appears twice");
     value_ = &at->second;
     return go(Where::metadata_value);
   }
@@ -145,7 +149,8 @@ class HeaderReader {
   bool metadata_value(std::string& s) {
     metadata_bytes_ += s.size();
     if (metadata_bytes_ > max_metadata)
-      throw Error(4009, file_ + ": more than " + std::to_string(max_metadata) + " bytes of metadata");
+      throw Error(errors::safetensors_metadata,
+                  file_ + ": more than " + std::to_string(max_metadata) + " bytes of metadata");
     *value_ = std::move(s);
     return go(Where::metadata);
   }
@@ -153,12 +158,15 @@ class HeaderReader {
   std::string of_tensor(const std::string& what) const {
     return file_ + ": tensor " + quote(name_) + " " + what;
   }
-  Error malformed(const std::string& what) const { return Error(4004, of_tensor(what)); }
+  Error malformed(const std::string& what) const {
+    return Error(errors::safetensors_header, of_tensor(what));
+  }
   Error misplaced(const std::string& what) const {
     if (where_ == Where::metadata_value)
-      return Error(4009, file_ + ": a metadata value is " + what + ", not a string");
-    if (where_ == Where::nothing) return Error(4004, file_ + ": the header is " + what + ", not an object");
-    return Error(4004, of_tensor("has " + what + " where none belongs"));
+      return Error(errors::safetensors_metadata, file_ + ": a metadata value is " + what + ", not a string");
+    if (where_ == Where::nothing)
+      return Error(errors::safetensors_header, file_ + ": the header is " + what + ", not an object");
+    return Error(errors::safetensors_header, of_tensor("has " + what + " where none belongs"));
   }
 
   const std::string& file_;
@@ -177,7 +185,7 @@ class HeaderReader {
 Header parse_header(std::string_view text, const std::string& file) {
   // The JSON parser takes a NUL for the end of its input: what follows would be a second reading of the file.
   if (text.empty() || text[0] != '{' || text.find('\0') != text.npos)
-    throw Error(4003, file + ": the header is not a JSON object");
+    throw Error(errors::safetensors_not_json, file + ": the header is not a JSON object");
   HeaderReader reader(file);
   json::sax_parse(text.begin(), text.end(), &reader);
   return reader.take();

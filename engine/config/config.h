@@ -16,6 +16,7 @@
 
 #include "engine/base/enum_names.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::engine {
 
@@ -101,7 +102,7 @@ class Config {
   template <class T>
   T get(const std::string& key) const {
     if constexpr (NamedEnum<T>)
-      return named<T>(at(key).template get_ref<const std::string&>(), key, 2005);
+      return named<T>(at(key).template get_ref<const std::string&>(), key, errors::bad_value);
     else
       return at(key).template get<T>();
   }

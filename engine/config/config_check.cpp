@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "engine/base/duration.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 
@@ -70,7 +71,7 @@ Error wrong_type(const Field& f, const json& v, const Origin& origin) {
     hint = fmt::format("put it in quotes: \"{}\"", v.dump());
   if (is_list(f.type) && !v.is_array()) hint = fmt::format("put it in brackets: [{}]", shown(v));
   if (v.is_null()) hint = "leave the key out to get its default";
-  return Error(2004, fmt::format("{}: want {}, got {}", f.key, name_of(f.type), shown(v)), hint,
+  return Error(errors::wrong_type, fmt::format("{}: want {}, got {}", f.key, name_of(f.type), shown(v)), hint,
                origin.where());
 }
 
@@ -82,19 +83,20 @@ void check_number(const Field& f, const json& v, const Origin& origin) {
   if (f.max) fine &= f.open ? x < *f.max : x <= *f.max;
   if (fine) return;
   const std::string range = range_of(f).empty() ? "a smaller number" : range_of(f);
-  throw Error(2005, fmt::format("{}: {} is out of range, want {}", f.key, shown(v), range), "",
+  throw Error(errors::bad_value, fmt::format("{}: {} is out of range, want {}", f.key, shown(v), range), "",
               origin.where());
 }
 
 void check_string(const Field& f, const std::string& s, const Origin& origin) {
   if (s.size() > max_string || s.find('\0') != std::string::npos)
-    throw Error(2005, fmt::format("{}: {} is no usable text", f.key, quote(s)), "", origin.where());
+    throw Error(errors::bad_value, fmt::format("{}: {} is no usable text", f.key, quote(s)), "",
+                origin.where());
   if (std::find(f.later.begin(), f.later.end(), s) != f.later.end())
-    throw Error(2011, fmt::format("{}: {} is not supported yet", f.key, quote(s)),
+    throw Error(errors::not_supported_yet, fmt::format("{}: {} is not supported yet", f.key, quote(s)),
                 fmt::format("use one of: {}", fmt::join(f.choices, ", ")), origin.where());
   if (f.choices.empty() || std::find(f.choices.begin(), f.choices.end(), s) != f.choices.end()) return;
   const std::string near = did_you_mean(s, f.choices);
-  throw Error(2005, fmt::format("{}: {} is not a choice, want {}", f.key, quote(s), range_of(f)),
+  throw Error(errors::bad_value, fmt::format("{}: {} is not a choice, want {}", f.key, quote(s), range_of(f)),
               near.empty() ? "" : fmt::format("did you mean \"{}\"?", near), origin.where());
 }
 
@@ -118,12 +120,12 @@ std::string expand(const Field& f, const std::string& path, const Origin& origin
     }
     const std::string name = path.substr(i + 2, close - i - 2);
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
-      throw Error(2005,
+      throw Error(errors::bad_value,
                   fmt::format("{}: {} is not a variable that paths may use", f.key, quote("${" + name + "}")),
                   "only ${EB_DATA}, ${HOME} and ${TMPDIR} are replaced", origin.where());
     const char* value = std::getenv(name.c_str());
     if (!value)
-      throw Error(2005, fmt::format("{}: the environment has no {}", f.key, name),
+      throw Error(errors::bad_value, fmt::format("{}: the environment has no {}", f.key, name),
                   fmt::format("export {}=DIRECTORY, or set {}", name, f.key), origin.where());
     out += value;
     i = close + 1;
@@ -145,7 +147,7 @@ json check_scalar(const Field& f, json v, const Origin& origin) {
 json check_list(const Field& f, json v, const Origin& origin) {
   if (!v.is_array()) throw wrong_type(f, v, origin);
   if (f.length && v.size() != f.length)
-    throw Error(2005, fmt::format("{}: want {} elements, got {}", f.key, f.length, v.size()), "",
+    throw Error(errors::bad_value, fmt::format("{}: want {} elements, got {}", f.key, f.length, v.size()), "",
                 origin.where());
   for (size_t i = 0; i < v.size(); ++i) {
     Origin at = origin;
@@ -180,7 +182,7 @@ json check_value(const Field& f, json v, const Origin& origin) {
   if (v.is_string() && f.synonyms.count(v.get<std::string>())) v = f.synonyms.at(v.get<std::string>());
   if (v.is_null() && f.nullable) return v;
   if (f.only && !v.is_null() && v != *f.only)
-    throw Error(2011, fmt::format("{}: {} is not supported yet", f.key, shown(v)),
+    throw Error(errors::not_supported_yet, fmt::format("{}: {} is not supported yet", f.key, shown(v)),
                 fmt::format("the only value yet is {}", f.only->dump()), origin.where());
   return is_list(f.type) ? check_list(f, std::move(v), origin) : check_scalar(f, std::move(v), origin);
 }
@@ -196,7 +198,7 @@ Error unknown_key(const Table& table, const std::string& section, const std::str
   const std::string explain = "eb_engine config explain" + (section.empty() ? "" : " " + section);
   const std::string hint =
       near.empty() ? "see: " + explain : fmt::format("did you mean \"{}\"?   see: {}", near, explain);
-  return Error(2003, "unknown key " + quote(key), hint, origin.where());
+  return Error(errors::unknown_key, "unknown key " + quote(key), hint, origin.where());
 }
 
 }  // namespace eb::engine

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <set>
 
+#include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/config/config.h"
@@ -71,7 +72,7 @@ static std::string read_config(const fs::path& path, bool named_by_user, int cod
   };
   if (fd < 0) throw fail(code, std::strerror(errno));
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) throw fail(code, "not a regular file");
-  if (static_cast<size_t>(status.st_size) > max_file) throw fail(2001, "larger than 4 MiB");
+  if (static_cast<size_t>(status.st_size) > max_file) throw fail(errors::json_syntax, "larger than 4 MiB");
   std::string text(static_cast<size_t>(status.st_size), '\0');
   size_t done = 0;
   while (done < text.size()) {
@@ -88,16 +89,18 @@ void ConfigLoader::read(const fs::path& path, const Origin& extends) {
   const std::string shown = printable(path.string());
   const fs::path real = fs::weakly_canonical(path);
   if (std::find(trail_.begin(), trail_.end(), real) != trail_.end())
-    throw Error(2007, "extends goes in a circle: " + shown + " extends itself", "", extends.where());
+    throw Error(errors::bad_extends, "extends goes in a circle: " + shown + " extends itself", "",
+                extends.where());
   if (trail_.size() > max_extends)
-    throw Error(2007, "extends is nested deeper than 8 files", "", extends.where());
+    throw Error(errors::bad_extends, "extends is nested deeper than 8 files", "", extends.where());
   const bool first = trail_.empty();
-  const auto text =
-      std::make_shared<const std::string>(read_config(path, first, first ? 2012 : 2007, extends.where()));
+  const auto text = std::make_shared<const std::string>(
+      read_config(path, first, first ? errors::config_unreadable : errors::bad_extends, extends.where()));
   last_file_ = shown;
   json tree = parse_json(*text, shown, true);
   const Origin file{shown, text};
-  if (!tree.is_object()) throw Error(2004, "a config file holds one JSON object", "", shown + ":1:1");
+  if (!tree.is_object())
+    throw Error(errors::wrong_type, "a config file holds one JSON object", "", shown + ":1:1");
   trail_.push_back(real);
   if (tree.contains("extends")) {
     const Origin at{shown, text, "/extends"};
@@ -109,7 +112,7 @@ void ConfigLoader::read(const fs::path& path, const Origin& extends) {
 }
 
 fs::path ConfigLoader::base_of(const fs::path& file, const json& name, const Origin& origin) const {
-  if (!name.is_string()) throw Error(2004, "extends: want a path", "", origin.where());
+  if (!name.is_string()) throw Error(errors::wrong_type, "extends: want a path", "", origin.where());
   const fs::path base = name.get<std::string>();
   const auto inside = [&](const fs::path& p) {
     return std::mismatch(root_.begin(), root_.end(), p.begin(), p.end()).first == root_.end();
@@ -118,7 +121,7 @@ fs::path ConfigLoader::base_of(const fs::path& file, const json& name, const Ori
   const fs::path path = file.parent_path() / base;
   if (base.empty() || base.is_absolute() || climbs ||
       name.get<std::string>().find('\0') != std::string::npos || !inside(fs::weakly_canonical(path)))
-    throw Error(2007, "extends: " + quote(base.string()) + " leaves the folder of the config",
+    throw Error(errors::bad_extends, "extends: " + quote(base.string()) + " leaves the folder of the config",
                 "name a file in this folder or below it, as in \"base/cifar.json\"", origin.where());
   return path;
 }
@@ -138,7 +141,8 @@ void ConfigLoader::merge_key(const std::string& section, const std::string& name
   if (const Field* field = plain ? table_.find(key) : nullptr) {
     values_[key] = {check_value(*field, value, origin), origin};
   } else if (plain && table_.is_section(key)) {
-    if (!value.is_object()) throw Error(2004, key + ": want an object with its keys", "", origin.where());
+    if (!value.is_object())
+      throw Error(errors::wrong_type, key + ": want an object with its keys", "", origin.where());
     merge(value, key, origin);
   } else {
     throw unknown_key(table_, section, name, origin);
@@ -160,7 +164,7 @@ void ConfigLoader::add_set(const std::string& text) {
   const json value = set_value(path, field, origin);
   if (!field) {
     if (!value.is_object())
-      throw Error(2004, path.key + ": want an object with its keys", "", origin.where());
+      throw Error(errors::wrong_type, path.key + ": want an object with its keys", "", origin.where());
     merge(value, path.key, origin);
     return;
   }
@@ -187,7 +191,8 @@ Config ConfigLoader::finish() {
     const auto given = values_.find(f.key);
     const Origin origin = given == values_.end() ? Origin{"default"} : given->second.origin;
     if (f.required && given == values_.end())
-      throw Error(2006, "missing required key \"" + f.key + "\"", "add it: " + f.doc, last_file_);
+      throw Error(errors::missing_key, "missing required key \"" + f.key + "\"", "add it: " + f.doc,
+                  last_file_);
     const json& value = current(f);
     const bool fresh = given == values_.end() && !value.is_null();
     config.store(f.key, fresh ? check_value(f, value, origin) : value, origin);
@@ -206,7 +211,8 @@ Config load_config(const Table& table, const std::vector<fs::path>& files,
 
 Config config_from_json(const Table& table, const json& resolved, const std::string& name) {
   ConfigLoader loader(table);
-  if (!resolved.is_object()) throw Error(2004, "a resolved config is one JSON object", "", name);
+  if (!resolved.is_object())
+    throw Error(errors::wrong_type, "a resolved config is one JSON object", "", name);
   loader.add_tree(resolved, Origin{name});
   return loader.finish();
 }

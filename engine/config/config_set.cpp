@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/config/config_check.h"
@@ -17,7 +18,7 @@ using Type = Field::Type;
 
 static Error grammar(const std::string& message, const Origin& origin) {
   return Error(
-      2009, message,
+      errors::bad_set, message,
       "write --set KEY=VALUE, as in --set train.optimizer.lr=0.05 or --set 'early_bird.watch[1]=0.4'",
       origin.where());
 }

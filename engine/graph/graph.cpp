@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/graph_rules.h"
 #include "engine/graph/op_spec.h"
@@ -18,30 +19,32 @@ namespace eb::engine {
 namespace {
 
 void check_tensor(const Node& node, const char* what, double elements) {
-  if (elements > max_tensor) fail(2110, node, fmt::format("{} would have more than 2^31 elements", what));
+  if (elements > max_tensor)
+    fail(errors::network_too_large, node, fmt::format("{} would have more than 2^31 elements", what));
 }
 
 // Ids, arity, order: everything that needs no shapes.
 void check_structure(const Graph& graph) {
   if (graph.nodes.empty() || graph.nodes[0].op != Op::input)
-    throw Error(2101, "the graph's first node is not its input");
+    throw Error(errors::graph_missing_key, "the graph's first node is not its input");
   if (graph.nodes.size() > max_nodes)
-    throw Error(2110,
+    throw Error(errors::network_too_large,
                 fmt::format("the graph has {} nodes, at most {} are allowed", graph.nodes.size(), max_nodes));
   if (graph.output < 0 || graph.output >= static_cast<int>(graph.nodes.size()))
-    throw Error(2111, "the graph's output is not one of its nodes");
+    throw Error(errors::bad_graph_output, "the graph's output is not one of its nodes");
   std::unordered_set<std::string> ids;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     check_id(node.id);
     if (!ids.insert(node.id).second)
-      throw Error(2104, fmt::format("two nodes are called {}", quote(node.id)));
-    if (node.op == Op::input && i > 0) fail(2101, node, "a graph has one input");
+      throw Error(errors::bad_node_id, fmt::format("two nodes are called {}", quote(node.id)));
+    if (node.op == Op::input && i > 0) fail(errors::graph_missing_key, node, "a graph has one input");
     if (static_cast<int>(node.in.size()) != node.op->inputs)
-      fail(2115, node,
+      fail(errors::wrong_input_count, node,
            fmt::format("{} reads {} nodes, got {}", node.op->name, node.op->inputs, node.in.size()));
     for (int in : node.in)
-      if (in < 0 || in >= static_cast<int>(i)) fail(2106, node, "reads a node that does not come before it");
+      if (in < 0 || in >= static_cast<int>(i))
+        fail(errors::graph_cycle, node, "reads a node that does not come before it");
   }
 }
 
@@ -52,7 +55,7 @@ void check_all_read(const Graph& graph) {
     for (int in : node.in) read[in] = true;
   for (size_t i = 0; i < read.size(); ++i)
     if (!read[i])
-      fail(2113, graph.nodes[i], "nothing reads it, and it is not the output",
+      fail(errors::unread_node, graph.nodes[i], "nothing reads it, and it is not the output",
            "remove it, or name it as the graph's output");
 }
 
@@ -84,8 +87,10 @@ void check_totals(const Graph& graph) {
     parameters += weights;
     work += work_of(node, weights);
   }
-  if (parameters > max_parameters) throw Error(2110, "the graph has more than 2^34 parameters");
-  if (work > max_work) throw Error(2110, "the graph needs more than 2^50 multiply-adds per image");
+  if (parameters > max_parameters)
+    throw Error(errors::network_too_large, "the graph has more than 2^34 parameters");
+  if (work > max_work)
+    throw Error(errors::network_too_large, "the graph needs more than 2^50 multiply-adds per image");
 }
 
 }  // namespace
@@ -96,7 +101,8 @@ void check_id(const std::string& id) {
            ch == '.' || ch == '/' || ch == '-';
   };
   if (id.empty() || id.size() > 200 || !std::all_of(id.begin(), id.end(), allowed))
-    throw Error(2104, "bad node id " + quote(id), "use 1 to 200 letters, digits, '_', '.', '/' or '-'");
+    throw Error(errors::bad_node_id, "bad node id " + quote(id),
+                "use 1 to 200 letters, digits, '_', '.', '/' or '-'");
 }
 
 int Graph::find(const std::string& id) const {

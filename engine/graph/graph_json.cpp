@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/graph_json_keys.h"
@@ -24,7 +25,7 @@ void check_keys(const json& object, const Where& where, const std::vector<std::s
   for (const auto& [key, value] : object.items()) {
     if (std::find(allowed.begin(), allowed.end(), key) != allowed.end()) continue;
     const std::string near = did_you_mean(key, allowed);
-    throw Error(2102, fmt::format("{}: unknown key {}", where, quote(key)),
+    throw Error(errors::graph_unknown_key, fmt::format("{}: unknown key {}", where, quote(key)),
                 near.empty() ? fmt::format("known keys: {}", fmt::join(allowed, ", "))
                              : fmt::format("did you mean \"{}\"?", near));
   }
@@ -32,9 +33,11 @@ void check_keys(const json& object, const Where& where, const std::vector<std::s
 
 const json& required(const json& object, const Where& where, const char* key) {
   if (!object.is_object())
-    throw Error(2103, fmt::format("{}: want an object, got {}", where, object.type_name()));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: want an object, got {}", where, object.type_name()));
   const auto found = object.find(key);
-  if (found == object.end()) throw Error(2101, fmt::format("{}: missing key \"{}\"", where, key));
+  if (found == object.end())
+    throw Error(errors::graph_missing_key, fmt::format("{}: missing key \"{}\"", where, key));
   return *found;
 }
 
@@ -47,7 +50,7 @@ Op read_op(const json& object, const Where& where, std::span<const Op> ops) {
   std::vector<std::string> candidates;
   for (const Op op : nodes) candidates.push_back(op->name);
   const std::string near = did_you_mean(name, candidates);
-  throw Error(2114, fmt::format("{}: unknown op {}", where, quote(name)),
+  throw Error(errors::unknown_op, fmt::format("{}: unknown op {}", where, quote(name)),
               near.empty() ? fmt::format("known ops: {}", fmt::join(candidates, ", "))
                            : fmt::format("did you mean \"{}\"?", near));
 }
@@ -80,7 +83,7 @@ Node read_input(const json& object) {
   check_keys(object, where, {"id", "shape"});
   const json& shape = required(object, where, "shape");
   if (!shape.is_array() || shape.size() != 3)
-    throw Error(2103, "graph input: \"shape\" must be [channels, height, width]");
+    throw Error(errors::graph_wrong_type, "graph input: \"shape\" must be [channels, height, width]");
   node.c = read_integer(shape[0], where, "shape");
   node.h = read_integer(shape[1], where, "shape");
   node.w = read_integer(shape[2], where, "shape");
@@ -104,12 +107,12 @@ void read_edges(const json& object, const Names& names, Node& node) {
   const json& in = required(object, where, "in");
   check_array(in, where, "in");
   if (static_cast<int>(in.size()) != node.op->inputs)
-    throw Error(
-        2115, fmt::format("{}: {} reads {} nodes, got {}", where, node.op->name, node.op->inputs, in.size()));
+    throw Error(errors::wrong_input_count, fmt::format("{}: {} reads {} nodes, got {}", where, node.op->name,
+                                                       node.op->inputs, in.size()));
   for (const json& j : in) {
     const std::string& id = read_string(j, where, "in");
-    node.in.push_back(
-        resolve(names, id, 2105, fmt::format("{}: reads {}, which is not a node", where, quote(id))));
+    node.in.push_back(resolve(names, id, errors::unknown_node,
+                              fmt::format("{}: reads {}, which is not a node", where, quote(id))));
   }
 }
 
@@ -149,7 +152,7 @@ std::vector<int> topological_order(const std::vector<Node>& nodes) {
       if (--missing[reader] == 0) ready.push(reader);
   }
   if (order.size() < nodes.size())
-    throw Error(2106, "the graph has a cycle: " + describe_cycle(nodes, placed));
+    throw Error(errors::graph_cycle, "the graph has a cycle: " + describe_cycle(nodes, placed));
   return order;
 }
 
@@ -178,16 +181,17 @@ Graph graph_from_json(const json& j, std::span<const Op> ops) {
   const json& list = required(j, "graph", "nodes");
   check_array(list, "graph", "nodes");
   if (list.size() >= max_nodes)
-    throw Error(2110,
+    throw Error(errors::network_too_large,
                 fmt::format("the graph has {} nodes, at most {} are allowed", list.size() + 1, max_nodes));
   for (size_t i = 0; i < list.size(); ++i) nodes.push_back(read_node(list[i], i, ops));
   Names names;
   for (size_t i = 0; i < nodes.size(); ++i)
     if (!names.emplace(nodes[i].id, static_cast<int>(i)).second)
-      throw Error(2104, fmt::format("two nodes are called {}", quote(nodes[i].id)));
+      throw Error(errors::bad_node_id, fmt::format("two nodes are called {}", quote(nodes[i].id)));
   for (size_t i = 0; i < list.size(); ++i) read_edges(list[i], names, nodes[i + 1]);
   const std::string& output = read_string(required(j, "graph", "output"), "graph", "output");
-  const int last = resolve(names, output, 2111, fmt::format("the output {} is not a node", quote(output)));
+  const int last = resolve(names, output, errors::bad_graph_output,
+                           fmt::format("the output {} is not a node", quote(output)));
   Graph graph = reorder(std::move(nodes), last);
   graph.infer_shapes();
   return graph;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/graph_rules.h"
 
@@ -17,21 +18,24 @@ using nlohmann::json;
 
 int64_t read_integer(const json& j, const Where& where, const std::string& key) {
   if (!j.is_number_integer())
-    throw Error(2103, fmt::format("{}: {} must be an integer, got {}", where, quote(key), j.type_name()));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: {} must be an integer, got {}", where, quote(key), j.type_name()));
   if (j.is_number_unsigned() && j.get<uint64_t>() > uint64_t{1} << 53)
-    throw Error(2107, fmt::format("{}: {} is out of range", where, quote(key)));
+    throw Error(errors::node_out_of_range, fmt::format("{}: {} is out of range", where, quote(key)));
   return j.get<int64_t>();
 }
 
 const std::string& read_string(const json& j, const Where& where, const std::string& key) {
   if (!j.is_string())
-    throw Error(2103, fmt::format("{}: {} must be a string, got {}", where, quote(key), j.type_name()));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: {} must be a string, got {}", where, quote(key), j.type_name()));
   return j.get_ref<const std::string&>();
 }
 
 void check_array(const json& j, const Where& where, const std::string& key) {
   if (!j.is_array())
-    throw Error(2103, fmt::format("{}: {} must be a list, got {}", where, quote(key), j.type_name()));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: {} must be a list, got {}", where, quote(key), j.type_name()));
 }
 
 namespace {
@@ -43,7 +47,8 @@ void read_pair(const json& j, const Where& where, const std::string& key, int64_
     return;
   }
   if (j.size() != 2)
-    throw Error(2103, fmt::format("{}: {} must be an integer or [height, width]", where, quote(key)));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: {} must be an integer or [height, width]", where, quote(key)));
   for (int axis : {0, 1}) out[axis] = read_integer(j[axis], where, key);
 }
 
@@ -53,15 +58,18 @@ json write_pair(const int64_t (&v)[2]) {
 
 bool read_bool(const json& j, const Where& where, const std::string& key) {
   if (!j.is_boolean())
-    throw Error(2103, fmt::format("{}: {} must be true or false, got {}", where, quote(key), j.type_name()));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: {} must be true or false, got {}", where, quote(key), j.type_name()));
   return j.get<bool>();
 }
 
 float read_float(const json& j, const Where& where, const std::string& key) {
   if (!j.is_number())
-    throw Error(2103, fmt::format("{}: {} must be a number, got {}", where, quote(key), j.type_name()));
+    throw Error(errors::graph_wrong_type,
+                fmt::format("{}: {} must be a number, got {}", where, quote(key), j.type_name()));
   const double v = j.get<double>();
-  if (std::abs(v) > FLT_MAX) throw Error(2107, fmt::format("{}: {} is out of range", where, quote(key)));
+  if (std::abs(v) > FLT_MAX)
+    throw Error(errors::node_out_of_range, fmt::format("{}: {} is out of range", where, quote(key)));
   return static_cast<float>(v);
 }
 
@@ -137,11 +145,13 @@ json write_kernel(const Node& node) {
 void read_indices(const json& j, const Where& where, Node& node) {
   check_array(j, where, "indices");
   if (j.size() > static_cast<size_t>(max_axis))
-    throw Error(2107, fmt::format("{}: \"indices\" has {} entries, at most {}", where, j.size(), max_axis));
+    throw Error(errors::node_out_of_range,
+                fmt::format("{}: \"indices\" has {} entries, at most {}", where, j.size(), max_axis));
   node.select_all = false;
   for (const json& index : j) {
     const int64_t i = read_integer(index, where, "indices");
-    if (i < 0 || i >= max_axis) throw Error(2107, fmt::format("{}: index {} is out of range", where, i));
+    if (i < 0 || i >= max_axis)
+      throw Error(errors::node_out_of_range, fmt::format("{}: index {} is out of range", where, i));
     node.select.push_back(static_cast<int32_t>(i));
   }
 }
@@ -153,7 +163,8 @@ json write_indices(const Node& node) {
 void read_total(const json& j, const Where& where, Node& node) {
   node.select_total = read_integer(j, where, "total");
   if (node.select_total < 1)
-    throw Error(2107, fmt::format("{}: total is {}, want 1 or more", where, node.select_total));
+    throw Error(errors::node_out_of_range,
+                fmt::format("{}: total is {}, want 1 or more", where, node.select_total));
 }
 
 json write_total(const Node& node) {

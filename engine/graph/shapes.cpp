@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/graph_rules.h"
 
@@ -14,7 +15,7 @@ void fail(int code, const Node& node, const std::string& what, const std::string
 
 void check_range(const Node& node, const char* key, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high)
-    fail(2107, node, fmt::format("{} is {}, want {}..{}", key, value, low, high));
+    fail(errors::node_out_of_range, node, fmt::format("{} is {}, want {}..{}", key, value, low, high));
 }
 
 std::string shape_text(const Node& n) {
@@ -32,12 +33,12 @@ void slide_window(Node& node, const Node& x) {
     check_range(node, "kernel", node.kernel[axis], 1, max_axis);
     check_range(node, "stride", node.stride[axis], 1, max_axis);
     if (node.pad[axis] < 0 || node.pad[axis] >= node.kernel[axis])
-      fail(2107, node,
+      fail(errors::node_out_of_range, node,
            fmt::format("pad is {}, want 0 or more and less than the kernel ({})", node.pad[axis],
                        node.kernel[axis]));
     const int64_t room = size[axis] + 2 * node.pad[axis] - node.kernel[axis];
     if (room < 0)
-      fail(2109, node,
+      fail(errors::kernel_too_large, node,
            fmt::format("a kernel of {} does not fit its input {}", node.kernel[axis], shape_text(x)),
            "use a larger model.input or fewer strides and pools before it");
     out[axis] = room / node.stride[axis] + 1;

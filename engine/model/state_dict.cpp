@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/op_spec.h"
 #include "engine/model/model.h"
 
@@ -119,7 +120,8 @@ void refuse_missing(const Tensors& tensors, const Shapes& want) {
   for (const auto& [name, shape] : want)
     if (!tensors.count(name)) missing.push_back(name);
   if (!missing.empty())
-    throw Error(4010, "missing tensor " + list(missing), "the file does not belong to this graph");
+    throw Error(errors::tensor_missing, "missing tensor " + list(missing),
+                "the file does not belong to this graph");
 }
 
 void refuse_unexpected(const Tensors& tensors, const Shapes& want) {
@@ -129,7 +131,7 @@ void refuse_unexpected(const Tensors& tensors, const Shapes& want) {
   if (unexpected.empty()) return;
   for (const auto& [name, shape] : want) known.push_back(name);
   const std::string near = did_you_mean(unexpected[0], known);
-  throw Error(4011, "unexpected tensor " + list(unexpected),
+  throw Error(errors::tensor_unexpected, "unexpected tensor " + list(unexpected),
               near.empty() ? "" : fmt::format("did you mean \"{}\"?", near));
 }
 
@@ -141,7 +143,8 @@ void refuse_misshapen(const Tensors& tensors, const Shapes& want) {
       found += fmt::format("{}\"{}\" is {} {}, want f32 {}", found.empty() ? "" : "; ", name,
                            kernels::name_of(t.dtype()), to_string(t.shape()), to_string(shape));
   }
-  if (!found.empty()) throw Error(4012, "tensor " + found, "the file does not belong to this graph");
+  if (!found.empty())
+    throw Error(errors::tensor_shape, "tensor " + found, "the file does not belong to this graph");
 }
 
 void check_tensors(const Tensors& tensors, const Shapes& want) {
@@ -156,7 +159,8 @@ void check_selects(const Model& m, const Tensors& tensors) {
     if (kind != BufferKind::select_indexes) return;
     const Tensor want = indexes_of(m.graph().nodes[node]), &got = tensors.at(name);
     if (std::memcmp(want.raw(), got.raw(), want.bytes()) != 0)
-      throw Error(4012, fmt::format("tensor \"{}\" keeps other channels than the graph", name));
+      throw Error(errors::tensor_shape,
+                  fmt::format("tensor \"{}\" keeps other channels than the graph", name));
   });
 }
 

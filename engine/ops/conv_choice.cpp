@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/reference.h"
 #include "kernels/stopwatch.h"
 
@@ -36,7 +37,7 @@ std::string describe(const Params& p, Direction d) {
 
 void ConvChoice::set_mode(Mode mode, Device device) {
   if (mode == Mode::library && !has_library(device))
-    throw Error(5003, fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(device)),
+    throw Error(errors::no_cudnn, fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(device)),
                 has_library(Device::cuda) ? "use --device cuda, or --conv ours"
                                           : "build where nvcc and cuDNN are found, or use --conv ours");
   mode_ = mode;
@@ -77,10 +78,12 @@ json ConvChoice::to_json() const {
 
 void ConvChoice::load(const json& choices, Device device) {
   std::map<std::string, bool> loaded;
-  if (!choices.is_object()) throw Error(4023, "the checkpoint's conv_choices are not an object");
+  if (!choices.is_object())
+    throw Error(errors::checkpoint_content, "the checkpoint's conv_choices are not an object");
   for (const auto& [name, value] : choices.items()) {
     if (value != implementations[0] && value != implementations[1])
-      throw Error(4023, "the checkpoint's conv_choices name \"" + value.dump() + "\" for " + name);
+      throw Error(errors::checkpoint_content,
+                  "the checkpoint's conv_choices name \"" + value.dump() + "\" for " + name);
     loaded[name] = value == implementations[1];
   }
   if (mode_ != Mode::measured) return;
@@ -88,7 +91,7 @@ void ConvChoice::load(const json& choices, Device device) {
       std::any_of(loaded.begin(), loaded.end(), [](const auto& choice) { return choice.second; });
   if (wants_library && device == Device::cuda && !has_library(device))
     throw Error(
-        5003, "the checkpoint was trained with cuDNN, which this build does not have",
+        errors::no_cudnn, "the checkpoint was trained with cuDNN, which this build does not have",
         "build where cuDNN is found, or use --conv ours (resuming also needs --allow-change cuda.conv)");
   chosen_ = std::move(loaded);
 }

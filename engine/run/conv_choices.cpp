@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 
 namespace eb::engine {
@@ -22,7 +23,7 @@ json stored_conv_choices(const Checkpoint& checkpoint) {
   try {
     return parse_json(found->second, key, false);
   } catch (const Error& e) {
-    throw Error(4023, "the checkpoint's conv_choices: " + e.message());
+    throw Error(errors::checkpoint_content, "the checkpoint's conv_choices: " + e.message());
   }
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 
 namespace eb::engine {
@@ -27,7 +28,7 @@ void MetricsWriter::write(const json& line) {
     waiting_.clear();
   } catch (const Error& e) {
     file_.truncate(offset_);  // no half a line
-    if (e.code() != 8002 || waiting_.size() > max_waiting) throw;
+    if (e.code() != errors::disk_full || waiting_.size() > max_waiting) throw;
   }
 }
 
@@ -35,7 +36,7 @@ int64_t MetricsWriter::offset() const {
   try {
     file_.sync();
   } catch (const Error& e) {
-    if (e.code() != 8002) throw;  // truncate_to() bears a file that is shorter than the offset
+    if (e.code() != errors::disk_full) throw;  // truncate_to() bears a file that is shorter than the offset
   }
   return offset_;
 }

@@ -15,6 +15,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/checkpoint/checkpoint.h"
@@ -42,7 +43,7 @@ static std::string random_suffix() {
 static void check_name(const std::string& name) {
   const auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '.'; };
   if (name.empty() || name.size() > 100 || name[0] == '.' || !std::all_of(name.begin(), name.end(), allowed))
-    throw Error(2023, "a run cannot be named " + quote(name),
+    throw Error(errors::bad_run_name, "a run cannot be named " + quote(name),
                 "letters, digits and _ - . (not first), at most 100; or use --out DIR");
 }
 
@@ -71,7 +72,7 @@ RunDir RunDir::open(const fs::path& given) {
     make_directories(path.has_parent_path() ? path.parent_path() : ".");
     make_directory(path);
   } else if (!fs::is_directory(path, error) || !is_run_or_empty(path)) {
-    throw Error(2024, quote_path(path) + " exists and is not a run directory",
+    throw Error(errors::out_is_no_run, quote_path(path) + " exists and is not a run directory",
                 "name one that does not exist yet");
   }
   return RunDir(path);
@@ -100,7 +101,7 @@ void RunDir::lock() {
     if (errno != EWOULDBLOCK) throw file_error("lock", lock_.path(), errno);
     std::string holder = read_file(lock_.path(), 4096);
     if (!holder.empty() && holder.back() == '\n') holder.pop_back();
-    throw Error(2021,
+    throw Error(errors::run_locked,
                 "run directory " + quote_path(path_) + " is in use by " +
                     (holder.empty() ? "another process" : printable(holder)),
                 "wait until it ends, or choose another directory with --out");
@@ -121,7 +122,7 @@ void RunDir::write_json(const std::string& file, const json& value) const {
 
 json RunDir::read_json(const std::string& file) const {
   json value = try_parse_json(read_file(path_ / file));
-  if (value.is_discarded()) throw Error(4028, quote_path(path_ / file) + " is not JSON");
+  if (value.is_discarded()) throw Error(errors::run_file_not_json, quote_path(path_ / file) + " is not JSON");
   return value;
 }
 
@@ -211,7 +212,7 @@ void RunDir::write_status_file(const json& exit_code) const {
                                     {"summary", summary_},
                                     {"exit_code", exit_code}});
   } catch (const Error& e) {
-    if (e.code() != 8002) throw;
+    if (e.code() != errors::disk_full) throw;
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/accounting.h"
 #include "engine/run/conv_choices.h"
@@ -62,7 +63,8 @@ void Session::resume(const Checkpoint& c) {
   try {
     restore(c);
   } catch (const json::exception& e) {
-    throw Error(4023, std::string("the checkpoint's state.json does not say what a run needs: ") + e.what());
+    throw Error(errors::checkpoint_content,
+                std::string("the checkpoint's state.json does not say what a run needs: ") + e.what());
   }
 }
 
@@ -75,7 +77,7 @@ static const json* state_of(const json& hooks, const std::string& name) {
 void Session::restore(const Checkpoint& c) {
   const json& s = c.state;
   if (s.at("data_fingerprint") != data_.fingerprint)
-    throw Error(4050, "the data set is not the one this run was started with",
+    throw Error(errors::other_data, "the data set is not the one this run was started with",
                 "point data.root at the same files, or start a new run");
   const Device device = trainer_.model().device();
   if (ConvChoice* conv = trainer_.model().conv.get()) conv->load(stored_conv_choices(c), device);
@@ -147,7 +149,7 @@ void Session::save_checkpoint() {
                                                     snapshot(), retention());
   if (result == SaveResult::disk_full) {
     if (disk_was_full_)
-      throw Error(8002,
+      throw Error(errors::disk_full,
                   "the disk under " + run_.path().string() +
                       " is full: two checkpoints in a row could not be written",
                   "free some space and run again with --resume auto");
@@ -201,7 +203,7 @@ void Session::diverged() {
                                            {"parameters", layers}});
   const std::string good = last_good_checkpoint(run_.path() / file_names::checkpoints);
   throw Error(
-      7001,
+      errors::not_finite,
       "the loss or a gradient is not finite at step " + std::to_string(step) + "; the update was not applied",
       (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
           "a lower train.optimizer.lr or a warm-up usually helps; details in " +

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/device_error.h"
 #include "kernels/memory.h"
 
@@ -79,7 +80,7 @@ void* DeviceCache::fresh(size_t size) {
   if (void* block = try_fresh(size)) return block;
   const std::string limit = budget_ ? fmt::format(" of a budget of {:.1f} MiB", mib(budget_)) : "";
   throw Error(
-      6002,
+      errors::out_of_device_memory,
       fmt::format("out of memory on {}: {:.1f} MiB wanted, {:.1f} MiB in use{}, nothing left to free",
                   kernels::name_of(device_), mib(size), mib(stats_.in_use + stats_.cached), limit),
       budget_ ? "a smaller train.batch_size, or a larger cuda.memory_mib" : "a smaller train.batch_size");

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/base/duration.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/arch/arch.h"
 #include "engine/ops/conv_choice.h"
 #include "engine/tensor/dtype_names.h"
@@ -178,7 +179,7 @@ static void name_rule(Config& c) {
     return (ch < 128 && std::isalnum(ch)) || ch == '.' || ch == '_' || ch == '-';
   };
   if (name.empty() || name.size() > 100 || name[0] == '.' || !std::all_of(name.begin(), name.end(), plain))
-    throw c.error(2005, "name", "not usable as the name of a folder",
+    throw c.error(errors::bad_value, "name", "not usable as the name of a folder",
                   "use up to 100 letters, digits, \".\", \"_\" and \"-\"");
 }
 
@@ -186,13 +187,13 @@ static void name_rule(Config& c) {
 static void model_rule(Config& c) {
   const bool preset = !c.is_null("model.arch"), graph = !c.is_null("model.graph");
   if (!preset && !graph)
-    throw c.error(2006, "model.arch", "missing required key",
+    throw c.error(errors::missing_key, "model.arch", "missing required key",
                   "give model.arch and model.depth, or an explicit model.graph");
   if (preset && graph)
-    throw c.error(2010, "model.graph", "an explicit graph and model.arch exclude each other",
-                  "remove one of the two");
+    throw c.error(errors::keys_contradict, "model.graph",
+                  "an explicit graph and model.arch exclude each other", "remove one of the two");
   if (preset && c.is_null("model.depth"))
-    throw c.error(2006, "model.depth", "missing required key", "add it, as in \"depth\": 16");
+    throw c.error(errors::missing_key, "model.depth", "missing required key", "add it, as in \"depth\": 16");
   try {
     graph_of(c);
   } catch (const Error& e) {
@@ -209,23 +210,25 @@ static bool longer(const Duration& a, const Duration& b) {
 static void schedule_rule(Config& c) {
   const auto duration = parse_duration(c.get<std::string>("train.duration"));
   if (duration.count == 0)
-    throw c.error(2005, "train.duration", "nothing to train", "give at least \"1ep\" or \"1st\"");
+    throw c.error(errors::bad_value, "train.duration", "nothing to train",
+                  "give at least \"1ep\" or \"1st\"");
   if (longer(parse_duration(c.get<std::string>("train.schedule.warmup")), duration))
-    throw c.error(2010, "train.schedule.warmup", "longer than train.duration " + to_string(duration),
-                  "shorten the warm-up");
+    throw c.error(errors::keys_contradict, "train.schedule.warmup",
+                  "longer than train.duration " + to_string(duration), "shorten the warm-up");
   std::optional<Duration> last;
   for (const auto& text : c.get<std::vector<std::string>>("train.schedule.at")) {
     const Duration at = parse_duration(text);
     if (last && (at == *last || longer(*last, at)))
-      throw c.error(2010, "train.schedule.at", fmt::format("{} comes after {}", text, to_string(*last)),
+      throw c.error(errors::keys_contradict, "train.schedule.at",
+                    fmt::format("{} comes after {}", text, to_string(*last)),
                     "list the drops in ascending order");
     last = at;
   }
   if (c.get<bool>("train.optimizer.nesterov") && c.get<double>("train.optimizer.momentum") == 0)
-    throw c.error(2010, "train.optimizer.nesterov", "needs momentum above 0",
+    throw c.error(errors::keys_contradict, "train.optimizer.nesterov", "needs momentum above 0",
                   "set train.optimizer.momentum, as in 0.9");
   if (const auto& every = c.at("checkpoint.milestones"); !every.is_null() && parse_duration(every).count == 0)
-    throw c.error(2005, "checkpoint.milestones", "every 0 epochs makes no sense",
+    throw c.error(errors::bad_value, "checkpoint.milestones", "every 0 epochs makes no sense",
                   "use null to keep none for good");
 }
 

@@ -1,6 +1,7 @@
 #include "quant/swa/swa_fields.h"
 
 #include "engine/base/duration.h"
+#include "engine/base/error_codes.h"
 #include "quant/swa/weight_average.h"
 
 namespace eb::quant {
@@ -22,7 +23,7 @@ static void start_rule(Config& c) {
   }
   const Duration start = engine::parse_duration(c.get<std::string>("swa.start"));
   if (start.unit == total.unit && start.count >= total.count)
-    throw c.error(2010, "swa.start",
+    throw c.error(errors::keys_contradict, "swa.start",
                   "no epoch would be left to average: train.duration is " + to_string(total),
                   "start earlier, or set it to null for three quarters of the training");
 }

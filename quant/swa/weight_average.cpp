@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/config/config.h"
 #include "engine/run/conv_choices.h"
@@ -56,11 +57,13 @@ void WeightMean::load(const Model& model, const std::map<std::string, Tensor>& a
   values_.assign(static_cast<size_t>(model.values().size()), 0.f);
   for (const Parameter& p : parameters_) {
     const auto found = all.find(name_of(p));
-    if (found == all.end()) throw Error(4010, "missing tensor \"" + name_of(p) + "\" of the weight average");
+    if (found == all.end())
+      throw Error(errors::tensor_missing, "missing tensor \"" + name_of(p) + "\" of the weight average");
     const Tensor& t = found->second;
     if (t.shape() != p.shape || t.dtype() != DType::f32)
-      throw Error(4012, fmt::format("tensor \"{}\" is {} {}, want f32 {}", name_of(p),
-                                    kernels::name_of(t.dtype()), to_string(t.shape()), to_string(p.shape)));
+      throw Error(errors::tensor_shape,
+                  fmt::format("tensor \"{}\" is {} {}, want f32 {}", name_of(p), kernels::name_of(t.dtype()),
+                              to_string(t.shape()), to_string(p.shape)));
     std::memcpy(&values_[static_cast<size_t>(p.offset)], t.raw(), t.bytes());
   }
 }
@@ -103,7 +106,7 @@ void WeightAverage::check_start(const Session& session) const {
   const Duration& total = session.config().duration;
   if (config_.start.in_steps(per_epoch) < total.in_steps(per_epoch)) return;
   throw Error(
-      2010,
+      errors::keys_contradict,
       fmt::format("swa.start {} leaves no epoch to average: train.duration is {}, an epoch has {} steps",
                   to_string(config_.start), to_string(total), per_epoch),
       "start earlier, or set it to null for three quarters of the training");

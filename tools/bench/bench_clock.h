@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/dtype.h"
 
 namespace eb::tools {
@@ -17,7 +18,8 @@ inline double clock_seconds(bool cpu_time) {
 
 inline void check_clock(bool cpu_time, kernels::Device device, int threads) {
   if (cpu_time && (device != kernels::Device::cpu || threads != 1))
-    throw Error(2020, "--cpu-time: only the CPU's time on one thread is a duration", "give --threads 1");
+    throw Error(errors::bad_command_line, "--cpu-time: only the CPU's time on one thread is a duration",
+                "give --threads 1");
 }
 
 }  // namespace eb::tools

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "engine/base/error_codes.h"
 #include "engine/tensor/dtype_names.h"
 #include "kernels/memory.h"
 #include "tools/bench/bench_buffer.h"
@@ -118,7 +119,7 @@ int bench_kernels(KernelBench f) {
   const Device device = set_up_device(f.device, f.threads);
   check_clock(f.cpu_time, device, f.threads);
   f.cases.device = device;
-  f.cases.dtype = engine::named<DType>(f.dtype, "--dtype", 2005);
+  f.cases.dtype = engine::named<DType>(f.dtype, "--dtype", errors::bad_value);
   const auto cases = bench_cases(f.cases);
   const std::regex filter(f.filter);
   const auto wanted = [&](const LazyCase& c) { return std::regex_search(c.family + " " + c.name, filter); };

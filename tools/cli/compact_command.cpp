@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/error_codes.h"
 #include "engine/graph/accounting.h"
 #include "pruning/compact.h"
 #include "tools/cli/commands.h"
@@ -76,8 +77,8 @@ static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTic
 }
 
 static int compact_checkpoint(CompactFlags& f) {
-  f.close.round = named<pruning::RoundTo>(f.round, "--round", 2005);
-  f.close.merge = named<pruning::Merge>(f.merge, "--merge", 2005);
+  f.close.round = named<pruning::RoundTo>(f.round, "--round", errors::bad_value);
+  f.close.merge = named<pruning::Merge>(f.merge, "--merge", errors::bad_value);
   const LoadedModel loaded = load_model(f.checkpoint);
   const Graph& graph = loaded.model.graph();
   const auto closed = pruning::close_ticket(pruning::load_ticket(f.ticket, graph), loaded.model, f.close);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
 #include "engine/base/text.h"
@@ -69,7 +70,7 @@ static void write_comparison(const fs::path& out, const ComparePlan& plan, const
 static void require_no_run(const fs::path& out) {
   std::error_code none;
   if (fs::exists(out / engine::file_names::lock, none))
-    throw Error(2024, engine::quote_path(out) + " is the directory of one run",
+    throw Error(errors::out_is_no_run, engine::quote_path(out) + " is the directory of one run",
                 "--out of compare is a directory for many; name another");
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/error_codes.h"
 #include "pruning/ticket.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
@@ -44,9 +45,9 @@ static void print(const json& ticket) {
 
 static int draw(const DrawFlags& f) {
   const LoadedModel loaded = load_model(f.checkpoint);
-  pruning::Ticket ticket =
-      pruning::draw_ticket(loaded.model, {f.ratio, engine::named<pruning::Rule>(f.rule, "--rule", 2005),
-                                          engine::named<pruning::Merge>(f.merge, "--merge", 2005)});
+  pruning::Ticket ticket = pruning::draw_ticket(
+      loaded.model, {f.ratio, engine::named<pruning::Rule>(f.rule, "--rule", errors::bad_value),
+                     engine::named<pruning::Merge>(f.merge, "--merge", errors::bad_value)});
   ticket.epoch = loaded.checkpoint.state.value("epoch", int64_t{0});
   ticket.step = loaded.checkpoint.state.value("step", int64_t{0});
   pruning::save_ticket(ticket, loaded.model.graph(), f.out);

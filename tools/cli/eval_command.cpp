@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
+#include "engine/base/error_codes.h"
 #include "engine/run/conv_choices.h"
 #include "engine/train/evaluate.h"
 #include "quant/fields.h"
@@ -28,7 +29,7 @@ struct EvalFlags {
 static void choose_convolutions(const EvalFlags& f, LoadedModel& loaded, Device device) {
   using Mode = ConvChoice::Mode;
   const auto trained = device == Device::cuda ? loaded.config.get<Mode>("cuda.conv") : Mode::ours;
-  const Mode mode = f.conv.empty() ? trained : named<Mode>(f.conv, "--conv", 2005);
+  const Mode mode = f.conv.empty() ? trained : named<Mode>(f.conv, "--conv", errors::bad_value);
   loaded.model.conv = make_conv_choice(mode, device);
   loaded.model.conv->load(stored_conv_choices(loaded.checkpoint), device);
 }
@@ -39,7 +40,8 @@ static Precision precision_of(const LoadedModel& loaded) {
   const std::string phase = loaded.checkpoint.state.value("phase", "");
   for (const char* untrained : {"", "swa", "compact", "import"})
     if (phase == untrained) return {};
-  return quant::phase_precision(loaded.config).in(named<Phase>(phase, "the checkpoint's phase", 4023));
+  return quant::phase_precision(loaded.config)
+      .in(named<Phase>(phase, "the checkpoint's phase", errors::checkpoint_content));
 }
 
 static int evaluate_checkpoint(const EvalFlags& f) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
@@ -40,7 +41,7 @@ static const Writer& writer_of(const std::string& name) {
 static int export_checkpoint_as(ExportFlags& f) {
   const Writer& writer = writer_of(f.to);
   if (f.options.fold_bn && f.to != "onnx")
-    throw Error(2075, fmt::format("--fold-bn does not go with --to {}", f.to),
+    throw Error(errors::unknown_export_flag, fmt::format("--fold-bn does not go with --to {}", f.to),
                 "only --to onnx folds batch norms; model.py keeps the checkpoint's tensors");
   const LoadedModel loaded = load_model(f.checkpoint, "f32");
   f.options.name = loaded.config.get<std::string>("name");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "tools/cli/commands.h"
 #include "tools/report/gather/gather.h"
 #include "tools/report/page/write.h"
@@ -19,10 +20,11 @@ struct ReportFlags {
 // Before any run is read: a name that cannot be written to is a slip of the command line.
 static void check_names(const ReportFlags& f) {
   if (!f.has_out && !f.has_assets && !f.json)
-    throw Error(2071, "nothing to write", "name the page: -o report.html");
+    throw Error(errors::report_without_output, "nothing to write", "name the page: -o report.html");
   if (f.has_out) numbers_beside(f.out);
   if (f.has_assets && f.assets.empty())
-    throw Error(2072, "the name of the assets' directory is empty", "name one: --assets figures");
+    throw Error(errors::bad_page_name, "the name of the assets' directory is empty",
+                "name one: --assets figures");
 }
 
 static int report(const ReportFlags& f) {

@@ -7,6 +7,7 @@
 
 #include "data/loader.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/stop_signal.h"
 #include "engine/base/text.h"
@@ -44,7 +45,7 @@ struct TrainFlags {
 using Until = pruning::EarlyBirdHook::Until;
 
 static Until until(const std::string& text) {
-  return text.empty() ? Until::end : named<Until>(text, "--until", 2005);
+  return text.empty() ? Until::end : named<Until>(text, "--until", errors::bad_value);
 }
 
 static std::vector<std::string> command_line() {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/stop_signal.h"
 
 namespace eb::tools {
@@ -20,7 +21,7 @@ static pid_t start(const std::vector<std::string>& args) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   const pid_t pid = fork();
-  if (pid < 0) throw Error(8001, "cannot start a process for the next run");
+  if (pid < 0) throw Error(errors::file_failed, "cannot start a process for the next run");
   if (pid > 0) return pid;
   dup2(STDERR_FILENO, STDOUT_FILENO);
   execv("/proc/self/exe", argv.data());

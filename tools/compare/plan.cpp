@@ -8,6 +8,7 @@
 #include <set>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::tools {
 
@@ -64,7 +65,7 @@ const Variant& find(const std::string& name) {
   std::vector<std::string> names;
   for (const Variant& v : variants()) names.push_back(v.info.name);
   const std::string near = did_you_mean(name, names);
-  throw Error(2080, fmt::format("no variant is called \"{}\"", name),
+  throw Error(errors::unknown_variant, fmt::format("no variant is called \"{}\"", name),
               near.empty() ? fmt::format("one of {}", fmt::join(names, ", "))
                            : fmt::format("did you mean \"{}\"?", near));
 }
@@ -121,7 +122,8 @@ std::vector<PlannedRun> without_repeats(std::vector<PlannedRun> runs) {
     if (found == once.end())
       once.push_back(std::move(run));
     else if (found->sets != run.sets)
-      throw Error(2082, fmt::format("two ratios of --ratios would both be called {}", run.name),
+      throw Error(errors::ratio_names_clash,
+                  fmt::format("two ratios of --ratios would both be called {}", run.name),
                   "six digits of a percentage tell ratios apart");
   }
   return once;
@@ -161,13 +163,15 @@ const std::vector<CompareVariant>& compare_variants() {
 std::vector<PlannedRun> planned_runs(const ComparePlan& plan) {
   const bool early = std::count(plan.variants.begin(), plan.variants.end(), "early") > 0;
   if (early && plan.draw_epochs.empty())
-    throw Error(2081, "the variant \"early\" needs the epochs to draw at", "--draw-epochs 2,5,10");
+    throw Error(errors::draw_epochs_alone, "the variant \"early\" needs the epochs to draw at",
+                "--draw-epochs 2,5,10");
   if (!early && !plan.draw_epochs.empty())
-    throw Error(2081, "--draw-epochs belong to the variant \"early\", which is not asked for",
+    throw Error(errors::draw_epochs_alone,
+                "--draw-epochs belong to the variant \"early\", which is not asked for",
                 "add it to --variants");
   for (const double ratio : plan.ratios)
     if (!(ratio > 0 && ratio < 1))
-      throw Error(2030,
+      throw Error(errors::bad_ratio,
                   fmt::format("--ratios {}: a pruning ratio of {} keeps everything or nothing", ratio, ratio),
                   "give shares between 0 and 1, such as 0.3,0.5,0.7");
   std::vector<PlannedRun> runs;

@@ -7,6 +7,7 @@
 
 #include "engine/base/duration.h"
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/run/names.h"
@@ -99,7 +100,8 @@ int64_t begin_from_search(const fs::path& search, const fs::path& to, const Conf
       return 0;
     } catch (const json::exception&) {  // of another version
     } catch (const Error& e) {
-      if (e.code() < 4020 || e.code() > 4025) throw;  // damaged: an older one may do
+      if (e.code() < errors::checkpoint_manifest || e.code() > errors::checkpoint_newer)
+        throw;  // damaged: an older one may do
     }
   }
   return 0;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/tensor/allocator.h"
 #include "engine/tensor/dtype_names.h"
 #include "kernels/cpu/threads.h"
@@ -33,15 +34,17 @@ DType compute_of(const Config& config) {
 static Device set_up_cuda() {
   const kernels::DeviceInfo info = kernels::cuda_info();
   if (!kernels::built::cuda)
-    throw Error(5001, "device \"cuda\" is not in this build, which has: cpu",
+    throw Error(errors::device_not_built, "device \"cuda\" is not in this build, which has: cpu",
                 "put nvcc on PATH and build again, or use --device cpu");
-  if (!info.problem.empty()) throw Error(5002, "device \"cuda\" cannot be used", info.problem);
+  if (!info.problem.empty())
+    throw Error(errors::device_unusable, "device \"cuda\" cannot be used", info.problem);
   return Device::cuda;
 }
 
 Device set_up_device(const std::string& device, int threads) {
   if (device != "cpu" && device != "cuda")
-    throw Error(5001, fmt::format("device \"{}\" is not known", device), "use --device cpu or --device cuda");
+    throw Error(errors::device_not_built, fmt::format("device \"{}\" is not known", device),
+                "use --device cpu or --device cuda");
   cpu_set_t set;
   if (threads > 0)
     kernels::cpu::set_threads(threads);

@@ -7,6 +7,7 @@
 #include "data/data_config.h"
 #include "data/fields.h"
 #include "engine/base/duration.h"
+#include "engine/base/error_codes.h"
 #include "engine/train/fields.h"
 #include "pruning/early_bird.h"
 #include "pruning/fields.h"
@@ -26,15 +27,15 @@ using EarlyBird = pruning::EarlyBirdConfig;
 static void draw_at_rule(Config& c, Duration total) {
   const Duration at = engine::parse_duration(c.get<std::string>("early_bird.draw_at"));
   if (!c.is_null("early_bird.deadline"))
-    throw c.error(2010, "early_bird.draw_at", "the draw is fixed, so early_bird.deadline has no meaning",
-                  "set one of the two to null");
+    throw c.error(errors::keys_contradict, "early_bird.draw_at",
+                  "the draw is fixed, so early_bird.deadline has no meaning", "set one of the two to null");
   if (at.count == 0)
-    throw c.error(2005, "early_bird.draw_at", "the first ticket is drawn after some training",
+    throw c.error(errors::bad_value, "early_bird.draw_at", "the first ticket is drawn after some training",
                   "use \"1ep\" or later");
   const bool restart =
       c.get<EarlyBird::Schedule>("early_bird.after.schedule") == EarlyBird::Schedule::restart;
   if (at.unit == total.unit && (at.count > total.count || (at.count == total.count && !restart)))
-    throw c.error(2010, "early_bird.draw_at",
+    throw c.error(errors::keys_contradict, "early_bird.draw_at",
                   "nothing is left to train the ticket after train.duration " + to_string(total),
                   at.count == total.count ? "set early_bird.after.schedule to \"restart\"" : "draw earlier");
 }
@@ -53,7 +54,7 @@ static void deadline_rule(Config& c) {
   }
   const Duration deadline = engine::parse_duration(c.get<std::string>("early_bird.deadline"));
   if (deadline.unit == total.unit && deadline.count > total.count)
-    throw c.error(2010, "early_bird.deadline",
+    throw c.error(errors::keys_contradict, "early_bird.deadline",
                   "later than the end of training, train.duration " + to_string(total),
                   "set it to null for half of the training");
 }
@@ -62,7 +63,8 @@ static void deadline_rule(Config& c) {
 static void retrain_rule(Config& c) {
   const auto phases = c.get<std::vector<Phase>>("precision.phases");
   if (phases == std::vector{Phase::retrain} && !c.get<bool>("early_bird.enabled"))
-    throw c.error(2010, "precision.phases", "retraining in 8 bit, but early_bird.enabled is false",
+    throw c.error(errors::keys_contradict, "precision.phases",
+                  "retraining in 8 bit, but early_bird.enabled is false",
                   "use [\"search\"], which is the whole of a dense run");
 }
 
@@ -75,7 +77,7 @@ static void classes_rule(Config& c) {
                                              {DataKind::synthetic, c.get<int64_t>("data.synthetic.classes")}};
   const auto found = known.find(kind);
   if (found != known.end() && found->second > classes)
-    throw c.error(2010, "model.num_classes",
+    throw c.error(errors::keys_contradict, "model.num_classes",
                   fmt::format("{} has {} classes, the model {}", name_of(kind), found->second, classes),
                   fmt::format("set model.num_classes to {}", found->second));
 }
@@ -89,11 +91,11 @@ static void image_rule(Config& c) {
   if (c.get<DataKind>("data.kind") == DataKind::synthetic) key = "data.synthetic.size";
   if (std::count(augment.begin(), augment.end(), data::Augment::random_resized_crop)) key = "data.image_size";
   if (!key.empty() && (c.get<int64_t>(key) != input[1] || input[1] != input[2]))
-    throw c.error(2010, key,
+    throw c.error(errors::keys_contradict, key,
                   fmt::format("{}, but model.input is {}x{}", c.get<int64_t>(key), input[1], input[2]),
                   "make the two equal");
   if (c.at("data.normalize.mean").size() != static_cast<size_t>(input[0]))
-    throw c.error(2010, "data.normalize.mean",
+    throw c.error(errors::keys_contradict, "data.normalize.mean",
                   fmt::format("want one value per channel of model.input: {}", input[0]));
 }
 

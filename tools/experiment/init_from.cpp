@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/checkpoint/checkpoint.h"
@@ -34,7 +35,8 @@ void load_first_weights(Model& model, const std::filesystem::path& given) {
   const Graph graph = graph_from_json(checkpoint.graph());
   const std::string differs = difference(to_json(graph), to_json(model.graph()));
   if (!differs.empty())
-    throw Error(4065, fmt::format("{} holds another network: {}", quote_path(path), differs),
+    throw Error(errors::start_of_another_network,
+                fmt::format("{} holds another network: {}", quote_path(path), differs),
                 "train with the config it was made with");
   load_state_dict(model, checkpoint.model);
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/run/names.h"
 #include "tools/experiment/experiment_fields.h"
 
@@ -46,7 +47,7 @@ void require_same_config(const Config& before, const Config& now, const std::vec
   }
   if (refused.empty()) return;
   throw Error(
-      4052,
+      errors::config_changed,
       "this run was started with another config:\n    " + fmt::format("{}", fmt::join(refused, "\n    ")),
       "--allow-change KEY (or a section) takes the new value; a new --out starts anew");
 }
@@ -57,10 +58,11 @@ static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::strin
   if (!automatic) return resolve_checkpoint(resume);
   const auto found = find_latest(run.path() / file_names::checkpoints);
   if (resume == "never" && found)
-    throw Error(2025, run.path().string() + " already holds a run",
+    throw Error(errors::run_exists, run.path().string() + " already holds a run",
                 "another --out, or --resume auto to go on with it");
   if (!found && resume == "must")
-    throw Error(4051, "no checkpoint to resume in " + run.path().string(), "--resume auto starts a new run");
+    throw Error(errors::nothing_to_resume, "no checkpoint to resume in " + run.path().string(),
+                "--resume auto starts a new run");
   if (!found) return std::nullopt;
   if (!found->warning.empty()) observer.on_message("warning: " + found->warning);
   return found->path;

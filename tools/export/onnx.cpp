@@ -3,6 +3,7 @@
 
 #include <climits>
 
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "tools/export/export.h"
 #include "tools/export/onnx_file.h"
@@ -12,13 +13,13 @@ namespace eb::tools {
 using namespace engine;
 
 Error no_onnx() {
-  return Error(2079, "this build cannot write ONNX",
+  return Error(errors::onnx_not_built, "this build cannot write ONNX",
                "install libonnx-dev and libprotobuf-dev and build again, or use --to torch");
 }
 
 void check_onnx_size(const std::string& name, uint64_t bytes) {
   if (bytes <= INT_MAX) return;
-  throw Error(2078,
+  throw Error(errors::onnx_too_large,
               fmt::format("\"{}\" takes {:.1f} GiB, and a file in the ONNX format holds at most 2 GiB", name,
                           static_cast<double>(bytes) / (1 << 30)),
               "export a compacted network, or use --to torch");

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/op_spec.h"
 
 namespace eb::tools {
@@ -144,7 +145,8 @@ static_assert(covers_every_op(rows));
 
 WriteOp row_of(const Node& n) {
   if (const WriteOp* write = find_row(rows, n.op)) return *write;
-  throw Error(2083, fmt::format("node \"{}\": the op \"{}\" has no form in ONNX", n.id, n.op->name),
+  throw Error(errors::export_unknown_op,
+              fmt::format("node \"{}\": the op \"{}\" has no form in ONNX", n.id, n.op->name),
               "other ops in model.graph");
 }
 

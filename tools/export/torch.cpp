@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/checkpoint/safetensors.h"
@@ -25,7 +26,7 @@ static bool prepare_directory(const fs::path& out) {
   }
   if (fs::is_directory(status) && (fs::is_empty(out, error) || fs::exists(out / "model.py", error)))
     return false;
-  throw Error(2077, quote_path(out) + " exists and is no earlier export",
+  throw Error(errors::export_exists, quote_path(out) + " exists and is no earlier export",
               "name a directory that does not exist");
 }
 

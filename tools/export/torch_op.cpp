@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/op_spec.h"
 
 namespace eb::tools {
@@ -58,7 +59,7 @@ std::string relu_call(const Node&, const std::string& x) {
 std::string pool_arguments(const Node& n) {
   for (int axis : {0, 1})
     if (n.pad[axis] > n.kernel[axis] / 2)
-      throw Error(2076,
+      throw Error(errors::export_unsupported,
                   fmt::format("node \"{}\" pads by {}: PyTorch's pools take at most half the kernel ({})",
                               n.id, n.pad[axis], n.kernel[axis]),
                   "a smaller pad in model.graph");
@@ -116,7 +117,8 @@ static_assert(covers_every_op(rows));
 
 const TorchOp& torch_op(const Node& n) {
   if (const TorchOp* op = find_row(rows, n.op)) return *op;
-  throw Error(2083, fmt::format("node \"{}\": the op \"{}\" has no form in PyTorch", n.id, n.op->name),
+  throw Error(errors::export_unknown_op,
+              fmt::format("node \"{}\": the op \"{}\" has no form in PyTorch", n.id, n.op->name),
               "other ops in model.graph");
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "tools/export/torch_op.h"
 
 namespace eb::tools {
@@ -16,7 +17,8 @@ using Kind = TorchModule::Kind;
 using Layout = TorchOp::Layout;
 
 [[noreturn]] static void refuse(const std::string& id, const std::string& why) {
-  throw Error(2076, fmt::format("node \"{}\" cannot be a module of PyTorch: {}", id, why),
+  throw Error(errors::export_unsupported,
+              fmt::format("node \"{}\" cannot be a module of PyTorch: {}", id, why),
               "give the node another id in model.graph");
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::tools {
 
@@ -79,7 +80,7 @@ class Import {
       const std::string own = begins ? to + name.substr(from.size()) : name;
       count += begins;
       if (!renamed.emplace(own, t).second)
-        throw Error(4061, fmt::format("the file has both \"{}\" and \"{}\"", own, name));
+        throw Error(errors::import_unexpected, fmt::format("the file has both \"{}\" and \"{}\"", own, name));
       names_[own] = name_in_file(name);
     }
     file_ = std::move(renamed);
@@ -106,7 +107,8 @@ class Import {
     const Graph& g = model_.graph();
     const Node& last = g.nodes[g.output];
     if (last.op != Op::linear)
-      throw Error(4064, fmt::format("--replace-classifier: the output \"{}\" is no linear layer", last.id));
+      throw Error(errors::import_classifier,
+                  fmt::format("--replace-classifier: the output \"{}\" is no linear layer", last.id));
     const size_t dropped = std::erase_if(file_, [&](const auto& t) {
       if (t.first.starts_with(last.id + ".")) return true;
       return !want_.count(t.first) && is_head(t.first);
@@ -219,14 +221,16 @@ class Import {
                                  std::ranges::all_of(unexpected, of_classifier) &&
                                  std::ranges::all_of(misshapen, of_classifier);
     if (only_classifier)
-      throw Error(4064, text,
+      throw Error(errors::import_classifier, text,
                   "only the classifier is another one: --replace-classifier gives it new weights, or set "
                   "model.num_classes");
-    if (!missing.empty()) throw Error(4060, text, "the file must be of the network that --model describes");
+    if (!missing.empty())
+      throw Error(errors::import_missing, text, "the file must be of the network that --model describes");
     if (!unexpected.empty())
-      throw Error(4061, text, "the file must be of the network that --model describes");
-    if (!misshapen.empty()) throw Error(4062, text, "the file must be of the network that --model describes");
-    throw Error(4063, text, "convert them before saving the file: docs/pytorch.md");
+      throw Error(errors::import_unexpected, text, "the file must be of the network that --model describes");
+    if (!misshapen.empty())
+      throw Error(errors::import_shape, text, "the file must be of the network that --model describes");
+    throw Error(errors::import_dtype, text, "convert them before saving the file: docs/pytorch.md");
   }
 
   void check_numbers() const {
@@ -238,7 +242,8 @@ class Import {
       else if (name.ends_with(".running_var") && std::any_of(v, v + t.size(), [](float x) { return x < 0; }))
         bad.push_back(name_in_file(name) + " has a negative variance");
     }
-    if (!bad.empty()) throw Error(4066, "numbers that no network can have:" + list_of(bad));
+    if (!bad.empty())
+      throw Error(errors::import_not_finite, "numbers that no network can have:" + list_of(bad));
   }
 
   const Model& model_;

@@ -3,6 +3,7 @@
 #include <png.h>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::tools {
 
@@ -15,7 +16,7 @@ std::vector<uint8_t> to_png(const Picture& picture) {
   std::vector<uint8_t> bytes(PNG_IMAGE_PNG_SIZE_MAX(image));
   png_alloc_size_t size = bytes.size();
   if (!png_image_write_to_memory(&image, bytes.data(), &size, 0, picture.rgb.data(), 0, nullptr))
-    throw Error(8001, std::string("cannot write a PNG: ") + image.message);
+    throw Error(errors::file_failed, std::string("cannot write a PNG: ") + image.message);
   bytes.resize(size);
   return bytes;
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/run/names.h"
@@ -24,7 +25,7 @@ void check_is_run(const fs::path& path) {
   };
   const char* const files[] = {file_names::lock, file_names::config, file_names::metrics};
   if (std::none_of(std::begin(files), std::end(files), holds))
-    throw Error(4070, quote_path(path) + " is not a run directory",
+    throw Error(errors::not_a_run, quote_path(path) + " is not a run directory",
                 "name the directory that a training wrote: it holds config.resolved.json and metrics.jsonl");
 }
 

@@ -1,6 +1,7 @@
 #include "engine/graph/arch/arch.h"
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/arch/preresnet.h"
 #include "engine/graph/arch/resnet.h"
@@ -33,7 +34,7 @@ Graph build_arch(const std::string& name, const ArchOptions& options) {
   for (const Arch& arch : archs)
     if (name == arch.name) return arch.build(options);
   const std::string near = did_you_mean(name, arch_names());
-  throw Error(2112, "unknown architecture " + quote(name),
+  throw Error(errors::unknown_architecture, "unknown architecture " + quote(name),
               near.empty() ? "one of vgg, preresnet, resnet" : "did you mean \"" + near + "\"?");
 }
 

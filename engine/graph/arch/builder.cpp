@@ -4,12 +4,14 @@
 #include <cmath>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 
 namespace eb::engine {
 
 GraphBuilder::GraphBuilder(const ArchOptions& options) : width_(options.width) {
   if (!(width_ > 0 && width_ <= 64))
-    throw Error(2112, "width must be greater than 0 and at most 64", "1 is the published network");
+    throw Error(errors::unknown_architecture, "width must be greater than 0 and at most 64",
+                "1 is the published network");
   Node node{.id = "x", .op = Op::input};
   node.c = options.input[0], node.h = options.input[1], node.w = options.input[2];
   append(std::move(node));

@@ -1,6 +1,7 @@
 #include "engine/graph/arch/preresnet.h"
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/arch/builder.h"
 
 namespace eb::engine {
@@ -12,10 +13,12 @@ constexpr int max_depth = 2000, expansion = 4;
 int blocks_per_stage(int depth) {
   if (depth >= 11 && depth <= max_depth && (depth - 2) % 9 == 0) return (depth - 2) / 9;
   const std::string got = "preresnet depth must be 9n+2: got " + std::to_string(depth);
-  if (depth < 11) throw Error(2112, got + ", smallest is 11", "set model.depth");
-  if (depth > max_depth) throw Error(2112, got + ", want at most 2000", "set model.depth");
+  if (depth < 11) throw Error(errors::unknown_architecture, got + ", smallest is 11", "set model.depth");
+  if (depth > max_depth)
+    throw Error(errors::unknown_architecture, got + ", want at most 2000", "set model.depth");
   const int below = (depth - 2) / 9 * 9 + 2;
-  throw Error(2112, got + ", nearest are " + std::to_string(below) + " and " + std::to_string(below + 9),
+  throw Error(errors::unknown_architecture,
+              got + ", nearest are " + std::to_string(below) + " and " + std::to_string(below + 9),
               "set model.depth");
 }
 

@@ -1,6 +1,7 @@
 #include "engine/graph/arch/resnet.h"
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/arch/builder.h"
 
 namespace eb::engine {
@@ -58,8 +59,8 @@ const ResnetDepth depths[] = {{18, {2, 2, 2, 2}, basic_block},
 const ResnetDepth& find_depth(int depth) {
   for (const ResnetDepth& d : depths)
     if (d.depth == depth) return d;
-  throw Error(2112, "resnet depth must be 18, 34, 50, 101 or 152: got " + std::to_string(depth),
-              "set model.depth");
+  throw Error(errors::unknown_architecture,
+              "resnet depth must be 18, 34, 50, 101 or 152: got " + std::to_string(depth), "set model.depth");
 }
 
 // Size after the stem's conv and pool and the three strided stages, each of which halves and rounds up.

@@ -1,6 +1,7 @@
 #include "engine/graph/arch/vgg.h"
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/graph/arch/builder.h"
 
 namespace eb::engine {
@@ -19,7 +20,8 @@ const int64_t stage_channels[5] = {64, 128, 256, 512, 512};
 const VggDepth& find_depth(int depth) {
   for (const VggDepth& d : depths)
     if (d.depth == depth) return d;
-  throw Error(2112, "vgg depth must be 11, 13, 16 or 19: got " + std::to_string(depth), "set model.depth");
+  throw Error(errors::unknown_architecture,
+              "vgg depth must be 11, 13, 16 or 19: got " + std::to_string(depth), "set model.depth");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/graph_rules.h"
 #include "engine/graph/shapes.h"
@@ -7,9 +8,9 @@
 namespace eb::engine::ops {
 
 static void infer(Node& node, const Inputs& in) {
-  if (in[0] == in[1]) fail(2108, node, fmt::format("adds {} to itself", quote(in[0]->id)));
+  if (in[0] == in[1]) fail(errors::shapes_differ, node, fmt::format("adds {} to itself", quote(in[0]->id)));
   if (in[0]->h != in[1]->h || in[0]->w != in[1]->w || in[0]->c != in[1]->c)
-    fail(2108, node,
+    fail(errors::shapes_differ, node,
          fmt::format("adds shapes that differ: {} is {}, {} is {}", quote(in[0]->id), shape_text(*in[0]),
                      quote(in[1]->id), shape_text(*in[1])));
   keep_shape(node, in);

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "engine/base/error_codes.h"
 #include "engine/graph/shapes.h"
 
 namespace eb::engine::ops {
@@ -8,8 +9,10 @@ static constexpr Key keys[] = {{"eps", &Node::eps}, {"momentum", &Node::momentum
 
 static void infer(Node& node, const Inputs& in) {
   keep_shape(node, in);
-  if (!(node.eps > 0) || !std::isfinite(node.eps)) fail(2107, node, "eps must be greater than 0");
-  if (!(node.momentum >= 0 && node.momentum <= 1)) fail(2107, node, "momentum must be within 0..1");
+  if (!(node.eps > 0) || !std::isfinite(node.eps))
+    fail(errors::node_out_of_range, node, "eps must be greater than 0");
+  if (!(node.momentum >= 0 && node.momentum <= 1))
+    fail(errors::node_out_of_range, node, "momentum must be within 0..1");
 }
 
 static std::vector<ParameterSpec> parameters(const Node& n, const Node&) {

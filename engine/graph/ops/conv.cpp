@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engine/base/error_codes.h"
 #include "engine/graph/graph_rules.h"
 #include "engine/graph/shapes.h"
 
@@ -17,7 +18,7 @@ static void infer(Node& node, const Inputs& in) {
   check_range(node, "out_channels", node.out_channels, 1, max_axis);
   check_range(node, "groups", node.groups, 1, max_axis);
   if (x.c % node.groups || node.out_channels % node.groups)
-    fail(2108, node,
+    fail(errors::shapes_differ, node,
          fmt::format("groups {} must divide its input's channels ({}) and out_channels ({})", node.groups,
                      x.c, node.out_channels));
   slide_window(node, x);

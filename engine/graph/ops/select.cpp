@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/graph/graph_json_keys.h"
 #include "engine/graph/graph_rules.h"
@@ -14,17 +15,19 @@ static void infer(Node& node, const Inputs& in) {
   keep_shape(node, in);
   if (node.select_total == 0) node.select_total = node.c;
   if (node.select_total != node.c)
-    fail(2108, node,
+    fail(errors::shapes_differ, node,
          fmt::format("total is {}, but {} has {} channels", node.select_total, quote(in[0]->id), node.c));
   if (node.select_all) {
     node.select.clear();
     return;
   }
-  if (node.select.empty()) fail(2107, node, "indices is empty, want at least one channel");
+  if (node.select.empty())
+    fail(errors::node_out_of_range, node, "indices is empty, want at least one channel");
   int64_t previous = -1;
   for (int64_t i : node.select) {
     if (i <= previous || i >= node.c)
-      fail(2107, node, fmt::format("indices must ascend within 0..{}, got {}", node.c - 1, i));
+      fail(errors::node_out_of_range, node,
+           fmt::format("indices must ascend within 0..{}, got {}", node.c - 1, i));
     previous = i;
   }
   node.c = static_cast<int64_t>(node.select.size());

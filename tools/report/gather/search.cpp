@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "pruning/early_bird.h"
@@ -61,7 +62,8 @@ static MaskRecords masks_of(RunFiles& run, double ratio) {
           fmt::format("{} is cut off: it holds {} of {} masks", name, records.masks.size(), drawn));
     return records;
   } catch (const Error& e) {
-    run.warnings.push_back(e.code() == 4041 ? name + " is damaged and was left out" : utf8(e.message()));
+    run.warnings.push_back(e.code() == errors::mask_history ? name + " is damaged and was left out"
+                                                            : utf8(e.message()));
     return {};
   }
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "tools/plot/heat_map.h"
@@ -19,11 +20,13 @@ using nlohmann::json;
 fs::path numbers_beside(const fs::path& page) {
   std::error_code error;
   if (!page.has_filename() || fs::is_directory(page, error))
-    throw Error(2072, quote_path(page) + " is not the name of a page", "name a file: -o report.html");
+    throw Error(errors::bad_page_name, quote_path(page) + " is not the name of a page",
+                "name a file: -o report.html");
   fs::path numbers = page;
   numbers.replace_extension(".json");
   if (numbers == page)
-    throw Error(2070, quote_path(page) + " is the name of report.json's place, not of a page",
+    throw Error(errors::page_is_report_json,
+                quote_path(page) + " is the name of report.json's place, not of a page",
                 "end it in .html; the numbers are written beside it");
   return numbers;
 }
