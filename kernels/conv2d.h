@@ -27,14 +27,30 @@ struct Conv2d {
   void (*pack)(const Params&, Direction, const void* w, void* packed);
   // Rows of y that one slice of the moments covers; 0: none to be had of this shape here.
   int64_t (*moment_rows)(const Params&);
-  // `w` below is the packed form where packed_bytes > 0. b may be null. y (N, P, Q, K). moments, null if not
-  // wanted: BatchNorm::Moments of y as it is stored.
-  void (*forward)(const Params&, const void* x, const void* w, const float* b, void* y, void* workspace,
-                  float* moments);
-  void (*backward_data)(const Params&, const void* dy, const void* w, void* dx, void* workspace);
-  // dw (K, R, S, C / groups) and db (K, may be null) are overwritten.
-  void (*backward_weight)(const Params&, const void* x, const void* dy, float* dw, float* db,
-                          void* workspace);
+  struct Forward {
+    const void* x;              // (N, H, W, C)
+    const void* w;              // (K, R, S, C / groups), or packed where packed_bytes > 0
+    const float* b = nullptr;   // (K)
+    void* y;                    // (N, P, Q, K)
+    void* workspace = nullptr;  // (workspace_bytes)
+    float* moments = nullptr;   // BatchNorm::Moments of y as it is stored
+  };
+  struct BackwardData {
+    const void* dy;             // (N, P, Q, K)
+    const void* w;              // as in Forward
+    void* dx;                   // (N, H, W, C)
+    void* workspace = nullptr;  // (workspace_bytes)
+  };
+  struct BackwardWeight {
+    const void* x;              // (N, H, W, C)
+    const void* dy;             // (N, P, Q, K)
+    float* dw;                  // (K, R, S, C / groups), overwritten
+    float* db = nullptr;        // (K), overwritten
+    void* workspace = nullptr;  // (workspace_bytes)
+  };
+  void (*forward)(const Params&, const Forward&);
+  void (*backward_data)(const Params&, const BackwardData&);
+  void (*backward_weight)(const Params&, const BackwardWeight&);
 };
 
 namespace cpu {

@@ -27,14 +27,30 @@ struct Conv2dInt8 {
   // (dy, w), backward_weight (x, dy). Never more than integer_allowed says.
   bool (*has_integer)(const Params&, Direction, int64_t first_block, int64_t second_block);
   size_t (*workspace_bytes)(const Params&, Direction, Path);
-  // y (N, P, Q, K) = conv(x, w) + b, b (K) may be null. largest (N), null if not wanted: bits of the largest
-  // |y| of every sample as it is stored.
-  void (*forward)(const Params&, Path, const Operand& x, const Operand& w, const float* b, void* y,
-                  uint32_t* largest, void* workspace);
-  void (*backward_data)(const Params&, Path, const Operand& dy, const Operand& w, void* dx, void* workspace);
-  // dw (K, R, S, C / groups) and db (K, may be null) are overwritten.
-  void (*backward_weight)(const Params&, Path, const Operand& x, const Operand& dy, float* dw, float* db,
-                          void* workspace);
+  struct Forward {
+    Operand x;                    // (N, H, W, C)
+    Operand w;                    // (K, R, S, C / groups)
+    const float* b = nullptr;     // (K)
+    void* y;                      // (N, P, Q, K)
+    uint32_t* largest = nullptr;  // (N) bits of the largest |y| of every sample as it is stored
+    void* workspace = nullptr;    // (workspace_bytes)
+  };
+  struct BackwardData {
+    Operand dy;                 // (N, P, Q, K)
+    Operand w;                  // (K, R, S, C / groups)
+    void* dx;                   // (N, H, W, C)
+    void* workspace = nullptr;  // (workspace_bytes)
+  };
+  struct BackwardWeight {
+    Operand x;                  // (N, H, W, C)
+    Operand dy;                 // (N, P, Q, K)
+    float* dw;                  // (K, R, S, C / groups), overwritten
+    float* db = nullptr;        // (K), overwritten
+    void* workspace = nullptr;  // (workspace_bytes)
+  };
+  void (*forward)(const Params&, Path, const Forward&);
+  void (*backward_data)(const Params&, Path, const BackwardData&);
+  void (*backward_weight)(const Params&, Path, const BackwardWeight&);
 };
 
 // Products of codes below 2^7 in magnitude that an int32 takes for certain.

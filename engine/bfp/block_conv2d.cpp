@@ -39,8 +39,13 @@ static Tensor int8_forward(const Conv2dInt8::Params& p, const Tensor& x, const C
   const Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, p.dtype, x.device());
   const bool by_sample = o.activation.block == BlockFormat::Block::dim0;
   const Tensor largest = by_sample ? Tensor::empty({p.n}, DType::i32, x.device()) : Tensor();
-  call.kernel.forward(p, call.path, operand(x), operand(weights.codes), weights.b.data<float>(), y.raw(),
-                      largest.data<uint32_t>(), call.workspace.raw());
+  call.kernel.forward(p, call.path,
+                      {.x = operand(x),
+                       .w = operand(weights.codes),
+                       .b = weights.b.data<float>(),
+                       .y = y.raw(),
+                       .largest = largest.data<uint32_t>(),
+                       .workspace = call.workspace.raw()});
   return quantize(y, o.activation, o.output_rounding, largest);
 }
 
@@ -49,15 +54,20 @@ static Tensor int8_backward_data(const Conv2dInt8::Params& p, const Tensor& e, c
   const Tensor& w = weights.backward_codes;
   const Call call(p, Direction::backward_data, e, w, integer);
   const Tensor dx = Tensor::empty(shape, p.dtype, e.device());
-  call.kernel.backward_data(p, call.path, operand(e), operand(w), dx.raw(), call.workspace.raw());
+  call.kernel.backward_data(
+      p, call.path, {.dy = operand(e), .w = operand(w), .dx = dx.raw(), .workspace = call.workspace.raw()});
   return dx;
 }
 
 static void int8_backward_weight(const Conv2dInt8::Params& p, const Tensor& x, const Tensor& e,
                                  const Tensor& dw, const Tensor& db, bool integer) {
   const Call call(p, Direction::backward_weight, x, e, integer);
-  call.kernel.backward_weight(p, call.path, operand(x), operand(e), dw.data<float>(), db.data<float>(),
-                              call.workspace.raw());
+  call.kernel.backward_weight(p, call.path,
+                              {.x = operand(x),
+                               .dy = operand(e),
+                               .dw = dw.data<float>(),
+                               .db = db.data<float>(),
+                               .workspace = call.workspace.raw()});
 }
 
 Tensor block_conv2d(const Tensor& x, Conv2dWeights& weights, const BlockConv2dOptions& o) {

@@ -64,9 +64,13 @@ Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& w
     const Tensor w =
         needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w) : keep_packed(k, p, weights);
     if (moments) *moments = empty_moments(k, p, x.device());
-    k.forward(p, x.raw(), w.raw(), weights.b.data<float>(), y.raw(),
-              workspace(k, p, Direction::forward, x.device()).raw(),
-              moments ? moments->values.data<float>() : nullptr);
+    const Tensor space = workspace(k, p, Direction::forward, x.device());
+    k.forward(p, {.x = x.raw(),
+                  .w = w.raw(),
+                  .b = weights.b.data<float>(),
+                  .y = y.raw(),
+                  .workspace = space.raw(),
+                  .moments = moments ? moments->values.data<float>() : nullptr});
   });
   return y;
 }
@@ -74,8 +78,12 @@ Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& w
 void conv2d_backward_weight(const Conv2d::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
                             const Tensor& db, ConvChoice* choice) {
   run_conv(choice, dy.device(), p, Direction::backward_weight, [&](const Conv2d& k) {
-    k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>(),
-                      workspace(k, p, Direction::backward_weight, dy.device()).raw());
+    const Tensor space = workspace(k, p, Direction::backward_weight, dy.device());
+    k.backward_weight(p, {.x = x.raw(),
+                          .dy = dy.raw(),
+                          .dw = dw.data<float>(),
+                          .db = db.data<float>(),
+                          .workspace = space.raw()});
   });
 }
 
@@ -83,8 +91,9 @@ Tensor conv2d_backward_data(const Conv2d::Params& p, const Tensor& w, const Tens
                             ConvChoice* choice) {
   Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
   run_conv(choice, dy.device(), p, Direction::backward_data, [&](const Conv2d& k) {
-    k.backward_data(p, dy.raw(), pack(k, p, Direction::backward_data, w).raw(), dx.raw(),
-                    workspace(k, p, Direction::backward_data, dy.device()).raw());
+    const Tensor packed = pack(k, p, Direction::backward_data, w),
+                 space = workspace(k, p, Direction::backward_data, dy.device());
+    k.backward_data(p, {.dy = dy.raw(), .w = packed.raw(), .dx = dx.raw(), .workspace = space.raw()});
   });
   return dx;
 }

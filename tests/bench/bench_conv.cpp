@@ -43,10 +43,12 @@ void run(benchmark::State& state, const ConvCase& shape, Direction d) {
   const void* weights = kernel.packed_bytes(p, d) ? packed.get() : w.get();
   for (auto _ : state) {
     if (d == Direction::forward)
-      kernel.forward(p, x.get(), weights, nullptr, y.get(), workspace.get(), nullptr);
-    if (d == Direction::backward_data) kernel.backward_data(p, y.get(), weights, x.get(), workspace.get());
+      kernel.forward(p, {.x = x.get(), .w = weights, .y = y.get(), .workspace = workspace.get()});
+    if (d == Direction::backward_data)
+      kernel.backward_data(p, {.dy = y.get(), .w = weights, .dx = x.get(), .workspace = workspace.get()});
     if (d == Direction::backward_weight)
-      kernel.backward_weight(p, x.get(), y.get(), static_cast<float*>(w.get()), nullptr, workspace.get());
+      kernel.backward_weight(
+          p, {.x = x.get(), .dy = y.get(), .dw = static_cast<float*>(w.get()), .workspace = workspace.get()});
   }
   state.counters["ops"] = benchmark::Counter(shape.flops(), benchmark::Counter::kIsIterationInvariantRate,
                                              benchmark::Counter::kIs1000);
@@ -75,13 +77,21 @@ void run_int8(benchmark::State& state, const ConvCase& shape, Direction d, kerne
   std::vector<uint32_t> largest(p.n);
   for (auto _ : state) {
     if (d == Direction::forward)
-      kernel.forward(p, path, operand(0, x), operand(2, w / p.k), nullptr, out.get(), largest.data(),
-                     workspace.get());
+      kernel.forward(p, path,
+                     {.x = operand(0, x),
+                      .w = operand(2, w / p.k),
+                      .y = out.get(),
+                      .largest = largest.data(),
+                      .workspace = workspace.get()});
     if (d == Direction::backward_data)
-      kernel.backward_data(p, path, operand(1, y), operand(2, w), out.get(), workspace.get());
+      kernel.backward_data(
+          p, path, {.dy = operand(1, y), .w = operand(2, w), .dx = out.get(), .workspace = workspace.get()});
     if (d == Direction::backward_weight)
-      kernel.backward_weight(p, path, operand(0, x), operand(1, y), static_cast<float*>(dw.get()), nullptr,
-                             workspace.get());
+      kernel.backward_weight(p, path,
+                             {.x = operand(0, x),
+                              .dy = operand(1, y),
+                              .dw = static_cast<float*>(dw.get()),
+                              .workspace = workspace.get()});
   }
   state.counters["ops"] = benchmark::Counter(shape.flops(), benchmark::Counter::kIsIterationInvariantRate,
                                              benchmark::Counter::kIs1000);

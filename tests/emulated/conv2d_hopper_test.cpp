@@ -53,8 +53,11 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
     const OnDevice x_there(on().device, x), w_there(on().device, w), b_there(on().device, b);
     Values y(DType::bf16, oracle.y_size());
     const OnDevice y_there(on().device, y);
-    kernel.forward(oracle.p, x_there.get(), w_there.get(), b.empty() ? nullptr : b_there.as<float>(),
-                   y_there.get(), nullptr, moments ? moments_there.as<float>() : nullptr);
+    kernel.forward(oracle.p, {.x = x_there.get(),
+                              .w = w_there.get(),
+                              .b = b.empty() ? nullptr : b_there.as<float>(),
+                              .y = y_there.get(),
+                              .moments = moments ? moments_there.as<float>() : nullptr});
     y_there.fetch(y.data());
     if (moments) moments_there.fetch(*moments);
     return y;
@@ -63,7 +66,7 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
     const OnDevice dy_there(on().device, dy), w_there(on().device, w);
     Values dx(DType::bf16, oracle.x_size());
     const OnDevice dx_there(on().device, dx);
-    kernel.backward_data(oracle.p, dy_there.get(), w_there.get(), dx_there.get(), nullptr);
+    kernel.backward_data(oracle.p, {.dy = dy_there.get(), .w = w_there.get(), .dx = dx_there.get()});
     dx_there.fetch(dx.data());
     return dx;
   }
@@ -73,8 +76,11 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
     Floats dw(oracle.w_size(), NAN), db(oracle.p.k, NAN);
     const OnDevice dw_there(on().device, dw), db_there(on().device, db);
     const Scratch workspace(on().device, kernel.workspace_bytes(oracle.p, Direction::backward_weight));
-    kernel.backward_weight(oracle.p, x_there.get(), dy_there.get(), dw_there.as<float>(),
-                           db_there.as<float>(), workspace.get());
+    kernel.backward_weight(oracle.p, {.x = x_there.get(),
+                                      .dy = dy_there.get(),
+                                      .dw = dw_there.as<float>(),
+                                      .db = db_there.as<float>(),
+                                      .workspace = workspace.get()});
     dw_there.fetch(dw);
     db_there.fetch(db);
     return {dw, db};

@@ -75,9 +75,11 @@ TEST_P(Conv2dTiles, match_the_oracle) {
   Floats dw(o.w_size(), NAN);
   const OnDevice y_there(on.device, y), dx_there(on.device, dx), dw_there(on.device, dw);
   const Scratch workspace(on.device, kernel.workspace_bytes(p, Conv2d::Direction::backward_weight));
-  kernel.forward(p, x_there.get(), w_there.get(), nullptr, y_there.get(), nullptr, nullptr);
-  kernel.backward_data(p, dy_there.get(), w_there.get(), dx_there.get(), nullptr);
-  kernel.backward_weight(p, x_there.get(), dy_there.get(), dw_there.as<float>(), nullptr, workspace.get());
+  kernel.forward(p, {.x = x_there.get(), .w = w_there.get(), .y = y_there.get()});
+  kernel.backward_data(p, {.dy = dy_there.get(), .w = w_there.get(), .dx = dx_there.get()});
+  kernel.backward_weight(
+      p,
+      {.x = x_there.get(), .dy = dy_there.get(), .dw = dw_there.as<float>(), .workspace = workspace.get()});
   y_there.fetch(y.data());
   dx_there.fetch(dx.data());
   dw_there.fetch(dw);
@@ -104,7 +106,8 @@ TEST_P(Conv2dTiles, leave_the_moments_of_their_output) {
   const OnDevice x_there(on.device, Values(dtype, normal(o.x_size(), 1))),
       w_there(on.device, Values(dtype, normal(o.w_size(), 2))), y_there(on.device, y),
       moments_there(on.device, moments);
-  kernel.forward(p, x_there.get(), w_there.get(), nullptr, y_there.get(), nullptr, moments_there.as<float>());
+  kernel.forward(
+      p, {.x = x_there.get(), .w = w_there.get(), .y = y_there.get(), .moments = moments_there.as<float>()});
   y_there.fetch(y.data());
   moments_there.fetch(moments);
   expect_moments(moments, y.get(), p.k, each);

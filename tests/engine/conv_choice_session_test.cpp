@@ -47,10 +47,9 @@ class Images : public BatchSource {
 };
 
 // Results a little larger than ours: a library that rounds in its own way.
-void other_forward(const Params& p, const void* x, const void* w, const float* b, void* y, void* workspace,
-                   float* moments) {
-  kernels::conv2d(Device::cpu).forward(p, x, w, b, y, workspace, moments);
-  for (int64_t i = 0; i < p.n * p.out_h() * p.out_w() * p.k; ++i) static_cast<float*>(y)[i] *= 1.001f;
+void other_forward(const Params& p, const kernels::Conv2d::Forward& a) {
+  kernels::conv2d(Device::cpu).forward(p, a);
+  for (int64_t i = 0; i < p.n * p.out_h() * p.out_w() * p.k; ++i) static_cast<float*>(a.y)[i] *= 1.001f;
 }
 
 class ConvChoiceSession : public testing::Test {

@@ -209,19 +209,17 @@ struct Counted {
   static int calls() { return forwards + backward_datas + backward_weights; }
   static void reset() { forwards = backward_datas = backward_weights = 0; }
   static const Conv2d& own() { return kernels::conv2d(Device::cpu); }
-  static void forward(const Params& p, const void* x, const void* w, const float* b, void* y, void* space,
-                      float* moments) {
+  static void forward(const Params& p, const Conv2d::Forward& a) {
     ++forwards;
-    own().forward(p, x, w, b, y, space, moments);
+    own().forward(p, a);
   }
-  static void backward_data(const Params& p, const void* dy, const void* w, void* dx, void* space) {
+  static void backward_data(const Params& p, const Conv2d::BackwardData& a) {
     ++backward_datas;
-    own().backward_data(p, dy, w, dx, space);
+    own().backward_data(p, a);
   }
-  static void backward_weight(const Params& p, const void* x, const void* dy, float* dw, float* db,
-                              void* space) {
+  static void backward_weight(const Params& p, const Conv2d::BackwardWeight& a) {
     ++backward_weights;
-    own().backward_weight(p, x, dy, dw, db, space);
+    own().backward_weight(p, a);
   }
 };
 

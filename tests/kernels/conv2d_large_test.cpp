@@ -45,8 +45,7 @@ TEST_P(Conv2dLarge, forward) {
   Values y(p.dtype, oracle.y_size());
   {
     Staged on;
-    kernels::conv2d(device).forward(p, on(std::as_const(x)), on(std::as_const(w)), nullptr, on(y), nullptr,
-                                    nullptr);
+    kernels::conv2d(device).forward(p, {.x = on(std::as_const(x)), .w = on(std::as_const(w)), .y = on(y)});
   }
   const Doubles xs = x.get(), ws = w.get();
   expect_sum(y.get(), oracle.forward(xs, ws, {}), oracle.forward(absolute(xs), absolute(ws), {}),
@@ -57,7 +56,8 @@ TEST_P(Conv2dLarge, backward_data) {
   Values dx(p.dtype, oracle.x_size());
   {
     Staged on;
-    kernels::conv2d(device).backward_data(p, on(std::as_const(dy)), on(std::as_const(w)), on(dx), nullptr);
+    kernels::conv2d(device).backward_data(
+        p, {.dy = on(std::as_const(dy)), .w = on(std::as_const(w)), .dx = on(dx)});
   }
   const Doubles dys = dy.get(), ws = w.get();
   expect_sum(dx.get(), oracle.backward_data(dys, ws), oracle.backward_data(absolute(dys), absolute(ws)),
@@ -70,7 +70,9 @@ TEST_P(Conv2dLarge, backward_weight) {
   {
     const Scratch workspace(device, kernel.workspace_bytes(p, Conv2d::Direction::backward_weight));
     Staged on;
-    kernel.backward_weight(p, on(std::as_const(x)), on(std::as_const(dy)), on(dw), nullptr, workspace.get());
+    kernel.backward_weight(
+        p,
+        {.x = on(std::as_const(x)), .dy = on(std::as_const(dy)), .dw = on(dw), .workspace = workspace.get()});
   }
   const Doubles xs = x.get(), dys = dy.get();
   expect_sum(to_doubles(dw), oracle.backward_weight(xs, dys),

@@ -28,8 +28,11 @@ struct Trial {
     Floats dw(oracle.w_size(), NAN), db(p.k, NAN);
     const OnDevice in(device, x), out_gradient(device, dy), dw_there(device, dw), db_there(device, db);
     const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_weight));
-    kernel.backward_weight(p, in.get(), out_gradient.get(), dw_there.as<float>(), db_there.as<float>(),
-                           workspace.get());
+    kernel.backward_weight(p, {.x = in.get(),
+                               .dy = out_gradient.get(),
+                               .dw = dw_there.as<float>(),
+                               .db = db_there.as<float>(),
+                               .workspace = workspace.get()});
     dw_there.fetch(dw);
     db_there.fetch(db);
     return {dw, db};
@@ -41,10 +44,13 @@ struct Trial {
     kernel.pack(p, d, weights.get(), packed.get());
     const void* used = kernel.packed_bytes(p, d) ? packed.get() : weights.get();
     if (d == Direction::forward)
-      kernel.forward(p, source.get(), used, bias ? b_there.as<float>() : nullptr, out.get(), workspace.get(),
-                     nullptr);
+      kernel.forward(p, {.x = source.get(),
+                         .w = used,
+                         .b = bias ? b_there.as<float>() : nullptr,
+                         .y = out.get(),
+                         .workspace = workspace.get()});
     else
-      kernel.backward_data(p, source.get(), used, out.get(), workspace.get());
+      kernel.backward_data(p, {.dy = source.get(), .w = used, .dx = out.get(), .workspace = workspace.get()});
     out.fetch(result.data());
     return result;
   }

@@ -91,8 +91,11 @@ struct Convolution {
     const OnDevice y_there(device, y);
     if (moments) moments->assign(static_cast<size_t>((rows() + each() - 1) / each() * 2 * p.k), NAN);
     const OnDevice moments_there(device, moments ? *moments : Floats{});
-    kernel.forward(p, x_there.get(), w_there.get(), b_there.as<float>(), y_there.get(), nullptr,
-                   moments ? moments_there.as<float>() : nullptr);
+    kernel.forward(p, {.x = x_there.get(),
+                       .w = w_there.get(),
+                       .b = b_there.as<float>(),
+                       .y = y_there.get(),
+                       .moments = moments ? moments_there.as<float>() : nullptr});
     y_there.fetch(y.data());
     if (moments) moments_there.fetch(*moments);
     return y;

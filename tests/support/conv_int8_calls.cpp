@@ -11,8 +11,13 @@ ConvInt8::Output ConvInt8::forward(Path path, const Blocks& x, const Blocks& w, 
   const Scratch workspace(device, kernel.workspace_bytes(p, Direction::forward, path));
   {
     Staged on;
-    kernel.forward(p, path, operand(on, x), operand(on, w), b.empty() ? nullptr : on(b), on(out.y),
-                   on(out.largest), workspace.get());
+    kernel.forward(p, path,
+                   {.x = operand(on, x),
+                    .w = operand(on, w),
+                    .b = b.empty() ? nullptr : on(b),
+                    .y = on(out.y),
+                    .largest = on(out.largest),
+                    .workspace = workspace.get()});
   }
   return out;
 }
@@ -22,7 +27,8 @@ Values ConvInt8::backward_data(Path path, const Blocks& dy, const Blocks& w) con
   const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_data, path));
   {
     Staged on;
-    kernel.backward_data(p, path, operand(on, dy), operand(on, w), on(dx), workspace.get());
+    kernel.backward_data(
+        p, path, {.dy = operand(on, dy), .w = operand(on, w), .dx = on(dx), .workspace = workspace.get()});
   }
   return dx;
 }
@@ -32,7 +38,12 @@ std::pair<Floats, Floats> ConvInt8::backward_weight(Path path, const Blocks& x, 
   const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_weight, path));
   {
     Staged on;
-    kernel.backward_weight(p, path, operand(on, x), operand(on, dy), on(dw), on(db), workspace.get());
+    kernel.backward_weight(p, path,
+                           {.x = operand(on, x),
+                            .dy = operand(on, dy),
+                            .dw = on(dw),
+                            .db = on(db),
+                            .workspace = workspace.get()});
   }
   return {dw, db};
 }

@@ -68,11 +68,12 @@ std::function<void()> conv_call(const Conv2d& kernel, Device device, const Conv2
   }
   return [&kernel, p, d, b, workspace, packed, w] {
     if (d == Direction::forward)
-      kernel.forward(p, b->x.get(), w, nullptr, b->y.get(), workspace->get(), nullptr);
+      kernel.forward(p, {.x = b->x.get(), .w = w, .y = b->y.get(), .workspace = workspace->get()});
     else if (d == Direction::backward_data)
-      kernel.backward_data(p, b->y.get(), w, b->x.get(), workspace->get());
+      kernel.backward_data(p, {.dy = b->y.get(), .w = w, .dx = b->x.get(), .workspace = workspace->get()});
     else
-      kernel.backward_weight(p, b->x.get(), b->y.get(), b->dw.get<float>(), nullptr, workspace->get());
+      kernel.backward_weight(
+          p, {.x = b->x.get(), .dy = b->y.get(), .dw = b->dw.get<float>(), .workspace = workspace->get()});
   };
 }
 

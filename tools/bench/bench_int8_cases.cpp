@@ -67,13 +67,24 @@ BenchCase int8_case(Device device, const NamedConv& conv, Direction d, Path path
             static_cast<double>(b->result.bytes());
   c.run = [&kernel, p, d, path, b] {
     if (d == Direction::forward)  // with the maxima of the samples, as training asks for them
-      kernel.forward(p, path, b->x.operand(), b->w.operand(), nullptr, b->result.get(),
-                     b->largest.get<uint32_t>(), b->workspace.get());
+      kernel.forward(p, path,
+                     {.x = b->x.operand(),
+                      .w = b->w.operand(),
+                      .y = b->result.get(),
+                      .largest = b->largest.get<uint32_t>(),
+                      .workspace = b->workspace.get()});
     else if (d == Direction::backward_data)
-      kernel.backward_data(p, path, b->dy.operand(), b->w.operand(), b->result.get(), b->workspace.get());
+      kernel.backward_data(p, path,
+                           {.dy = b->dy.operand(),
+                            .w = b->w.operand(),
+                            .dx = b->result.get(),
+                            .workspace = b->workspace.get()});
     else
-      kernel.backward_weight(p, path, b->x.operand(), b->dy.operand(), b->result.get<float>(), nullptr,
-                             b->workspace.get());
+      kernel.backward_weight(p, path,
+                             {.x = b->x.operand(),
+                              .dy = b->dy.operand(),
+                              .dw = b->result.get<float>(),
+                              .workspace = b->workspace.get()});
   };
   c.reference = plain.run;
   c.beside = kernels::name_of(p.dtype);

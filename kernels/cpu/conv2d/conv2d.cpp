@@ -51,19 +51,18 @@ static int64_t moment_rows(const Conv2d::Params&) {
   return 0;
 }
 
-static void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y,
-                    void* workspace, float*) {
-  activation(p, Direction::forward).run(p, Direction::forward, x, w, b, y, workspace);
+static void forward(const Conv2d::Params& p, const Conv2d::Forward& a) {
+  activation(p, Direction::forward).run(p, Direction::forward, a.x, a.w, a.b, a.y, a.workspace);
 }
 
-static void backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void* workspace) {
-  activation(p, Direction::backward_data).run(p, Direction::backward_data, dy, w, nullptr, dx, workspace);
+static void backward_data(const Conv2d::Params& p, const Conv2d::BackwardData& a) {
+  activation(p, Direction::backward_data)
+      .run(p, Direction::backward_data, a.dy, a.w, nullptr, a.dx, a.workspace);
 }
 
-static void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
-                            void* workspace) {
-  cpu::weight_gradient(p, x, dy, dw, workspace);
-  if (db) cpu::bias_gradient(p.dtype, output_rows(p), p.k, dy, db, workspace);
+static void backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeight& a) {
+  cpu::weight_gradient(p, a.x, a.dy, a.dw, a.workspace);
+  if (a.db) cpu::bias_gradient(p.dtype, output_rows(p), p.k, a.dy, a.db, a.workspace);
 }
 
 const Conv2d cpu::conv2d = {.workspace_bytes = workspace_bytes,

@@ -74,34 +74,39 @@ size_t workspace_bytes(const Params& p, Direction d, Path path) {
   return d == Direction::backward_weight ? integer_weight_workspace(p) : integer_workspace(p, d);
 }
 
-void forward(const Params& p, Path path, const Operand& x, const Operand& w, const float* b, void* y,
-             uint32_t* largest, void* workspace) {
-  if (path == Path::integer) return integer_run(p, Direction::forward, x, w, b, y, largest, workspace);
-  const Exact e(p, Direction::forward);
-  auto* space = static_cast<std::byte*>(workspace);
-  const void* in = numbers(p, x, x_size(p), space);
-  conv2d.forward(p, in, weights(e, Direction::forward, w, space), b, y, space + e.own_at, nullptr);
-  if (largest) find_largest(p, y, largest);
-}
-
-void backward_data(const Params& p, Path path, const Operand& dy, const Operand& w, void* dx,
-                   void* workspace) {
+void forward(const Params& p, Path path, const Conv2dInt8::Forward& a) {
   if (path == Path::integer)
-    return integer_run(p, Direction::backward_data, dy, w, nullptr, dx, nullptr, workspace);
-  const Exact e(p, Direction::backward_data);
-  auto* space = static_cast<std::byte*>(workspace);
-  const void* in = numbers(p, dy, y_size(p), space);
-  conv2d.backward_data(p, in, weights(e, Direction::backward_data, w, space), dx, space + e.own_at);
+    return integer_run(p, Direction::forward, a.x, a.w, a.b, a.y, a.largest, a.workspace);
+  const Exact e(p, Direction::forward);
+  auto* space = static_cast<std::byte*>(a.workspace);
+  conv2d.forward(p, {.x = numbers(p, a.x, x_size(p), space),
+                     .w = weights(e, Direction::forward, a.w, space),
+                     .b = a.b,
+                     .y = a.y,
+                     .workspace = space + e.own_at});
+  if (a.largest) find_largest(p, a.y, a.largest);
 }
 
-void backward_weight(const Params& p, Path path, const Operand& x, const Operand& dy, float* dw, float* db,
-                     void* workspace) {
-  if (path == Path::integer) return integer_weight_gradient(p, x, dy, dw, db, workspace);
+void backward_data(const Params& p, Path path, const Conv2dInt8::BackwardData& a) {
+  if (path == Path::integer)
+    return integer_run(p, Direction::backward_data, a.dy, a.w, nullptr, a.dx, nullptr, a.workspace);
+  const Exact e(p, Direction::backward_data);
+  auto* space = static_cast<std::byte*>(a.workspace);
+  conv2d.backward_data(p, {.dy = numbers(p, a.dy, y_size(p), space),
+                           .w = weights(e, Direction::backward_data, a.w, space),
+                           .dx = a.dx,
+                           .workspace = space + e.own_at});
+}
+
+void backward_weight(const Params& p, Path path, const Conv2dInt8::BackwardWeight& a) {
+  if (path == Path::integer) return integer_weight_gradient(p, a.x, a.dy, a.dw, a.db, a.workspace);
   const Exact e(p, Direction::backward_weight);
-  auto* space = static_cast<std::byte*>(workspace);
-  const void* in = numbers(p, x, x_size(p), space);
-  const void* errors = numbers(p, dy, y_size(p), space + e.second_at);
-  conv2d.backward_weight(p, in, errors, dw, db, space + e.own_at);
+  auto* space = static_cast<std::byte*>(a.workspace);
+  conv2d.backward_weight(p, {.x = numbers(p, a.x, x_size(p), space),
+                             .dy = numbers(p, a.dy, y_size(p), space + e.second_at),
+                             .dw = a.dw,
+                             .db = a.db,
+                             .workspace = space + e.own_at});
 }
 
 }  // namespace

@@ -12,11 +12,9 @@ inline Window window_of(const Conv2d::Params& p, int64_t h, int64_t w, int64_t c
 }
 
 int64_t conv2d_moment_rows(const Conv2d::Params&);
-void conv2d_forward(const Conv2d::Params&, const void* x, const void* w, const float* b, void* y, void*,
-                    float* moments);
-void conv2d_backward_data(const Conv2d::Params&, const void* dy, const void* w, void* dx, void*);
+void conv2d_forward(const Conv2d::Params&, const Conv2d::Forward&);
+void conv2d_backward_data(const Conv2d::Params&, const Conv2d::BackwardData&);
 size_t conv2d_backward_weight_workspace(const Conv2d::Params&);
-void conv2d_backward_weight(const Conv2d::Params&, const void* x, const void* dy, float* dw, float* db,
-                            void* workspace);
+void conv2d_backward_weight(const Conv2d::Params&, const Conv2d::BackwardWeight&);
 
 }  // namespace eb::kernels::cuda

@@ -5,11 +5,12 @@
 
 namespace eb::kernels::cuda {
 
-void conv2d_backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void*) {
-  if (hopper_suits(p, Conv2d::Direction::backward_data)) return conv2d_backward_data_hopper(p, dy, w, dx);
+void conv2d_backward_data(const Conv2d::Params& p, const Conv2d::BackwardData& a) {
+  if (hopper_suits(p, Conv2d::Direction::backward_data))
+    return conv2d_backward_data_hopper(p, a.dy, a.w, a.dx);
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;
-    backward_data_pixels<Math, T, T, width>(p, static_cast<const T*>(dy), static_cast<const T*>(w), dx);
+    backward_data_pixels<Math, T, T, width>(p, static_cast<const T*>(a.dy), static_cast<const T*>(a.w), a.dx);
   });
 }
 

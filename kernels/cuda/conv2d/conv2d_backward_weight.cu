@@ -68,16 +68,15 @@ size_t conv2d_backward_weight_workspace(const Conv2d::Params& p) {
   return bytes > bias ? bytes : bias;
 }
 
-void conv2d_backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
-                            void* workspace) {
-  if (db) column_sum(p.dtype, pixels_of(p), p.k, dy, db, workspace);
+void conv2d_backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeight& a) {
+  if (a.db) column_sum(p.dtype, pixels_of(p), p.k, a.dy, a.db, a.workspace);
   const int64_t slices = slices_of(p);
-  float* out = slices > 1 ? static_cast<float*>(workspace) : dw;
+  float* out = slices > 1 ? static_cast<float*>(a.workspace) : a.dw;
   if (on_hopper(p))
-    conv2d_backward_weight_hopper(p, x, dy, out, hopper_split(p).chunks, slices);
+    conv2d_backward_weight_hopper(p, a.x, a.dy, out, hopper_split(p).chunks, slices);
   else
-    multiply(p, x, dy, out);
-  if (slices > 1) sum_slices(weights_of(p), slices, static_cast<const float*>(workspace), dw);
+    multiply(p, a.x, a.dy, out);
+  if (slices > 1) sum_slices(weights_of(p), slices, static_cast<const float*>(a.workspace), a.dw);
 }
 
 }  // namespace eb::kernels::cuda

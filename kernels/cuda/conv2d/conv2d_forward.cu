@@ -16,13 +16,13 @@ int64_t conv2d_moment_rows(const Conv2d::Params& p) {
   return rows;
 }
 
-void conv2d_forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void*,
-                    float* moments) {
-  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_forward_hopper(p, x, w, b, y, moments);
+void conv2d_forward(const Conv2d::Params& p, const Conv2d::Forward& a) {
+  if (hopper_suits(p, Conv2d::Direction::forward))
+    return conv2d_forward_hopper(p, a.x, a.w, a.b, a.y, a.moments);
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;
-    forward_pixels<Math, T, T, width>(p, static_cast<const T*>(x), static_cast<const T*>(w), b, y, moments,
-                                      nullptr);
+    forward_pixels<Math, T, T, width>(p, static_cast<const T*>(a.x), static_cast<const T*>(a.w), a.b, a.y,
+                                      a.moments, nullptr);
   });
 }
 

@@ -8,7 +8,6 @@ namespace eb::kernels::cuda {
 namespace {
 
 using Direction = Conv2d::Direction;
-using Operand = Conv2dInt8::Operand;
 using Path = Conv2dInt8::Path;
 
 bool has_integer(const Conv2d::Params& p, Direction d, int64_t first, int64_t second) {
@@ -20,25 +19,22 @@ size_t workspace_bytes(const Conv2d::Params& p, Direction d, Path path) {
   return d == Direction::backward_data ? conv2d_int8_transposed_bytes(p) : 0;
 }
 
-void forward(const Conv2d::Params& p, Path path, const Operand& x, const Operand& w, const float* b, void* y,
-             uint32_t* largest, void* workspace) {
+void forward(const Conv2d::Params& p, Path path, const Conv2dInt8::Forward& a) {
   if (path == Path::exact)
-    conv2d_exact_forward(p, x, w, b, y, largest, workspace);
+    conv2d_exact_forward(p, a);
   else
-    conv2d_int8_forward(p, x, w, b, y, largest);
+    conv2d_int8_forward(p, a.x, a.w, a.b, a.y, a.largest);
 }
 
-void backward_data(const Conv2d::Params& p, Path path, const Operand& dy, const Operand& w, void* dx,
-                   void* workspace) {
+void backward_data(const Conv2d::Params& p, Path path, const Conv2dInt8::BackwardData& a) {
   if (path == Path::exact)
-    conv2d_exact_backward_data(p, dy, w, dx, workspace);
+    conv2d_exact_backward_data(p, a);
   else
-    conv2d_int8_backward_data(p, dy, w, dx, workspace);
+    conv2d_int8_backward_data(p, a.dy, a.w, a.dx, a.workspace);
 }
 
-void backward_weight(const Conv2d::Params& p, Path, const Operand& x, const Operand& dy, float* dw, float* db,
-                     void* workspace) {
-  conv2d_exact_backward_weight(p, x, dy, dw, db, workspace);
+void backward_weight(const Conv2d::Params& p, Path, const Conv2dInt8::BackwardWeight& a) {
+  conv2d_exact_backward_weight(p, a);
 }
 
 }  // namespace

@@ -41,12 +41,9 @@ void conv2d_int8_backward_data_hopper(const Conv2d::Params&, const Conv2dInt8::O
 
 // The exact path: expanded by the loaders, or through the workspace.
 size_t conv2d_exact_workspace(const Conv2d::Params&, Conv2d::Direction);
-void conv2d_exact_forward(const Conv2d::Params&, const Conv2dInt8::Operand& x, const Conv2dInt8::Operand& w,
-                          const float* b, void* y, uint32_t* largest, void* workspace);
-void conv2d_exact_backward_data(const Conv2d::Params&, const Conv2dInt8::Operand& dy,
-                                const Conv2dInt8::Operand& w, void* dx, void* workspace);
-void conv2d_exact_backward_weight(const Conv2d::Params&, const Conv2dInt8::Operand& x,
-                                  const Conv2dInt8::Operand& dy, float* dw, float* db, void* workspace);
+void conv2d_exact_forward(const Conv2d::Params&, const Conv2dInt8::Forward&);
+void conv2d_exact_backward_data(const Conv2d::Params&, const Conv2dInt8::BackwardData&);
+void conv2d_exact_backward_weight(const Conv2d::Params&, const Conv2dInt8::BackwardWeight&);
 
 // What of it the loaders do.
 void conv2d_coded_forward(const Conv2d::Params&, const Conv2dInt8::Operand& x, const Conv2dInt8::Operand& w,

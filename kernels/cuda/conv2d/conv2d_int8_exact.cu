@@ -119,36 +119,33 @@ size_t conv2d_exact_workspace(const Conv2d::Params& p, Direction d) {
   return Workspace::bytes(q.dtype, first) + Workspace::bytes(q.dtype, second) + inner;
 }
 
-void conv2d_exact_forward(const Conv2d::Params& p, const Operand& x, const Operand& w, const float* b,
-                          void* y, uint32_t* largest, void* workspace) {
-  if (!expanded_first(p, Direction::forward)) return conv2d_coded_forward(p, x, w, b, y, largest);
+void conv2d_exact_forward(const Conv2d::Params& p, const Conv2dInt8::Forward& a) {
+  if (!expanded_first(p, Direction::forward)) return conv2d_coded_forward(p, a.x, a.w, a.b, a.y, a.largest);
   const Conv2d::Params q = numbers(p, Direction::forward);
-  Workspace space(q.dtype, workspace);
-  const void* xs = space.expand(x, elements_of_x(p));
-  const void* ws = space.expand(w, elements_of_w(p));
-  conv2d_forward(q, xs, ws, b, y, nullptr, nullptr);
-  if (largest) largest_of_samples(p, y, largest);
+  Workspace space(q.dtype, a.workspace);
+  const void* x = space.expand(a.x, elements_of_x(p));
+  const void* w = space.expand(a.w, elements_of_w(p));
+  conv2d_forward(q, {.x = x, .w = w, .b = a.b, .y = a.y});
+  if (a.largest) largest_of_samples(p, a.y, a.largest);
 }
 
-void conv2d_exact_backward_data(const Conv2d::Params& p, const Operand& dy, const Operand& w, void* dx,
-                                void* workspace) {
-  if (!expanded_first(p, Direction::backward_data)) return conv2d_coded_backward_data(p, dy, w, dx);
+void conv2d_exact_backward_data(const Conv2d::Params& p, const Conv2dInt8::BackwardData& a) {
+  if (!expanded_first(p, Direction::backward_data)) return conv2d_coded_backward_data(p, a.dy, a.w, a.dx);
   const Conv2d::Params q = numbers(p, Direction::backward_data);
-  Workspace space(q.dtype, workspace);
-  const void* dys = space.expand(dy, elements_of_y(p));
-  const void* ws = space.expand(w, elements_of_w(p));
-  conv2d_backward_data(q, dys, ws, dx, nullptr);
+  Workspace space(q.dtype, a.workspace);
+  const void* dy = space.expand(a.dy, elements_of_y(p));
+  const void* w = space.expand(a.w, elements_of_w(p));
+  conv2d_backward_data(q, {.dy = dy, .w = w, .dx = a.dx});
 }
 
-void conv2d_exact_backward_weight(const Conv2d::Params& p, const Operand& x, const Operand& dy, float* dw,
-                                  float* db, void* workspace) {
+void conv2d_exact_backward_weight(const Conv2d::Params& p, const Conv2dInt8::BackwardWeight& a) {
   if (!expanded_first(p, Direction::backward_weight))
-    return conv2d_coded_backward_weight(p, x, dy, dw, db, workspace);
+    return conv2d_coded_backward_weight(p, a.x, a.dy, a.dw, a.db, a.workspace);
   const Conv2d::Params q = numbers(p, Direction::backward_weight);
-  Workspace space(q.dtype, workspace);
-  const void* xs = space.expand(x, elements_of_x(p));
-  const void* dys = space.expand(dy, elements_of_y(p));
-  conv2d_backward_weight(q, xs, dys, dw, db, space.rest());
+  Workspace space(q.dtype, a.workspace);
+  const void* x = space.expand(a.x, elements_of_x(p));
+  const void* dy = space.expand(a.dy, elements_of_y(p));
+  conv2d_backward_weight(q, {.x = x, .dy = dy, .dw = a.dw, .db = a.db, .workspace = space.rest()});
 }
 
 }  // namespace eb::kernels::cuda

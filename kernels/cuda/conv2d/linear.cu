@@ -14,14 +14,15 @@ Conv2d::Params as_conv(const Linear::Params& p) {
 }
 
 void forward(const Linear::Params& p, const void* x, const void* w, const float* b, void* y) {
-  conv2d_forward(as_conv(p), x, w, b, y, nullptr, nullptr);
+  conv2d_forward(as_conv(p), {.x = x, .w = w, .b = b, .y = y});
 }
 void backward_data(const Linear::Params& p, const void* dy, const void* w, void* dx) {
-  conv2d_backward_data(as_conv(p), dy, w, dx, nullptr);
+  conv2d_backward_data(as_conv(p), {.dy = dy, .w = w, .dx = dx});
 }
 void backward_weight(const Linear::Params& p, const void* x, const void* dy, float* dw, float* db) {
   const Conv2d::Params c = as_conv(p);
-  conv2d_backward_weight(c, x, dy, dw, db, scratch(conv2d_backward_weight_workspace(c)));
+  void* workspace = scratch(conv2d_backward_weight_workspace(c));
+  conv2d_backward_weight(c, {.x = x, .dy = dy, .dw = dw, .db = db, .workspace = workspace});
 }
 
 }  // namespace

@@ -154,38 +154,36 @@ int64_t moment_rows(const Conv2d::Params&) {
 }
 
 template <Search search>
-void forward(const Conv2d::Params& p, const void* x, const void* w, const float* b, void* y, void* workspace,
-             float*) {
+void forward(const Conv2d::Params& p, const Conv2d::Forward& call) {
   const Plan& a = plan<search>(p, Direction::forward);
-  check(cudnnConvolutionForward(handle(), &one, a.x, x, a.w, w, a.conv,
-                                static_cast<cudnnConvolutionFwdAlgo_t>(a.algorithm), workspace, a.workspace,
-                                &zero, a.y, y),
+  check(cudnnConvolutionForward(handle(), &one, a.x, call.x, a.w, call.w, a.conv,
+                                static_cast<cudnnConvolutionFwdAlgo_t>(a.algorithm), call.workspace,
+                                a.workspace, &zero, a.y, call.y),
         "cudnnConvolutionForward");
-  if (b) check(cudnnAddTensor(handle(), &one, a.bias, b, &one, a.y, y), "cudnnAddTensor");
+  if (call.b) check(cudnnAddTensor(handle(), &one, a.bias, call.b, &one, a.y, call.y), "cudnnAddTensor");
 }
 
 template <Search search>
-void backward_data(const Conv2d::Params& p, const void* dy, const void* w, void* dx, void* workspace) {
+void backward_data(const Conv2d::Params& p, const Conv2d::BackwardData& call) {
   const Plan& a = plan<search>(p, Direction::backward_data);
-  check(cudnnConvolutionBackwardData(handle(), &one, a.w, w, a.y, dy, a.conv,
-                                     static_cast<cudnnConvolutionBwdDataAlgo_t>(a.algorithm), workspace,
-                                     a.workspace, &zero, a.x, dx),
+  check(cudnnConvolutionBackwardData(handle(), &one, a.w, call.w, a.y, call.dy, a.conv,
+                                     static_cast<cudnnConvolutionBwdDataAlgo_t>(a.algorithm), call.workspace,
+                                     a.workspace, &zero, a.x, call.dx),
         "cudnnConvolutionBackwardData");
 }
 
 template <Search search>
-void backward_weight(const Conv2d::Params& p, const void* x, const void* dy, float* dw, float* db,
-                     void* workspace) {
+void backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeight& call) {
   const Plan& a = plan<search>(p, Direction::backward_weight);
-  if (db) column_sum(p.dtype, p.n * p.out_h() * p.out_w(), p.k, dy, db, workspace);
+  if (call.db) column_sum(p.dtype, p.n * p.out_h() * p.out_w(), p.k, call.dy, call.db, call.workspace);
   const bool cast = p.dtype == DType::bf16;
-  void* gradient = cast ? workspace : dw;
-  check(cudnnConvolutionBackwardFilter(handle(), &one, a.x, x, a.y, dy, a.conv,
+  void* gradient = cast ? call.workspace : call.dw;
+  check(cudnnConvolutionBackwardFilter(handle(), &one, a.x, call.x, a.y, call.dy, a.conv,
                                        static_cast<cudnnConvolutionBwdFilterAlgo_t>(a.algorithm),
-                                       static_cast<char*>(workspace) + gradient_bytes(p), a.workspace, &zero,
-                                       a.w, gradient),
+                                       static_cast<char*>(call.workspace) + gradient_bytes(p), a.workspace,
+                                       &zero, a.w, gradient),
         "cudnnConvolutionBackwardFilter");
-  if (cast) elementwise.cast(p.k * p.r * p.s * (p.c / p.groups), DType::bf16, gradient, DType::f32, dw);
+  if (cast) elementwise.cast(p.k * p.r * p.s * (p.c / p.groups), DType::bf16, gradient, DType::f32, call.dw);
 }
 
 template <Search search>
