@@ -24,11 +24,15 @@ struct StepControl {
   void (*begin)(StepState* state, float lr, uint32_t step);
   // state's sums += loss (1), counts (2: top1, top5): the samples of an evaluation.
   void (*count)(int64_t samples, const float* loss, const int32_t* counts, StepState* state);
-  // The same for a training step: loss (1), counts (2), finite (1: of the gradients), squares (1: sum of the
-  // gradients'; null without clip_norm) -> state. A bad step is not counted, forbids its own update and every
-  // later one.
-  void (*judge)(const Params&, const float* loss, const int32_t* counts, const int32_t* finite,
-                const double* squares, StepState* state);
+  // The same for a training step. A bad step is not counted, forbids its own update and every later one.
+  struct Judge {
+    const float* loss;                // (1)
+    const int32_t* counts;            // (2) top1, top5
+    const int32_t* finite;            // (1) of the gradients
+    const double* squares = nullptr;  // (1) sum of the gradients'; null without clip_norm
+    StepState* state;                 // (1)
+  };
+  void (*judge)(const Params&, const Judge&);
 };
 
 namespace cpu {

@@ -45,9 +45,12 @@ void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int6
     reduce.sum_of_squares(n, gradients, squares.data<double>());
   }
   auto* s = state.data<kernels::StepState>();
-  kernels::step_control(device).judge({samples, config_.clip_norm.value_or(0.f)}, loss.loss.data<float>(),
-                                      loss.counts.data<int32_t>(), finite.data<int32_t>(),
-                                      squares.data<double>(), s);
+  kernels::step_control(device).judge({.samples = samples, .clip_norm = config_.clip_norm.value_or(0.f)},
+                                      {.loss = loss.loss.data<float>(),
+                                       .counts = loss.counts.data<int32_t>(),
+                                       .finite = finite.data<int32_t>(),
+                                       .squares = squares.data<double>(),
+                                       .state = s});
   if (model.blocks()) return update_blocks(model, &s->update);
   kernels::sgd(device).step({.momentum = config_.momentum, .nesterov = config_.nesterov},
                             {.segments = segments_.data(),

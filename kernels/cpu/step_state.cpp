@@ -14,9 +14,9 @@ void count(int64_t samples, const float* loss, const int32_t* counts, StepState*
   count_step(samples, *loss, counts[0], counts[1], *state);
 }
 
-void judge(const StepControl::Params& p, const float* loss, const int32_t* counts, const int32_t* finite,
-           const double* squares, StepState* state) {
-  judge_step(p, *loss, counts[0], counts[1], *finite != 0, squares ? std::sqrt(*squares) : 0., *state);
+void judge(const StepControl::Params& p, const StepControl::Judge& a) {
+  judge_step(p, *a.loss, a.counts[0], a.counts[1], *a.finite != 0, a.squares ? std::sqrt(*a.squares) : 0.,
+             *a.state);
 }
 
 }  // namespace

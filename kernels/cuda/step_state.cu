@@ -16,9 +16,9 @@ __global__ void count_kernel(int64_t samples, const float* loss, const int32_t* 
   count_step(samples, *loss, counts[0], counts[1], *state);
 }
 
-__global__ void judge_kernel(StepControl::Params p, const float* loss, const int32_t* counts,
-                             const int32_t* finite, const double* squares, StepState* state) {
-  judge_step(p, *loss, counts[0], counts[1], *finite != 0, squares ? sqrt(*squares) : 0., *state);
+__global__ void judge_kernel(StepControl::Params p, StepControl::Judge a) {
+  judge_step(p, *a.loss, a.counts[0], a.counts[1], *a.finite != 0, a.squares ? sqrt(*a.squares) : 0.,
+             *a.state);
 }
 
 void begin(StepState* state, float lr, uint32_t step) {
@@ -29,9 +29,8 @@ void count(int64_t samples, const float* loss, const int32_t* counts, StepState*
   launch({"count_step", 1, 1}, count_kernel, samples, loss, counts, state);
 }
 
-void judge(const StepControl::Params& p, const float* loss, const int32_t* counts, const int32_t* finite,
-           const double* squares, StepState* state) {
-  launch({"judge_step", 1, 1}, judge_kernel, p, loss, counts, finite, squares, state);
+void judge(const StepControl::Params& p, const StepControl::Judge& a) {
+  launch({"judge_step", 1, 1}, judge_kernel, p, a);
 }
 
 }  // namespace
