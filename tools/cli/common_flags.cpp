@@ -4,7 +4,7 @@ namespace eb::tools {
 
 std::vector<Flag> with_common_flags(CommonFlags& f, std::vector<Flag> own) {
   std::vector<Flag> all = {
-      Flag{"CONFIG", &f.files, "JSON files, merged left to right"}.must_be_given(),
+      Flag{"CONFIG", &f.files, "JSON files or names of models/, merged left to right"}.must_be_given(),
       Flag{"--set", &f.sets, "Override one key: --set train.batch_size=64"},
       Flag{"--seed", &f.seed, "Instead of the config's seed"},
       Flag{"--dtype", &f.dtype, "f32 or bf16: precision.mode"}.one_of({"f32", "bf16"}),

@@ -8,6 +8,7 @@
 #include "tools/cli/config_docs.h"
 #include "tools/cli/error_docs.h"
 #include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/model_files.h"
 
 namespace eb::tools {
 
@@ -24,7 +25,8 @@ struct Arguments {
 };
 
 Config load(const Arguments& a) {
-  Config config = engine::load_config(experiment_fields(), {a.files.begin(), a.files.end()}, a.sets);
+  Config config =
+      engine::load_config(experiment_fields(), experiment_files({a.files.begin(), a.files.end()}), a.sets);
   for (const auto& warning : config.warnings()) fmt::print(stderr, "warning: {}\n", warning);
   return config;
 }

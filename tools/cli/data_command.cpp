@@ -10,6 +10,7 @@
 #include "engine/config/config.h"
 #include "tools/cli/commands.h"
 #include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/model_files.h"
 
 namespace eb::tools {
 namespace {
@@ -37,7 +38,7 @@ data::DataConfig config_of(const DataFlags& f) {
   if (!f.kind.empty()) sets.push_back("data.kind=" + nlohmann::json(f.kind).dump());
   if (!f.root.empty()) sets.push_back("data.root=" + nlohmann::json(f.root).dump());
   const auto& table = f.files.empty() ? data::data_fields() : experiment_fields();
-  return data::data_config(engine::load_config(table, f.files, sets));
+  return data::data_config(engine::load_config(table, experiment_files(f.files), sets));
 }
 
 std::vector<SplitSurvey> survey_both(const data::DataConfig& config) {
@@ -132,7 +133,7 @@ Command data_verb(const char* name, const char* doc, int (*verb)(const DataFlags
   return {
       .name = name,
       .doc = doc,
-      .flags = {Flag{"CONFIG", &f->files, "JSON files, merged left to right"},
+      .flags = {Flag{"CONFIG", &f->files, "JSON files or names of models/, merged left to right"},
                 Flag{"--set", &f->sets, "Override one key: --set data.root='\"datasets/x\"'"},
                 Flag{"--data-kind", &f->kind, "Instead of the config's data.kind"},
                 Flag{"--data-root", &f->root, "Instead of the config's data.root"},

@@ -11,6 +11,7 @@
 #include "tools/cli/commands.h"
 #include "tools/experiment/experiment.h"
 #include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/model_files.h"
 #include "tools/import/import_weights.h"
 
 namespace eb::tools {
@@ -42,7 +43,7 @@ static Checkpoint checkpoint_of(const Model& model, const Config& config, const 
 }
 
 static int import_checkpoint(const ImportFlags& f) {
-  const Config config = load_config(experiment_fields(), f.models, f.sets);
+  const Config config = load_config(experiment_fields(), experiment_files(f.models), f.sets);
   for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
   Model model(graph_of(config), DType::f32);
   initialize(model, init_of(config), config.get<uint64_t>("seed"));

@@ -14,13 +14,14 @@
 #include "kernels/cpu/threads.h"
 #include "kernels/device_info.h"
 #include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/model_files.h"
 
 namespace eb::tools {
 
 using namespace engine;
 
 Config load_experiment(const CommonFlags& f) {
-  Config config = load_config(experiment_fields(), f.files, f.sets);
+  Config config = load_config(experiment_fields(), experiment_files(f.files), f.sets);
   if (f.seed) config.set("seed", *f.seed);
   if (f.dtype) config.set("precision.mode", *f.dtype);
   if (f.conv) config.set("cuda.conv", *f.conv);
@@ -35,7 +36,7 @@ static Device set_up_cuda() {
   const kernels::DeviceInfo info = kernels::cuda_info();
   if (!kernels::built::cuda)
     throw Error(errors::device_not_built, "device \"cuda\" is not in this build, which has: cpu",
-                "put nvcc on PATH and build again, or use --device cpu");
+                "put nvcc on PATH and build with EB_CUDA=ON tools/run, or use --device cpu");
   if (!info.problem.empty())
     throw Error(errors::device_unusable, "device \"cuda\" cannot be used", info.problem);
   return Device::cuda;
