@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/error_codes.h"
+#include "engine/tensor/dtype_names.h"
 
 namespace eb::quant {
 

@@ -101,6 +101,7 @@ class Config {
   // An enumeration is read by its names, whatever else the field allows.
   template <class T>
   T get(const std::string& key) const {
+    static_assert(!std::is_enum_v<T> || NamedEnum<T>, "its table of names is not included here");
     if constexpr (NamedEnum<T>)
       return named<T>(at(key).template get_ref<const std::string&>(), key, errors::bad_value);
     else

@@ -142,9 +142,9 @@ TEST(DeviceLoader, batches_are_the_hosts) {
   for (const int64_t cache_mib : {0, 64})
     for (const DType dtype : {DType::f32, DType::bf16}) {
       data::DataConfig c;
-      c.kind = "image_folder";
+      c.kind = data::DataConfig::Kind::image_folder;
       c.root = dir.path();
-      c.augment = {"pad4_crop32", "hflip"};
+      c.augment = {data::Augment::pad4_crop32, data::Augment::hflip};
       c.seed = 5;
       c.holdout = 3;
       c.cache_mib = cache_mib;

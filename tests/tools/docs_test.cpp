@@ -34,7 +34,7 @@ TEST(Docs, trace_names_existing_files_and_functions) {
 
 // "docs/method.md 1.2, 7 and 9" names three sections.
 TEST(Docs, comments_name_sections_that_the_method_has) {
-  const std::filesystem::path root = EB_SOURCE_DIR;
+  const std::filesystem::path root = eb::test::source_dir();
   const std::string method = read(root / "docs/method.md");
   const std::regex heading(R"(\n###? (\d(?:\.\d)?)\.? )"),
       reference(R"(docs/method\.md((?:(?:,| and)? \d(?:\.\d)?)*))");

@@ -3,6 +3,7 @@
 // written, it reads as it did then: tests/data_files/old_run_as_read.
 #include <gtest/gtest.h>
 
+#include "support/paths.h"
 #include "support/report_run.h"
 #include "tools/watch/summary_table.h"
 
@@ -10,7 +11,7 @@ using namespace eb::test;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-static const fs::path files = fs::path(EB_SOURCE_DIR) / "tests/data_files";
+static const fs::path files = eb::test::source_dir() / "tests/data_files";
 
 // A copy: what reads a run may lock it.
 static std::string old_run(const TempDir& dir) {

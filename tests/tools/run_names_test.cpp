@@ -1,6 +1,8 @@
 // The names of a run's files are literals in two headers and nowhere else.
 #include <gtest/gtest.h>
 
+#include "support/paths.h"
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -31,7 +33,7 @@ static std::vector<std::string> spelled(const std::string& line) {
 TEST(RunNames, no_file_but_the_two_headers_spells_one) {
   int files = 0;
   for (const char* folder : {"engine", "data", "pruning", "quant", "tools"})
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(EB_SOURCE_DIR) / folder)) {
+    for (const auto& entry : fs::recursive_directory_iterator(eb::test::source_dir() / folder)) {
       const std::string extension = entry.path().extension();
       if (entry.path().filename() == "names.h" || (extension != ".h" && extension != ".cpp")) continue;
       std::ifstream in(entry.path());

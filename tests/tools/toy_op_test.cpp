@@ -198,8 +198,10 @@ TEST(ToyOp, is_compacted_with_the_channels_that_it_keeps) {
 
 TEST(ToyOp, is_padded_with_channels_of_zeros) {
   const Model dense = test::random_model(toy_graph(), DType::f32);
-  const auto closed =
-      pruning::close_ticket(pruning::draw_ticket(dense, {0.5}), dense, {.round_to = 4, .pad = true});
+  pruning::CloseConfig round;
+  round.round_to = 4;
+  round.pad = true;
+  const auto closed = pruning::close_ticket(pruning::draw_ticket(dense, {0.5}), dense, round);
   const Model masked = pruning::masked_model(dense, closed.ticket),
               padded = pruning::compact(dense, closed, pruning::MomentumRule::reset);
   EXPECT_EQ(state_dict(padded).at("t1.weight").shape(), (Shape{4, 1, 1, 1}));
