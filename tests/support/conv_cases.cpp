@@ -2,16 +2,6 @@
 
 namespace eb::test {
 
-using Params = kernels::Conv2d::Params;
-
-static ConvCase layer(const std::string& name, int64_t n, int64_t size, int64_t c, int64_t k, int64_t r,
-                      int64_t stride) {
-  Params p{.n = n, .h = size, .w = size, .c = c, .k = k, .r = r, .s = r};
-  p.stride_h = p.stride_w = stride;
-  p.pad_h = p.pad_w = r / 2;
-  return {name, p};
-}
-
 std::vector<ConvCase> conv_cases() {
   // clang-format off
   return {
@@ -58,58 +48,6 @@ std::vector<ConvCase> conv_cases() {
       {"several_blocks", {.n = 6, .h = 20, .w = 20, .c = 80, .k = 70, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
   };
   // clang-format on
-}
-
-static std::vector<ConvCase> vgg16_of_width(const std::string& name, int64_t n, int64_t width) {
-  std::vector<ConvCase> all;
-  const auto add = [&](int64_t c, int64_t k, int64_t size) {
-    const std::string channels = std::to_string(c) + "_" + std::to_string(k);
-    all.push_back(layer(name + "_" + channels + "_h" + std::to_string(size), n, size, c, k, 3, 1));
-  };
-  add(3, width, 32), add(width, width, 32);
-  add(width, 2 * width, 16), add(2 * width, 2 * width, 16);
-  add(2 * width, 4 * width, 8), add(4 * width, 4 * width, 8);
-  add(4 * width, 8 * width, 4), add(8 * width, 8 * width, 4), add(8 * width, 8 * width, 2);
-  return all;
-}
-
-std::vector<ConvCase> vgg16_convs(int64_t n) {
-  return vgg16_of_width("vgg16", n, 64);
-}
-
-std::vector<ConvCase> vgg16_quarter_convs(int64_t n) {
-  return vgg16_of_width("vgg16_quarter", n, 16);
-}
-
-std::vector<ConvCase> preresnet101_convs(int64_t n) {
-  std::vector<ConvCase> all = {layer("pre101_3_16_h32", n, 32, 3, 16, 3, 1),
-                               layer("pre101_16_16_h32_1x1", n, 32, 16, 16, 1, 1)};
-  int64_t in = 16;
-  for (int64_t width = 16, size = 32; width <= 64; width *= 2, size /= 2) {
-    const std::string w = std::to_string(width), out = std::to_string(4 * width);
-    const std::string h = "_h" + std::to_string(size);
-    const int64_t stride = width == 16 ? 1 : 2;
-    const int64_t from = size * stride;
-    all.push_back(layer("pre101_shortcut_" + out + h, n, from, in, 4 * width, 1, stride));
-    all.push_back(layer("pre101_first_" + w + h + "_3x3", n, from, width, width, 3, stride));
-    all.push_back(layer("pre101_" + w + "_" + w + h + "_3x3", n, size, width, width, 3, 1));
-    all.push_back(layer("pre101_" + w + "_" + out + h + "_1x1", n, size, width, 4 * width, 1, 1));
-    all.push_back(layer("pre101_" + out + "_" + w + h + "_1x1", n, size, 4 * width, width, 1, 1));
-    in = 4 * width;
-  }
-  return all;
-}
-
-std::vector<ConvCase> resnet18_convs(int64_t n) {
-  std::vector<ConvCase> all = {layer("resnet18_3_64_h224_7x7", n, 224, 3, 64, 7, 2)};
-  for (int64_t width = 64, size = 56; width <= 512; width *= 2, size /= 2) {
-    const std::string tag = std::to_string(width) + "_h" + std::to_string(size);
-    all.push_back(layer("resnet18_" + tag, n, size, width, width, 3, 1));
-    if (width == 64) continue;
-    all.push_back(layer("resnet18_stride2_" + tag, n, 2 * size, width / 2, width, 3, 2));
-    all.push_back(layer("resnet18_shortcut_" + tag, n, 2 * size, width / 2, width, 1, 2));
-  }
-  return all;
 }
 
 }  // namespace eb::test

@@ -1,4 +1,4 @@
-// Convolution shapes: small awkward ones for correctness, and the layers of real networks for timing.
+// Convolution shapes: small awkward ones for correctness.
 #pragma once
 #include <ostream>
 #include <string>
@@ -16,10 +16,4 @@ struct ConvCase {
 };
 
 std::vector<ConvCase> conv_cases();
-// Every distinct convolution of the network on CIFAR (VGG16, PreResNet-101) or ImageNet (ResNet-18) images.
-std::vector<ConvCase> vgg16_convs(int64_t batch);
-std::vector<ConvCase> vgg16_quarter_convs(int64_t batch);  // a quarter of the channels
-std::vector<ConvCase> preresnet101_convs(int64_t batch);
-std::vector<ConvCase> resnet18_convs(int64_t batch);
-
 }  // namespace eb::test

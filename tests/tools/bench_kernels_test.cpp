@@ -35,7 +35,11 @@ static const std::set<std::string> families = {"conv2d_forward",
                                                "sgd",
                                                "augmentation",
                                                "topk_mask",
-                                               "compaction"};
+                                               "compaction",
+                                               "elementwise_add",
+                                               "sum_of_squares",
+                                               "all_finite",
+                                               "conv2d_pack"};
 
 TEST(BenchKernels, lists_every_family) {
   const Outcome o = run_engine({"bench", "kernels", "--list"});
@@ -58,10 +62,15 @@ static json rows(const std::string& filter) {
 }
 
 TEST(BenchKernels, each_case_reports_time_and_rate) {
-  const std::pair<const char*, size_t> cases[] = {
-      {"linear_", 18},    {"_pool_", 8},     {"softmax_cross_entropy", 2},
-      {"topk_mask", 4},   {"compaction", 3}, {"quantize 2 x 8192", 16},
-      {"round_blocks", 4}};
+  const std::pair<const char*, size_t> cases[] = {{"linear_", 18},
+                                                  {"_pool_", 8},
+                                                  {"softmax_cross_entropy", 2},
+                                                  {"topk_mask", 4},
+                                                  {"compaction", 3},
+                                                  {"quantize 2 x 8192", 20},
+                                                  {"round_blocks", 4},
+                                                  {"elementwise_add|sum_of_squares|all_finite", 3},
+                                                  {"conv2d_pack vgg16 .*feature.34", 2}};
   for (const auto& [filter, count] : cases) {
     const json found = rows(filter);
     EXPECT_EQ(found.size(), count) << filter;

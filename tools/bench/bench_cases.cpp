@@ -20,6 +20,7 @@ using Direction = Conv2d::Direction;
 const std::vector<BenchNetwork>& bench_networks() {
   static const std::vector<BenchNetwork> all = {
       {"vgg16", "vgg", {.depth = 16}},
+      {"vgg16_quarter", "vgg", {.depth = 16, .width = 0.25}, {0.0}},
       {"preresnet101", "preresnet", {.depth = 101}},
       {"resnet18", "resnet", {.depth = 18, .input = {3, 224, 224}, .num_classes = 1000}},
       {"resnet50", "resnet", {.depth = 50, .input = {3, 224, 224}, .num_classes = 1000}},
@@ -101,7 +102,7 @@ void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
       {Direction::backward_data, "conv2d_backward_data"},
       {Direction::backward_weight, "conv2d_backward_weight"}};
   for (const BenchNetwork& n : bench_networks())
-    for (const double prune : {0.0, 0.3, 0.5, 0.7}) {
+    for (const double prune : n.prunes) {
       const int64_t batch = n.options.input[1] == 32 ? config.batch_cifar : config.batch_imagenet;
       for (const NamedConv& conv : network_convs(n.name, prune, batch, config.dtype))
         for (const auto& [d, family] : directions) {
@@ -151,6 +152,7 @@ std::vector<LazyCase> bench_cases(const BenchCasesConfig& config) {
   std::vector<LazyCase> cases;
   add_convs(config, cases);
   add_layer_cases(config, cases);
+  add_memory_cases(config, cases);
   add_pruning_cases(config, cases);
   add_quantize_cases(config, cases);
   return cases;

@@ -49,7 +49,9 @@ std::vector<LazyCase> bench_cases(const BenchCasesConfig& config);
 // One direction of a convolution in int8, beside the one in the compute dtype.
 void add_int8_convs(const BenchCasesConfig& config, const NamedConv& conv, kernels::Conv2d::Direction d,
                     std::vector<LazyCase>& cases);
-void add_layer_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);    // all but convolutions
+void add_layer_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);  // all but convolutions
+void add_memory_cases(const BenchCasesConfig& config,
+                      std::vector<LazyCase>& cases);  // sums, orders of weights
 void add_pruning_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);  // masks, compaction
 void add_quantize_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);
 
@@ -57,6 +59,7 @@ struct BenchNetwork {
   const char* name;
   const char* arch;
   engine::ArchOptions options;
+  std::vector<double> prunes = {0.0, 0.3, 0.5, 0.7};  // ratios of the tickets whose convolutions are timed
 };
 const std::vector<BenchNetwork>& bench_networks();
 

@@ -58,12 +58,12 @@ BenchCase batch_norm_case(Device device, DType dtype, int64_t rows, int64_t c, b
 }
 
 void add_batch_norms(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
-  // The largest maps of VGG16, PreResNet101 and ResNet-50, an odd count, and a small deep one.
-  const std::pair<int64_t, int64_t> shapes[] = {{config.batch_cifar * 1024, 64},
-                                                {config.batch_cifar * 1024, 16},
-                                                {config.batch_imagenet * 3136, 256},
-                                                {config.batch_cifar * 256, 113},
-                                                {config.batch_cifar * 4, 512}};
+  // The maps of VGG16's and PreResNet101's first stage, ResNet-50's largest, PreResNet101's later stages, an
+  // odd count, and a small deep one.
+  const std::pair<int64_t, int64_t> shapes[] = {
+      {config.batch_cifar * 1024, 64}, {config.batch_cifar * 1024, 16}, {config.batch_imagenet * 3136, 256},
+      {config.batch_cifar * 256, 128}, {config.batch_cifar * 64, 256},  {config.batch_cifar * 256, 113},
+      {config.batch_cifar * 4, 512}};
   for (const auto& [rows, c] : shapes)
     for (const bool backward : {false, true})
       cases.push_back({backward ? "batch_norm_backward" : "batch_norm_forward",

@@ -81,6 +81,7 @@ void add_activations(const BenchCasesConfig& config, const Activations& a, std::
     cases.push_back(lazy);
   };
   add(Rounding::nearest, false, "nearest");
+  add(Rounding::nearest, true, "nearest, max known");
   add(Rounding::stochastic, false, "stochastic");
   add(Rounding::stochastic, true, "stochastic, max known");
   LazyCase back{"dequantize", a.name(), {}};
