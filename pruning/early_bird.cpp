@@ -79,14 +79,12 @@ EarlyBird::Check EarlyBird::check(const engine::Model& model, int64_t epoch, int
     w.history->append(mask.words);
     const auto verdict = w.detector.push(mask.words, drawn_masks[i].differing);
     w.distances = verdict.distances;
-    const std::string name = ratio_name(w.ratio);
-    const bool any = !w.distances.empty();
-    result.metrics[engine::file_names::distance_key + name] =
-        any ? json(*std::max_element(w.distances.begin(), w.distances.end())) : json();
-    result.metrics[engine::file_names::kept_key + name] = mask.kept;
-    result.metrics[engine::file_names::threshold_key + name] = mask.threshold;
-    if (!verdict.emerged || !w.found.is_null()) continue;
-    w.found = {{"epoch", epoch}, {"step", step}, {"distances", w.distances}};
+    engine::MaskCheck& check = result.masks[ratio_name(w.ratio)];
+    if (!w.distances.empty()) check.distance = *std::max_element(w.distances.begin(), w.distances.end());
+    check.kept = mask.kept;
+    check.threshold = mask.threshold;
+    if (!verdict.emerged || w.found) continue;
+    w.found = {epoch, step, w.distances};
     result.emerged.push_back(w.ratio);
   }
   return result;
@@ -108,7 +106,7 @@ bool EarlyBird::deadline_reached() const {
 EarlyBird::Decision EarlyBird::decision() const {
   using OnNotFound = EarlyBirdConfig::OnNotFound;
   if (draw_at_step_) return step_ >= *draw_at_step_ ? Decision::draw_at : Decision::keep_searching;
-  if (!drawn().found.is_null()) return Decision::draw;
+  if (drawn().found) return Decision::draw;
   if (!deadline_reached()) return Decision::keep_searching;
   if (config_.on_not_found == OnNotFound::fail) return Decision::fail;
   return config_.on_not_found == OnNotFound::continue_dense ? Decision::continue_dense
@@ -128,46 +126,40 @@ std::string EarlyBird::status() const {
   return d.empty() ? "" : fmt::format("distance {:.3f}", *std::max_element(d.begin(), d.end()));
 }
 
-json EarlyBird::summary() const {
-  json epochs = json::object(), steps = json::object();
+engine::SearchRecord EarlyBird::summary() const {
+  engine::SearchRecord s;
   for (const Watched& w : watched_) {
-    epochs[ratio_name(w.ratio)] = w.found.is_null() ? json() : w.found["epoch"];
-    steps[ratio_name(w.ratio)] = w.found.is_null() ? json() : w.found["step"];
+    s.epochs[ratio_name(w.ratio)] = w.found ? engine::Count(w.found->epoch) : std::nullopt;
+    s.steps[ratio_name(w.ratio)] = w.found ? engine::Count(w.found->step) : std::nullopt;
   }
-  return {{"epochs", epochs},
-          {"steps", steps},
-          {"window", config_.detector.window},
-          {"threshold", config_.detector.threshold},
-          {"compare", config_.detector.compare},
-          {"rule", config_.rule}};
+  s.window = config_.detector.window;
+  s.threshold = config_.detector.threshold;
+  s.compare = engine::name_of(config_.detector.compare);
+  s.rule = engine::name_of(config_.rule);
+  return s;
 }
 
-json EarlyBird::save() const {
-  json watched = json::array();
+SearchState EarlyBird::save() const {
+  SearchState s{epoch_, step_, bits_, {}};
   for (const Watched& w : watched_)
-    watched.push_back({{"ratio", w.ratio},
-                       {"detector", w.detector.save()},
-                       {"records", w.history ? w.history->records() : 0},
-                       {"distances", w.distances},
-                       {"found", w.found}});
-  return {{"epoch", epoch_}, {"step", step_}, {"bits", bits_}, {"watched", watched}};
+    s.watched.push_back(
+        {w.ratio, w.detector.save(), w.history ? w.history->records() : 0, w.distances, w.found});
+  return s;
 }
 
-void EarlyBird::load(const json& state) {
-  epoch_ = state.at("epoch");
-  step_ = state.at("step");
-  const json& saved = state.at("watched");
-  const auto same = [](const Watched& w, const json& s) { return s.at("ratio") == w.ratio; };
-  if (!std::equal(watched_.begin(), watched_.end(), saved.begin(), saved.end(), same))
-    throw Error(errors::search_state, "the saved search watches other ratios than early_bird.watch");
+void EarlyBird::load(const SearchState& state) {
+  epoch_ = state.epoch;
+  step_ = state.step;
+  const auto same = [](const Watched& w, const SearchState::Watched& s) { return s.ratio == w.ratio; };
+  if (!std::equal(watched_.begin(), watched_.end(), state.watched.begin(), state.watched.end(), same))
+    throw Error(4040, "the saved search watches other ratios than early_bird.watch");
   for (size_t i = 0; i < watched_.size(); ++i) {
-    const json& s = saved[i];
+    const SearchState::Watched& s = state.watched[i];
     Watched& w = watched_[i];
-    w.detector.load(s.at("detector"));
-    w.distances = s.at("distances").get<std::vector<double>>();
-    w.found = s.at("found");
-    if (s.at("records") > 0)
-      w.history = std::make_unique<MaskHistory>(history_path(w.ratio), bits_, s.at("records"));
+    w.detector.load(s.detector);
+    w.distances = s.distances;
+    w.found = s.found;
+    if (s.records > 0) w.history = std::make_unique<MaskHistory>(history_path(w.ratio), bits_, s.records);
   }
 }
 

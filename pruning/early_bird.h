@@ -14,6 +14,7 @@
 #include "pruning/close.h"
 #include "pruning/compact.h"
 #include "pruning/detector.h"
+#include "pruning/early_bird_state.h"
 #include "pruning/mask_drawer.h"
 #include "pruning/mask_history.h"
 
@@ -71,8 +72,8 @@ class EarlyBird {
   enum class Decision : uint8_t { keep_searching, draw, draw_at, draw_at_deadline, continue_dense, fail };
 
   struct Check {
-    std::map<std::string, nlohmann::json> metrics;  // eb/distance_p30, eb/kept_p30, eb/threshold_p30
-    std::vector<double> emerged;                    // ratios whose ticket emerged at this check
+    engine::MaskChecks masks;     // by the ratio's name
+    std::vector<double> emerged;  // ratios whose ticket emerged at this check
   };
 
   // bits: channels that have a score (see bn_scores). masks: where pXX.bits go. Steps decide the deadline.
@@ -84,10 +85,10 @@ class EarlyBird {
   Decision decision() const;
   Ticket draw(const engine::Model& model) const;  // of config.draw, from the model as it is
   std::string status() const;                     // for the progress line
-  nlohmann::json summary() const;                 // {"epochs": {"p30": 7, "p50": null}, ...}
+  engine::SearchRecord summary() const;           // but for what the hook knows
 
-  nlohmann::json save() const;
-  void load(const nlohmann::json& state);
+  SearchState save() const;
+  void load(const SearchState& state);  // Error 4040 if it is another search's
   int64_t bits() const { return bits_; }
 
  private:
@@ -96,7 +97,7 @@ class EarlyBird {
     EarlyBirdDetector detector;
     std::unique_ptr<MaskHistory> history;  // opened by the first check, or by load
     std::vector<double> distances;         // of the last check
-    nlohmann::json found = nullptr;        // {"epoch", "step", "distances"} of the first emergence
+    std::optional<SearchState::Emerged> found = {};
   };
   Watched& drawn();
   const Watched& drawn() const;

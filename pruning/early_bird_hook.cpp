@@ -46,10 +46,10 @@ void EarlyBirdHook::after_step(Session& session) {
   if (due(session, false)) check(session);
 }
 
-void EarlyBirdHook::after_epoch(Session& session, json& metrics) {
+void EarlyBirdHook::after_epoch(Session& session, EpochRecord& epoch) {
   if (due(session, true)) check(session);
-  metrics.update(pending_metrics_);
-  pending_metrics_ = json::object();
+  epoch.masks = std::move(pending_);
+  pending_.clear();
 }
 
 void EarlyBirdHook::check(Session& session) {
@@ -60,7 +60,7 @@ void EarlyBirdHook::check(Session& session) {
   check_seconds_ += seconds;
   session.account("early_bird", seconds);
   ++checks_;
-  for (const auto& [key, value] : result.metrics) pending_metrics_[key] = value;
+  for (const auto& [ratio, mask] : result.masks) pending_[ratio] = mask;
   for (double ratio : result.emerged)
     session.note(fmt::format("ticket {} has emerged at epoch {}", ratio_name(ratio), session.epoch()));
   decide(session);
@@ -101,12 +101,13 @@ ClosedTicket EarlyBirdHook::drawn_ticket(const Model& dense) const {
 
 void EarlyBirdHook::draw(Session& session, FoundBy found_by) {
   searching_ = false;
-  ticket_ = {{"ratio", config_.draw},
-             {"epoch", session.epoch()},
-             {"step", session.trainer().steps()},
-             {"found_by", found_by},
-             {"dense_test_top1", session.last_test().top1_accuracy()},
-             {"dense_test_top5", session.last_test().top5_accuracy()}};
+  DrawRecord& drawn = draw_.emplace();
+  drawn.ratio = config_.draw;
+  drawn.epoch = session.epoch();
+  drawn.step = session.trainer().steps();
+  drawn.found_by = name_of(found_by);
+  drawn.dense_test_top1 = session.last_test().top1_accuracy();
+  drawn.dense_test_top5 = session.last_test().top5_accuracy();
   session.request_checkpoint();
   done_ = until_ == Until::search;
   if (done_) return;
@@ -114,9 +115,8 @@ void EarlyBirdHook::draw(Session& session, FoundBy found_by) {
   const ClosedTicket closed = drawn_ticket(dense);
   const std::string name = file_names::ticket_file(ratio_name(config_.draw), session.epoch());
   save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / file_names::tickets / name);
-  const std::string file = fmt::format("{}/{}", file_names::tickets, name);
-  ticket_["file"] = file;
-  session.note(fmt::format("drew {} ({})", file, name_of(found_by)));
+  drawn.file = fmt::format("{}/{}", file_names::tickets, name);
+  session.note(fmt::format("drew {} ({})", *drawn.file, name_of(found_by)));
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
 }
@@ -146,15 +146,15 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   Model& dense = session.trainer().model();
   const double start = seconds_now();
   Model small = compact(dense, closed, config_.momentum);
-  ticket_["compaction_ms"] = (seconds_now() - start) * 1e3;
+  draw_->compaction_ms = (seconds_now() - start) * 1e3;
   {
     Model masked = masked_model(dense, closed.ticket);
-    ticket_["max_abs_difference"] = equivalence(masked, small);
+    draw_->max_abs_difference = equivalence(masked, small);
   }
   if (config_.weights != EarlyBirdConfig::Weights::keep) small = variant(dense, closed);
   const GraphCost before = graph_cost(dense.graph()), after = graph_cost(small.graph());
   session.note(fmt::format("compacted in {:.1f} ms: {} to {} parameters, {:.0f} % of the FLOPs per image",
-                           ticket_["compaction_ms"].get<double>(), before.params, after.params,
+                           *draw_->compaction_ms, before.params, after.params,
                            100.0 * static_cast<double>(after.flops) / static_cast<double>(before.flops)));
   if (closed.padded)
     session.note(fmt::format("stored with {} zero channels, so that every count is a multiple of {}",
@@ -181,21 +181,20 @@ Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) con
 }
 
 json EarlyBirdHook::save() const {
-  return {{"searching", searching_},  {"done", done_},
-          {"ticket", ticket_},        {"pending_metrics", pending_metrics_},
-          {"checks", checks_},        {"check_seconds", check_seconds_},
-          {"search", search_->save()}};
+  return to_json(
+      EarlyBirdState{searching_, done_, draw_, pending_, checks_, check_seconds_, search_->save()});
 }
 
 void EarlyBirdHook::load(Session& session, const json& state) {
-  start(session, state.at("search").at("bits"));  // after compaction the model has fewer
-  search_->load(state.at("search"));
-  searching_ = state.at("searching");
-  done_ = state.at("done") && until_ != Until::end;
-  ticket_ = state.at("ticket");
-  pending_metrics_ = state.at("pending_metrics");
-  checks_ = state.at("checks");
-  check_seconds_ = state.at("check_seconds");
+  EarlyBirdState saved = early_bird_from_json(state);
+  start(session, saved.search.bits);  // after compaction the model has fewer
+  search_->load(saved.search);
+  searching_ = saved.searching;
+  done_ = saved.done && until_ != Until::end;
+  draw_ = std::move(saved.draw);
+  pending_ = std::move(saved.pending);
+  checks_ = saved.checks;
+  check_seconds_ = saved.check_seconds;
   const bool compacted = session.phases().size() > 1;
   session.trainer().set_l1(compacted && !config_.l1_after ? 0.f : config_.l1);
 }
@@ -204,37 +203,38 @@ std::string EarlyBirdHook::status() const {
   return searching_ && search_ ? search_->status() : "";
 }
 
-void EarlyBirdHook::summarize(const Session& session, json& s) const {
-  s["eb"] = search_->summary();
-  s["eb"]["ms_per_check"] =
-      checks_ ? json(1e3 * check_seconds_ / static_cast<double>(checks_)) : json(nullptr);
-  if (!ticket_.is_null()) s["eb"]["draw"] = ticket_;
-  if (session.phases().size() < 2) {
-    s["ticket"] = nullptr;
-    return;
-  }
-  const PhaseRecord &search = session.phases()[0], &retrain = session.phases()[1];
-  json ticket = s["dense"];  // the session's own view: the network that finished the run
-  ticket["ratio"] = ticket_["ratio"];
-  s["ticket"] = ticket;
-  s["equivalence"] = {{"max_abs_difference", ticket_["max_abs_difference"]}};
-  const double rate = search.images_per_s();
+// As it would have been, had it been trained to the end: what was measured up to the draw, for that many
+// steps.
+NetworkRecord EarlyBirdHook::dense_network(const Session& session) const {
+  const PhaseRecord& search = session.phases()[0];
   const double samples = static_cast<double>(session.trainer().end() - session.trainer().schedule_start()) *
-                         static_cast<double>(search.samples) / static_cast<double>(search.steps);
-  s["dense"] = {
-      {"test_top1", ticket_["dense_test_top1"]},
-      {"test_top5", ticket_["dense_test_top5"]},
-      {"test_top1_note", fmt::format("dense: at the draw, epoch {}", ticket_["epoch"].get<int64_t>())},
-      {"params", search.params},
-      {"flops_per_image", search.flops_per_image},
-      {"training_flops", 3.0 * samples * static_cast<double>(search.flops_per_image)},
-      {"seconds", rate > 0 ? json(samples / rate) : json(nullptr)},
-      {"seconds_note", "dense: whole run at the search's measured rate"},
-      {"images_per_s", rate},
-      {"joules", nullptr}};
-  s["speedup"] = {
-      {"counted", static_cast<double>(search.flops_per_image) / static_cast<double>(retrain.flops_per_image)},
-      {"measured", rate > 0 && retrain.samples ? json(retrain.images_per_s() / rate) : json(nullptr)}};
+                         static_cast<double>(*search.samples) / static_cast<double>(*search.steps);
+  NetworkRecord dense;
+  dense.test_top1 = draw_->dense_test_top1;
+  dense.test_top5 = draw_->dense_test_top5;
+  dense.test_top1_note = fmt::format("dense: at the draw, epoch {}", draw_->epoch.value_or(0));
+  dense.params = search.params;
+  dense.flops_per_image = search.flops_per_image;
+  dense.training_flops = 3.0 * samples * static_cast<double>(*search.flops_per_image);
+  if (const Number rate = search.images_per_s()) dense.seconds = samples / *rate;
+  dense.seconds_note = "dense: whole run at the search's measured rate";
+  dense.images_per_s = search.images_per_s().value_or(0);
+  return dense;
+}
+
+void EarlyBirdHook::summarize(const Session& session, RunSummary& s) const {
+  s.search = search_->summary();
+  if (checks_) s.search->ms_per_check = 1e3 * check_seconds_ / static_cast<double>(checks_);
+  s.search->draw = draw_;
+  if (session.phases().size() < 2) return;
+  s.ticket = s.dense;  // the session's own view: the network that finished the run
+  s.ticket->ratio = draw_->ratio;
+  s.max_abs_difference = draw_->max_abs_difference;
+  s.dense = dense_network(session);
+  const PhaseRecord &search = session.phases()[0], &retrain = session.phases()[1];
+  const Number before = search.images_per_s(), after = retrain.images_per_s();
+  s.speedup = {static_cast<double>(*search.flops_per_image) / static_cast<double>(*retrain.flops_per_image),
+               before && after ? Number(*after / *before) : std::nullopt};
 }
 
 }  // namespace eb::pruning

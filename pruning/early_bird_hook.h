@@ -26,12 +26,12 @@ class EarlyBirdHook : public engine::SessionHook {
   const char* name() const override { return "early_bird"; }
   void before_run(engine::Session& session) override;
   void after_step(engine::Session& session) override;
-  void after_epoch(engine::Session& session, nlohmann::json& metrics) override;
+  void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
   bool enabled() const { return config_.enabled; }
   bool wants_stop() const override { return done_; }
   nlohmann::json save() const override;
   void load(engine::Session& session, const nlohmann::json& state) override;
-  void summarize(const engine::Session& session, nlohmann::json& summary) const override;
+  void summarize(const engine::Session& session, engine::RunSummary& summary) const override;
   std::string status() const override;
 
  private:
@@ -40,6 +40,7 @@ class EarlyBirdHook : public engine::SessionHook {
   void check(engine::Session& session);
   void decide(engine::Session& session);
   void draw(engine::Session& session, FoundBy found_by);
+  engine::NetworkRecord dense_network(const engine::Session& session) const;
   ClosedTicket drawn_ticket(const engine::Model& dense) const;
   void compact_model(engine::Session& session, const ClosedTicket& closed);
   engine::Model variant(const engine::Model& dense, const ClosedTicket& closed) const;
@@ -53,8 +54,8 @@ class EarlyBirdHook : public engine::SessionHook {
   bool searching_ = true, done_ = false;
   int64_t checks_ = 0;
   double check_seconds_ = 0;
-  nlohmann::json ticket_ = nullptr;  // what the summary says of the draw; null until then
-  nlohmann::json pending_metrics_ = nlohmann::json::object();  // of checks between two epoch lines
+  std::optional<engine::DrawRecord> draw_;  // none until then
+  engine::MaskChecks pending_;              // of checks between two epoch lines
 };
 
 constexpr auto enum_names(EarlyBirdHook::Until) {

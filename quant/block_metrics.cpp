@@ -26,14 +26,14 @@ void write(const BlockModel& blocks, const std::vector<Counts>& counts) {
 
 // Shares of what was rounded, by the name of the tensor.
 struct Rates {
-  json saturated = json::object(), flushed = json::object();
+  RoundingRecord rounding;
   Counts all;
   double numbers = 0;
 
   void add(const std::string& name, const Counts& c, double of) {
     if (of == 0) return;
-    saturated[name] = static_cast<double>(c.saturated) / of;
-    flushed[name] = static_cast<double>(c.flushed) / of;
+    rounding.saturated[name] = static_cast<double>(c.saturated) / of;
+    rounding.flushed[name] = static_cast<double>(c.flushed) / of;
     all.saturated += c.saturated;
     all.flushed += c.flushed;
     numbers += of;
@@ -68,36 +68,33 @@ void add_parameters(const Model& m, const std::vector<Counts>& counts, double st
 
 }  // namespace
 
-void BlockMetrics::after_epoch(Session& session, json& metrics) {
+void BlockMetrics::after_epoch(Session& session, EpochRecord& epoch) {
   const Model& m = session.trainer().model();
   if (!m.blocks()) return;
   const std::vector<Counts> counts = read(*m.blocks());
   const PhaseRecord& phase = session.phases().back();
   if (counted_phases_ != static_cast<int64_t>(session.phases().size())) counted_samples_ = counted_steps_ = 0;
   Rates rates;
-  add_activations(m, counts, static_cast<double>(phase.samples - counted_samples_), rates);
-  add_parameters(m, counts, static_cast<double>(phase.steps - counted_steps_), rates);
+  add_activations(m, counts, static_cast<double>(*phase.samples - counted_samples_), rates);
+  add_parameters(m, counts, static_cast<double>(*phase.steps - counted_steps_), rates);
   counted_phases_ = static_cast<int64_t>(session.phases().size());
-  counted_samples_ = phase.samples, counted_steps_ = phase.steps;
-  metrics["q8/saturated"] = rates.saturated;
-  metrics["q8/flushed"] = rates.flushed;
+  counted_samples_ = *phase.samples, counted_steps_ = *phase.steps;
   if (rates.numbers > 0) {
-    metrics["q8/saturated_rate"] = static_cast<double>(rates.all.saturated) / rates.numbers;
-    metrics["q8/flushed_rate"] = static_cast<double>(rates.all.flushed) / rates.numbers;
+    rates.rounding.saturated_rate = static_cast<double>(rates.all.saturated) / rates.numbers;
+    rates.rounding.flushed_rate = static_cast<double>(rates.all.flushed) / rates.numbers;
   }
+  epoch.rounding = std::move(rates.rounding);
   write(*m.blocks(), std::vector<Counts>(counts.size()));
 }
 
 // Bytes as they lie in memory: the arenas are f32 also where their numbers fit into 8 bits.
-static json bytes_of(const Trainer& t) {
+static PhaseFormat::Bytes bytes_of(const Trainer& t) {
   const Model& m = t.model();
   const BlockModel* b = m.blocks();
   const size_t copies = (m.working().defined() ? m.working().bytes() : 0) +
                         (b ? b->codes.bytes() + b->values.exponents().bytes() : 0);
-  return {{"weights", m.values().bytes() + copies},
-          {"gradients", m.gradients().bytes() + (b ? b->gradients.exponents().bytes() : 0)},
-          {"momentum", m.momentum().bytes() + (b ? b->momentum.exponents().bytes() : 0)},
-          {"activations", t.activation_bytes()}};
+  return {m.values().bytes() + copies, m.gradients().bytes() + (b ? b->gradients.exponents().bytes() : 0),
+          m.momentum().bytes() + (b ? b->momentum.exponents().bytes() : 0), t.activation_bytes()};
 }
 
 static std::string precision_name(const Session& session) {
@@ -107,23 +104,22 @@ static std::string precision_name(const Session& session) {
 
 void BlockMetrics::after_step(Session& session) {
   if (phases_.size() == session.phases().size()) return;
-  while (phases_.size() + 1 < session.phases().size()) phases_.push_back(json::object());  // not seen
+  while (phases_.size() + 1 < session.phases().size()) phases_.emplace_back();  // not seen
   const Model& m = session.trainer().model();
   const Precision precision = m.blocks() ? m.blocks()->precision : Precision{};
   const TrainingOps ops = training_ops(m.graph(), precision, m.device());
-  phases_.push_back({{"precision", precision_name(session)},
-                     {"int8_ops_per_training_image", ops.int8},
-                     {"flops_per_training_image", ops.fp},
-                     {"bytes", bytes_of(session.trainer())}});
+  phases_.push_back({precision_name(session), ops.int8, ops.fp, bytes_of(session.trainer())});
 }
 
-void BlockMetrics::summarize(const Session&, json& summary) const {
-  for (size_t i = 0; i < phases_.size(); ++i) summary["phases"][i].update(phases_[i]);
+void BlockMetrics::summarize(const Session&, RunSummary& summary) const {
+  for (size_t i = 0; i < phases_.size(); ++i) summary.phases.at(i).format = phases_[i];
 }
 
 json BlockMetrics::save() const {
   const BlockModel* blocks = session_ ? session_->trainer().model().blocks() : nullptr;
-  json state = {{"phases", phases_}, {"counted", {counted_phases_, counted_samples_, counted_steps_}}};
+  json phases = json::array();
+  for (const PhaseFormat& format : phases_) phases.push_back(to_json(format));
+  json state = {{"phases", phases}, {"counted", {counted_phases_, counted_samples_, counted_steps_}}};
   if (!blocks) return state;
   json saturated = json::array(), flushed = json::array();
   for (const Counts& c : read(*blocks)) {
@@ -137,12 +133,13 @@ json BlockMetrics::save() const {
 
 void BlockMetrics::load(Session& session, const json& state) {
   session_ = &session;
-  phases_ = state.at("phases");
+  phases_.clear();
+  for (const json& format : state.at("phases")) phases_.push_back(format_from_json(format));
   const json& counted = state.at("counted");
   counted_phases_ = counted.at(0), counted_samples_ = counted.at(1), counted_steps_ = counted.at(2);
   const bool same = phases_.size() != session.phases().size() || phases_.empty() ||
-                    phases_.back().value("precision", "") == precision_name(session);
-  if (!same) phases_.erase(phases_.size() - 1);  // resumed in another one: measured anew
+                    phases_.back().precision == precision_name(session);
+  if (!same) phases_.pop_back();  // resumed in another one: measured anew
   const BlockModel* blocks = session.trainer().model().blocks();
   if (!blocks || !same || !state.contains("saturated")) return;
   std::vector<Counts> counts(blocks->counts.bytes() / sizeof(Counts));

@@ -14,16 +14,16 @@ class BlockMetrics : public engine::SessionHook {
   void before_run(engine::Session& session) override { session_ = &session; }
   void after_step(engine::Session& session) override;
   // Before any hook that replaces the model: the counts go with it.
-  void after_epoch(engine::Session& session, nlohmann::json& metrics) override;
+  void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
   nlohmann::json save() const override;  // the counts of an epoch under way
   void load(engine::Session& session, const nlohmann::json& state) override;
-  void summarize(const engine::Session& session, nlohmann::json& summary) const override;
+  void summarize(const engine::Session& session, engine::RunSummary& summary) const override;
 
  private:
   const engine::Session* session_ = nullptr;
   // Where the counts began: of the phase at hand, whose model they belong to.
   int64_t counted_phases_ = 0, counted_samples_ = 0, counted_steps_ = 0;
-  nlohmann::json phases_ = nlohmann::json::array();  // operations and bytes of each phase so far
+  std::vector<engine::PhaseFormat> phases_;  // so far
 };
 
 }  // namespace eb::quant

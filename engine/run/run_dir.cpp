@@ -193,24 +193,19 @@ void RunDir::describe(const std::vector<std::string>& argv, const json& resolved
   file.close();
 }
 
-void RunDir::write_status(const std::string& phase, int64_t step, json summary) {
+void RunDir::write_status(const std::string& phase, int64_t step, std::optional<RunSummary> summary) {
   phase_ = phase, step_ = step, summary_ = std::move(summary);
-  write_status_file(nullptr);
+  write_status_file(std::nullopt);
 }
 
 void RunDir::write_exit(int code) {
   write_status_file(code);
 }
 
-void RunDir::write_status_file(const json& exit_code) const {
+void RunDir::write_status_file(Count exit_code) const {
   try {
-    write_json(file_names::status, {{"phase", phase_},
-                                    {"step", step_},
-                                    {"heartbeat", utc_now()},
-                                    {"pid", ::getpid()},
-                                    {"host", host_name()},
-                                    {"summary", summary_},
-                                    {"exit_code", exit_code}});
+    const RunStatus status{phase_, step_, utc_now(), ::getpid(), host_name(), summary_, exit_code};
+    write_json(file_names::status, to_json(status));
   } catch (const Error& e) {
     if (e.code() != errors::disk_full) throw;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/file.h"
+#include "engine/run/record.h"
 
 namespace eb::engine {
 
@@ -32,17 +33,17 @@ class RunDir {
   nlohmann::json read_json(const std::string& file) const;
   // status.json, for people and schedulers that watch, with what summary.json would say now. A full disk is
   // no reason to stop: it is left out then.
-  void write_status(const std::string& phase, int64_t step, nlohmann::json summary = nullptr);
+  void write_status(const std::string& phase, int64_t step, std::optional<RunSummary> summary = {});
   void write_exit(int code);
 
  private:
   explicit RunDir(std::filesystem::path path);
   void lock();
-  void write_status_file(const nlohmann::json& exit_code) const;
+  void write_status_file(Count exit_code) const;
   std::filesystem::path path_;
   std::string warning_, phase_ = "setup";
   int64_t step_ = 0;
-  nlohmann::json summary_ = nullptr;
+  std::optional<RunSummary> summary_;
   File lock_;
 };
 

@@ -49,6 +49,12 @@ SessionEnd Session::run() {
   return SessionEnd::finished;
 }
 
+// A phase whose total is not known yet begins at 0.
+template <class T>
+static void add(std::optional<T>& total, T more) {
+  total = total.value_or(0) + more;
+}
+
 bool Session::goal_reached() const {
   for (const SessionHook* hook : hooks_)
     if (hook->wants_stop()) return true;
@@ -66,7 +72,7 @@ bool Session::train_epoch() {
   while (trainer_.steps() < trainer_.end()) {
     const double t = seconds_now();
     if (!data_.train->next(batch)) break;
-    phase().data_wait_seconds += seconds_now() - t;
+    add(phase().data_wait_seconds, seconds_now() - t);
     take_step(batch);
     if (batch_ == steps_per_epoch_) break;  // a stop now waits for the epoch's end: one state per step number
     checkpoint_if_due(false);
@@ -86,9 +92,9 @@ void Session::take_step(const Batch& batch) {
   for (SessionHook* hook : hooks_) hook->after_step(*this);
   const double seconds = seconds_now() - t;
   epoch_seconds_ += seconds;
-  phase().train_seconds += seconds;
-  phase().steps += 1;
-  phase().samples += batch.size();
+  add(phase().train_seconds, seconds);
+  add(phase().steps, int64_t{1});
+  add(phase().samples, batch.size());
   account_step();
   if (due) report_progress();
 }
@@ -101,7 +107,7 @@ void Session::account_step() {
     account("optimizer", parts->optimizer);
   }
   const auto peak = static_cast<int64_t>(allocator_stats(trainer_.model().device()).peak);
-  phase().peak_memory_bytes = std::max(phase().peak_memory_bytes, peak);
+  phase().peak_memory_bytes = std::max(phase().peak_memory_bytes.value_or(0), peak);
 }
 
 // Reading waits for the device, so it happens only where someone looks.
@@ -117,9 +123,9 @@ void Session::read_results() {
 }
 
 void Session::report_progress() {
-  const double rate = phase().images_per_s();
+  const double rate = phase().images_per_s().value_or(0);
   const int64_t left = std::max<int64_t>(0, trainer_.end() - trainer_.steps());
-  Progress p{phase().name,
+  Progress p{*phase().name,
              "",
              epoch_ + 1,
              (trainer_.end() + steps_per_epoch_ - 1) / steps_per_epoch_,
@@ -132,12 +138,8 @@ void Session::report_progress() {
   for (const SessionHook* hook : hooks_) p.status += hook->status();
   observer_.on_step(p);
   if (trainer_.steps() % config_.log_every == 0)
-    write_metrics({{"step", trainer_.steps()},
-                   {"epoch", epoch_},
-                   {"phase", phase().name},
-                   {"split", "train"},
-                   {"train/batch_loss", epoch_sum_.last_loss},
-                   {"train/lr", trainer_.lr()}});
+    write_metrics(
+        to_json(BatchRecord{epoch_, trainer_.steps(), *phase().name, epoch_sum_.last_loss, trainer_.lr()}));
 }
 
 void Session::write_metrics(const nlohmann::json& line) {
@@ -153,7 +155,7 @@ void Session::end_epoch() {
     last_holdout_ =
         evaluate(trainer_.model(), *data_.holdout, {}, {trainer_.steps(), EvaluationOf::Split::holdout});
   last_test_ = evaluate(trainer_.model(), *data_.test, {}, {trainer_.steps()});
-  phase().eval_seconds += seconds_now() - t;
+  add(phase().eval_seconds, seconds_now() - t);
   track_best(data_.holdout ? last_holdout_ : last_test_);
   write_epoch_metrics();
   trainer_.reset_totals();
@@ -164,46 +166,46 @@ void Session::end_epoch() {
 }
 
 void Session::write_epoch_metrics() {
-  nlohmann::json m = {
-      {"step", trainer_.steps()}, {"epoch", epoch_}, {"phase", phase().name}, {"split", "epoch"}};
+  EpochRecord e{epoch_, trainer_.steps(), *phase().name};
   if (epoch_sum_.samples) {
-    m["train/loss"] = epoch_sum_.loss / epoch_sum_.samples;
-    m["train/top1"] = static_cast<double>(epoch_sum_.top1) / epoch_sum_.samples;
+    e.train_loss = epoch_sum_.loss / epoch_sum_.samples;
+    e.train_top1 = static_cast<double>(epoch_sum_.top1) / epoch_sum_.samples;
   }
-  m["train/lr"] = trainer_.lr();
-  m["test/loss"] = last_test_.loss;
-  m["test/top1"] = last_test_.top1_accuracy();
-  m["test/top5"] = last_test_.top5_accuracy();
-  if (data_.holdout) m["holdout/top1"] = last_holdout_.top1_accuracy();
-  m["perf/images_per_s"] = epoch_seconds_ > 0 ? static_cast<double>(epoch_sum_.samples) / epoch_seconds_ : 0;
-  m["perf/seconds"] = epoch_seconds_;
-  m["perf/data_wait_seconds"] = phase().data_wait_seconds;
-  m["mem/peak_gib"] =
+  e.lr = trainer_.lr();
+  e.test_loss = last_test_.loss;
+  e.test_top1 = last_test_.top1_accuracy();
+  e.test_top5 = last_test_.top5_accuracy();
+  if (data_.holdout) e.holdout_top1 = last_holdout_.top1_accuracy();
+  e.images_per_s = epoch_seconds_ > 0 ? static_cast<double>(epoch_sum_.samples) / epoch_seconds_ : 0;
+  e.seconds = epoch_seconds_;
+  e.data_wait_seconds = phase().data_wait_seconds;
+  e.peak_gib =
       static_cast<double>(allocator_stats(trainer_.model().device()).peak) / static_cast<double>(1u << 30);
   lap();
-  if (phase().energy_measured) m["energy/joules"] = phase().joules;
-  for (SessionHook* hook : hooks_) hook->after_epoch(*this, m);
-  write_metrics(m);
-  observer_.on_epoch(m);
+  e.joules = phase().joules;
+  for (SessionHook* hook : hooks_) hook->after_epoch(*this, e);
+  write_metrics(to_json(e));
+  observer_.on_epoch(e);
 }
 
 void Session::track_best(const Evaluation& e) {
-  new_best_ = best_.is_null() || best_["phase"] != phase().name || e.top1_accuracy() > best_["top1"];
+  new_best_ = !best_ || best_->phase != phase().name || e.top1_accuracy() > best_->top1;
   if (new_best_)
-    best_ = {{"top1", e.top1_accuracy()},
-             {"top5", e.top5_accuracy()},
-             {"epoch", epoch_},
-             {"phase", phase().name},
-             {"split", data_.holdout ? "holdout" : "test"},
-             {"test_top1", last_test_.top1_accuracy()}};
+    best_ = BestRecord{e.top1_accuracy(),
+                       e.top5_accuracy(),
+                       last_test_.top1_accuracy(),
+                       epoch_,
+                       phase().name,
+                       data_.holdout ? "holdout" : "test"};
 }
 
 // The precision of a phase is that of its first step on: the model itself does not change.
 void Session::begin_phase(Phase name) {
   trainer_.set_precision(config_.precision.in(name));
   const GraphCost cost = graph_cost(trainer_.model().graph());
-  phases_.push_back({name, cost.params, cost.flops, trainer_.steps()});
-  phase().macs_per_image = cost.macs;
+  PhaseRecord p{name, cost.params, cost.flops, cost.macs, trainer_.steps(), 0, 0, 0.0, 0.0, 0.0};
+  p.seconds.emplace();
+  phases_.push_back(std::move(p));
   reset_allocator_peak(trainer_.model().device());
 }
 
@@ -213,8 +215,11 @@ void Session::lap() {
   account("wall", now - lap_start_);
   lap_start_ = now;
   const auto joules = energy_.lap();
-  phase().energy_measured = joules.has_value();
-  if (joules) phase().joules += *joules;
+  if (joules)
+    add(phase().joules, *joules);
+  else
+    phase().joules.reset();
+  phase().energy_method = joules ? Words("rapl") : std::nullopt;
 }
 
 void Session::replace_model(Model model, Phase name) {
@@ -226,13 +231,13 @@ void Session::replace_model(Model model, Phase name) {
 // With the summary so far, for whoever looks at a run that has not finished.
 void Session::write_status() {
   lap();
-  run_.write_status(std::string(name_of(phase().name)), trainer_.steps(), summary());
+  run_.write_status(std::string(name_of(*phase().name)), trainer_.steps(), summary());
 }
 
 void Session::finish() {
   save_checkpoint();
   lap();
-  run_.write_json(file_names::summary, summary());
+  run_.write_json(file_names::summary, to_json(summary()));
 }
 
 }  // namespace eb::engine

@@ -13,7 +13,7 @@
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/run/energy.h"
 #include "engine/run/metrics.h"
-#include "engine/run/phase.h"
+#include "engine/run/record.h"
 #include "engine/run/run_dir.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/trainer.h"
@@ -30,7 +30,7 @@ class SessionHook {
   virtual void before_run(Session&) {}
   virtual void after_step(Session&) {}
   // After training and evaluating an epoch, before its metrics are written; may add to them.
-  virtual void after_epoch(Session&, nlohmann::json& /*metrics*/) {}
+  virtual void after_epoch(Session&, EpochRecord&) {}
   virtual bool wants_stop() const { return false; }  // the run's goal is reached before its duration
   virtual nlohmann::json save() const { return nlohmann::json::object(); }
   virtual void load(Session&, const nlohmann::json&) {}
@@ -38,7 +38,7 @@ class SessionHook {
   virtual void save_tensors(std::map<std::string, Tensor>&) const {}
   virtual void load_tensors(const Session&, const std::map<std::string, Tensor>&) {}
   virtual uint64_t tensor_bytes(const Session&) const { return 0; }  // of all it will ever save at once
-  virtual void summarize(const Session&, nlohmann::json& /*summary*/) const {}
+  virtual void summarize(const Session&, RunSummary&) const {}
   virtual std::string status() const { return ""; }  // a few words for the progress line
 };
 
@@ -54,7 +54,7 @@ class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
   virtual void on_step(const Progress&) {}
-  virtual void on_epoch(const nlohmann::json& /*metrics*/) {}
+  virtual void on_epoch(const EpochRecord&) {}
   virtual void on_metrics(const nlohmann::json& /*line*/) {}  // each line of metrics.jsonl, once written
   virtual void on_message(const std::string&) {}
 };
@@ -90,14 +90,14 @@ class Session {
   void begin_phase(Phase phase);
   // Time of the phase at hand, under a name of PhaseRecord::seconds.
   void account(const std::string& what, double seconds) {
-    if (phase().timed) phase().seconds[what] += seconds;
+    if (phase().seconds) (*phase().seconds)[what] += seconds;
   }
   void set_first_phase(Phase phase) { first_phase_ = phase; }
   void replace_model(Model model, Phase phase);
   void note(const std::string& text) { observer_.on_message(text); }
   void request_checkpoint() { checkpoint_requested_ = true; }  // at the end of this step or epoch
   const Evaluation& last_test() const { return last_test_; }
-  nlohmann::json summary() const;
+  RunSummary summary() const;
 
  private:
   void restore(const Checkpoint& checkpoint);
@@ -141,7 +141,7 @@ class Session {
   std::vector<PhaseRecord> phases_;
   Evaluation last_test_, last_holdout_;
   std::set<std::string> bad_before_;  // samples that were bad before this process went on with the run
-  nlohmann::json best_ = nullptr;     // {"top1", "epoch", "split"}
+  std::optional<BestRecord> best_;
   bool new_best_ = false;
   Phase first_phase_ = Phase::dense;
   int64_t last_checkpoint_step_ = -1;

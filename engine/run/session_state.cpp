@@ -32,14 +32,14 @@ json Session::state() const {
       {"schedule_start", trainer_.schedule_start()},
       {"epoch", epoch_},
       {"batch", batch_},
-      {"phase", phases_.back().name},
+      {"phase", *phases_.back().name},
       {"phases", phases},
       {"hooks", hooks},
       {"epoch_sum", {{"loss", epoch_sum_.loss}, {"top1", epoch_sum_.top1}, {"samples", epoch_sum_.samples}}},
       {"epoch_seconds", epoch_seconds_},
       {"last_test", to_json(last_test_)},
       {"last_holdout", to_json(last_holdout_)},
-      {"best", best_},
+      {"best", best_ ? to_json(*best_) : json()},
       {"bad_samples", bad_samples()},
       {"metrics_offset", metrics_.offset()},
       {"data_fingerprint", data_.fingerprint},
@@ -74,6 +74,15 @@ static const json* state_of(const json& hooks, const std::string& name) {
   return hooks.contains(name) ? &hooks.at(name) : nullptr;
 }
 
+// One that a run can go on with: only what older versions did not write may be missing.
+static PhaseRecord whole_phase(const json& j) {
+  PhaseRecord p = phase_from_json(j);
+  if (p.name && p.params && p.flops_per_image && p.start_step && p.steps && p.samples && p.train_seconds &&
+      p.eval_seconds && p.data_wait_seconds)
+    return p;
+  throw Error(4023, "the checkpoint's state.json does not say what a run needs: a phase lacks a number");
+}
+
 void Session::restore(const Checkpoint& c) {
   const json& s = c.state;
   if (s.at("data_fingerprint") != data_.fingerprint)
@@ -89,7 +98,7 @@ void Session::restore(const Checkpoint& c) {
   trainer_.restore(s.at("step"), s.at("schedule_start"));
   epoch_ = s.at("epoch");
   batch_ = s.at("batch");
-  for (const json& p : s.at("phases")) phases_.push_back(phase_from_json(p));
+  for (const json& p : s.at("phases")) phases_.push_back(whole_phase(p));
   const json& sum = s.at("epoch_sum");
   epoch_sum_.loss = sum.at("loss");
   epoch_sum_.top1 = sum.at("top1");
@@ -98,7 +107,7 @@ void Session::restore(const Checkpoint& c) {
   epoch_seconds_ = s.at("epoch_seconds");
   last_test_ = evaluation_from_json(s.at("last_test"));
   last_holdout_ = evaluation_from_json(s.at("last_holdout"));
-  best_ = s.at("best");
+  if (const json& best = s.at("best"); !best.is_null()) best_ = best_from_json(best);
   bad_before_ = s.value("bad_samples", bad_before_);
   metrics_.truncate_to(s.at("metrics_offset"));
   for (SessionHook* hook : hooks_) {
@@ -221,44 +230,44 @@ std::set<std::string> Session::bad_samples() const {
 
 static double total_training_flops(const std::vector<PhaseRecord>& phases) {
   double flops = 0;
-  for (const PhaseRecord& p : phases) flops += training_flops(p.samples, {{1, p.flops_per_image}});
+  for (const PhaseRecord& p : phases) flops += training_flops(*p.samples, {{1, *p.flops_per_image}});
   return flops;
 }
 
-// Search included; null if a phase was not measured.
-static json total_joules(const std::vector<PhaseRecord>& phases) {
+// Search included; none if a phase was not measured.
+static Number total_joules(const std::vector<PhaseRecord>& phases) {
   double joules = 0;
   for (const PhaseRecord& p : phases) {
-    if (!p.energy_measured) return nullptr;
-    joules += p.joules;
+    if (!p.joules) return std::nullopt;
+    joules += *p.joules;
   }
   return joules;
 }
 
-json Session::summary() const {
-  json phases = json::array();
-  double seconds = 0;
-  for (const PhaseRecord& p : phases_) phases.push_back(to_json(p)), seconds += p.train_seconds;
+RunSummary Session::summary() const {
   const PhaseRecord& last = phases_.back();
-  json s = {{"seed", config_.seed},
-            {"steps", trainer_.steps()},
-            {"epochs", epoch_},
-            {"phases", phases},
-            {"samples_per_epoch", data_.train->samples()},
-            {"best", best_},
-            {"bad_samples", bad_samples()},
-            {"name", resolved_config_.value("name", "run")},
-            {"total_training_flops", total_training_flops(phases_)},
-            {"train_seconds", seconds}};
-  s["dense"] = {{"test_top1", last_test_.top1_accuracy()},
-                {"test_top5", last_test_.top5_accuracy()},
-                {"test_loss", last_test_.loss},
-                {"params", last.params},
-                {"flops_per_image", last.flops_per_image},
-                {"training_flops", total_training_flops(phases_)},
-                {"seconds", seconds},
-                {"images_per_s", last.images_per_s()},
-                {"joules", total_joules(phases_)}};
+  RunSummary s;
+  s.seed = config_.seed;
+  s.name = resolved_config_.value("name", "run");
+  s.steps = trainer_.steps();
+  s.epochs = epoch_;
+  s.samples_per_epoch = data_.train->samples();
+  s.phases = phases_;
+  s.best = best_;
+  s.bad_samples = bad_samples();
+  s.total_training_flops = total_training_flops(phases_);
+  s.train_seconds = 0;
+  for (const PhaseRecord& p : phases_) *s.train_seconds += *p.train_seconds;
+  NetworkRecord& trained = s.dense.emplace();
+  trained.test_top1 = last_test_.top1_accuracy();
+  trained.test_top5 = last_test_.top5_accuracy();
+  trained.test_loss = last_test_.loss;
+  trained.params = last.params;
+  trained.flops_per_image = last.flops_per_image;
+  trained.training_flops = s.total_training_flops;
+  trained.seconds = s.train_seconds;
+  trained.images_per_s = last.images_per_s().value_or(0);
+  trained.joules = total_joules(phases_);
   for (const SessionHook* hook : hooks_) hook->summarize(*this, s);
   return s;
 }

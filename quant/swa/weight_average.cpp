@@ -122,7 +122,7 @@ void WeightAverage::start_anew(const Session& session) {
   mean_ = {};
   phases_ = session.phases().size();
   start_epoch_ = 0;
-  result_ = nullptr;
+  result_.reset();
 }
 
 // At once, not at the epoch's end: a checkpoint may come before.
@@ -137,19 +137,17 @@ bool WeightAverage::due(const Session& session) const {
          step > session.phases().back().start_step;
 }
 
-void WeightAverage::after_epoch(Session& session, json& metrics) {
+void WeightAverage::after_epoch(Session& session, EpochRecord& epoch) {
   const bool averages = due(session);
   if (!averages || session.phases().size() != phases_) start_anew(session);
   if (!averages) return;
   if (mean_.models() == 0) start_epoch_ = session.epoch();
   mean_.add(session.trainer().model());
-  metrics["swa/models"] = mean_.models();
-  if (!config_.every_epoch && !session.goal_reached()) return;
-  evaluate(session);
-  metrics["swa/test_loss"] = result_["loss"];
-  metrics["swa/test_top1"] = result_["top1"];
-  metrics["swa/test_top5"] = result_["top5"];
-  if (result_.contains("holdout_top1")) metrics["swa/holdout_top1"] = result_["holdout_top1"];
+  if (config_.every_epoch || session.goal_reached()) {
+    evaluate(session);
+    epoch.averaged = *result_;
+  }
+  epoch.averaged.models = mean_.models();
 }
 
 // The pass sees the augmentation that the next epoch would: images as the weights have not met them.
@@ -161,8 +159,11 @@ void WeightAverage::evaluate(Session& session) {
   const SessionData& data = session.data();
   estimate_statistics(model, *data.train, session.epoch());
   const Evaluation test = engine::evaluate(model, *data.test);
-  result_ = {{"top1", test.top1_accuracy()}, {"top5", test.top5_accuracy()}, {"loss", test.loss}};
-  if (data.holdout) result_["holdout_top1"] = engine::evaluate(model, *data.holdout).top1_accuracy();
+  AveragedRecord& result = result_.emplace();
+  result.top1 = test.top1_accuracy();
+  result.top5 = test.top5_accuracy();
+  result.loss = test.loss;
+  if (data.holdout) result.holdout_top1 = engine::evaluate(model, *data.holdout).top1_accuracy();
   write_model(session, model);
 }
 
@@ -181,8 +182,13 @@ void WeightAverage::write_model(const Session& session, const Model& model) cons
 }
 
 json WeightAverage::save() const {
-  return {
-      {"models", mean_.models()}, {"phases", phases_}, {"start_epoch", start_epoch_}, {"result", result_}};
+  json result;
+  if (result_) {
+    result = {
+        {"top1", or_null(result_->top1)}, {"top5", or_null(result_->top5)}, {"loss", or_null(result_->loss)}};
+    if (result_->holdout_top1) result["holdout_top1"] = *result_->holdout_top1;
+  }
+  return {{"models", mean_.models()}, {"phases", phases_}, {"start_epoch", start_epoch_}, {"result", result}};
 }
 
 void WeightAverage::load(Session& session, const json& state) {
@@ -190,7 +196,8 @@ void WeightAverage::load(Session& session, const json& state) {
   models_ = state.at("models");
   phases_ = state.at("phases");
   start_epoch_ = state.at("start_epoch");
-  result_ = state.at("result");
+  result_.reset();
+  if (const json& result = state.at("result"); !result.is_null()) result_ = averaged_from_json(result);
 }
 
 void WeightAverage::save_tensors(std::map<std::string, Tensor>& all) const {
@@ -205,11 +212,10 @@ uint64_t WeightAverage::tensor_bytes(const Session& session) const {
   return session.trainer().model().values().bytes();
 }
 
-void WeightAverage::summarize(const Session&, json& summary) const {
-  summary["swa"] = {{"top1", nullptr}, {"top5", nullptr}, {"loss", nullptr}};
-  if (!result_.is_null()) summary["swa"].update(result_);
-  summary["swa"]["models"] = mean_.models();
-  summary["swa"]["start_epoch"] = mean_.models() ? json(start_epoch_) : json(nullptr);
+void WeightAverage::summarize(const Session&, RunSummary& summary) const {
+  summary.averaged = result_.value_or(AveragedRecord{});
+  summary.averaged->models = mean_.models();
+  if (mean_.models()) summary.averaged->start_epoch = start_epoch_;
 }
 
 }  // namespace eb::quant

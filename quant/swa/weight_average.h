@@ -50,14 +50,14 @@ class WeightAverage : public engine::SessionHook {
   const char* name() const override { return "swa"; }
   void before_run(engine::Session& session) override;
   void after_step(engine::Session& session) override;
-  void after_epoch(engine::Session& session, nlohmann::json& metrics) override;
+  void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
   nlohmann::json save() const override;
   void load(engine::Session& session, const nlohmann::json& state) override;
   void save_tensors(std::map<std::string, engine::Tensor>& all) const override;
   void load_tensors(const engine::Session& session,
                     const std::map<std::string, engine::Tensor>& all) override;
   uint64_t tensor_bytes(const engine::Session& session) const override;
-  void summarize(const engine::Session& session, nlohmann::json& summary) const override;
+  void summarize(const engine::Session& session, engine::RunSummary& summary) const override;
 
   bool enabled() const { return config_.enabled; }
   const WeightMean& mean() const { return mean_; }
@@ -72,10 +72,10 @@ class WeightAverage : public engine::SessionHook {
   WeightAverageConfig config_;
   nlohmann::json model_config_;
   WeightMean mean_;
-  size_t phases_ = 1;                // of the session when the mean began: one more is another network
-  int64_t start_epoch_ = 0;          // first averaged epoch
-  int64_t models_ = 0;               // of the checkpoint, between load and load_tensors
-  nlohmann::json result_ = nullptr;  // of the last evaluation
+  size_t phases_ = 1;        // of the session when the mean began: one more is another network
+  int64_t start_epoch_ = 0;  // first averaged epoch
+  int64_t models_ = 0;       // of the checkpoint, between load and load_tensors
+  std::optional<engine::AveragedRecord> result_;  // of the last evaluation: its accuracies and loss
 };
 
 }  // namespace eb::quant

@@ -43,7 +43,7 @@ Floats weights_of(const Model& m) {
 class Recorder : public SessionHook {
  public:
   const char* name() const override { return "recorder"; }
-  void after_epoch(Session& s, json&) override { weights.push_back(weights_of(s.trainer().model())); }
+  void after_epoch(Session& s, EpochRecord&) override { weights.push_back(weights_of(s.trainer().model())); }
   std::vector<Floats> weights;
 };
 
@@ -53,7 +53,7 @@ class Replacer : public SessionHook {
   const char* name() const override { return "replacer"; }
   Replacer(int64_t step, bool at_epoch_end) : step_(step), at_epoch_end_(at_epoch_end) {}
   void after_step(Session& s) override { act(s, false); }
-  void after_epoch(Session& s, json&) override { act(s, true); }
+  void after_epoch(Session& s, EpochRecord&) override { act(s, true); }
 
  private:
   void act(Session& s, bool epoch_end) {
@@ -104,7 +104,7 @@ class SwaSession : public testing::Test {
     if (r.swa) session.add_hook(&swa);
     if (const auto found = find_latest(run.path() / "ckpt")) session.resume(load_checkpoint(found->path));
     session.run();
-    return {session.summary(), weights_of(session.trainer().model()), swa.mean().models()};
+    return {to_json(session.summary()), weights_of(session.trainer().model()), swa.mean().models()};
   }
   Checkpoint averaged(const std::string& folder) const { return load_checkpoint(dir_ / folder / "swa"); }
   // By name, every tensor of the model.

@@ -3,6 +3,7 @@
 // written, it reads as it did then: tests/data_files/old_run_as_read.
 #include <gtest/gtest.h>
 
+#include "pruning/early_bird_state.h"
 #include "support/paths.h"
 #include "support/report_run.h"
 #include "tools/watch/summary_table.h"
@@ -46,8 +47,9 @@ TEST(OldRun, watch_prints_the_same_lines) {
 }
 
 TEST(OldRun, its_summary_makes_the_same_table) {
-  EXPECT_EQ(eb::tools::summary_table(read_json(files / "old_run/summary.json")),
-            slurp(files / "old_run_as_read/summary.txt"));
+  EXPECT_EQ(
+      eb::tools::summary_table(eb::engine::summary_from_json(read_json(files / "old_run/summary.json"))),
+      slurp(files / "old_run_as_read/summary.txt"));
 }
 
 // A run that was killed has no summary; its newest checkpoint says the same of phases and draw.
@@ -69,4 +71,35 @@ TEST(OldRun, the_newest_checkpoint_tells_what_a_lost_summary_would) {
   }
   for (const char* key : {"params", "macs_per_image", "training_flops", "seconds", "ratio"})
     EXPECT_EQ(report["networks"][1][key], expected["networks"][1][key]) << key;
+}
+
+// One type for each file, both ways: nothing is lost in reading, and what is written has not changed.
+TEST(OldRun, what_is_read_of_it_is_written_to_the_byte) {
+  using namespace eb::engine;
+  const std::string summary = slurp(files / "old_run/summary.json"),
+                    status = slurp(files / "old_run/status.json");
+  EXPECT_EQ(to_json(summary_from_json(json::parse(summary))).dump(2) + "\n", summary);
+  EXPECT_EQ(to_json(status_from_json(json::parse(status))).dump(2) + "\n", status);
+  std::istringstream lines(slurp(files / "old_run/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    const json j = json::parse(line);
+    const auto epoch = epoch_from_json(j);
+    const auto batch = batch_from_json(j);
+    EXPECT_EQ(epoch ? to_json(*epoch).dump() : batch ? to_json(*batch).dump() : "", line);
+  }
+}
+
+TEST(OldRun, what_its_search_saved_is_read_by_name_and_saved_to_the_byte) {
+  const json state = read_json(files / "old_run/ckpt/step-00000024/state.json");
+  const auto search = eb::pruning::saved_early_bird(state);
+  ASSERT_TRUE(search);
+  EXPECT_FALSE(search->searching);
+  EXPECT_EQ(search->draw->file, "tickets/p50-ep3.safetensors");
+  ASSERT_TRUE(search->search.of(0.3));
+  EXPECT_EQ(search->search.of(0.3)->records, 3);
+  EXPECT_EQ(search->search.of(0.3)->found->epoch, 3);
+  EXPECT_FALSE(search->search.of(0.7)) << "not watched";
+  EXPECT_EQ(to_json(*search).dump(), state["hooks"]["early_bird"].dump());
+  EXPECT_FALSE(eb::pruning::saved_early_bird({{"hooks", {{"early_bird", {{"searching", "maybe"}}}}}}));
+  EXPECT_FALSE(eb::pruning::saved_early_bird(json::array()));
 }

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "engine/checkpoint/safetensors.h"
-#include "engine/run/phase.h"
+#include "engine/run/record.h"
 #include "pruning/mask_history.h"
 #include "support/report_run.h"
 
@@ -286,7 +286,7 @@ TEST(Report, a_phase_of_an_old_checkpoint_has_no_parts) {
                     {"train_seconds", 1.5}, {"eval_seconds", 0.25}, {"data_wait_seconds", 0.5},
                     {"joules", nullptr}};
   const eb::engine::PhaseRecord phase = eb::engine::phase_from_json(old);
-  EXPECT_FALSE(phase.timed);
+  EXPECT_FALSE(phase.seconds);
   const json now = to_json(phase);
   EXPECT_TRUE(now["seconds"].is_null()) << "those of its end alone would look like all";
   EXPECT_TRUE(now["peak_memory_bytes"].is_null());

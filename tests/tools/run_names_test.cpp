@@ -1,7 +1,6 @@
 // The names of a run's files are literals in two headers and nowhere else.
 #include <gtest/gtest.h>
 
-#include "support/paths.h"
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "engine/run/names.h"
+#include "support/paths.h"
 
 namespace fs = std::filesystem;
 namespace names = eb::engine::file_names;

@@ -5,8 +5,11 @@
 
 #include "tools/watch/summary_table.h"
 
-using eb::tools::summary_table;
 using nlohmann::json;
+
+static std::string summary_table(const json& summary) {
+  return eb::tools::summary_table(eb::engine::summary_from_json(summary));
+}
 
 static bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

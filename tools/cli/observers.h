@@ -12,8 +12,8 @@ class Observers : public engine::SessionObserver {
   void on_step(const engine::Progress& p) override {
     for (auto* o : list_) o->on_step(p);
   }
-  void on_epoch(const nlohmann::json& metrics) override {
-    for (auto* o : list_) o->on_epoch(metrics);
+  void on_epoch(const engine::EpochRecord& epoch) override {
+    for (auto* o : list_) o->on_epoch(epoch);
   }
   void on_metrics(const nlohmann::json& line) override {
     for (auto* o : list_) o->on_metrics(line);

@@ -80,7 +80,7 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
   if (f.json)
     std::cout << summary.dump(2) << "\n";
   else
-    std::cout << summary_table(summary);
+    std::cout << summary_table(summary_from_json(summary));
   std::cerr << "run directory: " << printable_path(run.path()) << "\n";
   run.write_exit(0);
   write_page(config, run);

@@ -11,8 +11,9 @@
 #include "engine/base/file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/run/names.h"
+#include "engine/run/record.h"
 #include "engine/run/run_dir.h"
-#include "pruning/early_bird.h"
+#include "pruning/early_bird_state.h"
 
 namespace eb::tools {
 
@@ -59,16 +60,14 @@ static std::vector<fs::path> newest_first(const fs::path& search) {
 }
 
 // Whether a run with this config, had it come to this state of the search, would not have drawn yet.
-static bool still_searching(const json& state, const Config& config) {
-  const json& hook = state.at("hooks").at("early_bird");
-  if (!hook.at("searching") || state.at("batch") != 0) return false;
-  const int64_t step = state.at("step"), per_epoch = state.at("steps_per_epoch");
-  const int64_t last = last_draw(config).in_steps(per_epoch);
-  if (step >= last) return false;
+static bool still_searching(const json& state, const engine::ProgressRecord& progress, const Config& config) {
+  const auto saved = pruning::saved_early_bird(state);
+  if (!saved || !saved->searching || progress.batch != 0 || !progress.step || !progress.steps_per_epoch)
+    return false;
+  if (*progress.step >= last_draw(config).in_steps(*progress.steps_per_epoch)) return false;
   if (!config.is_null("early_bird.draw_at")) return true;
-  for (const json& watched : hook.at("search").at("watched"))
-    if (watched.at("ratio") == config.get<double>("early_bird.draw")) return watched.at("found").is_null();
-  return false;  // the search did not watch this ratio
+  const auto* watched = saved->search.of(config.get<double>("early_bird.draw"));
+  return watched && !watched->found;
 }
 
 static void copy_bytes(const fs::path& from, const fs::path& to) {
@@ -86,19 +85,18 @@ int64_t begin_from_search(const fs::path& search, const fs::path& to, const Conf
   for (const fs::path& step : newest_first(search)) {
     try {
       engine::Checkpoint checkpoint = engine::load_checkpoint(step);
-      const json& state = checkpoint.state;
-      if (state.at("epoch") == 0 || !still_searching(state, config)) continue;
+      const auto progress = engine::progress_from_json(checkpoint.state);
+      if (progress.epoch.value_or(0) == 0 || !still_searching(checkpoint.state, progress, config)) continue;
       checkpoint.metadata["config"] = config.json().dump();
       const engine::RunDir run = engine::RunDir::open(to);
       copy_history(search, run.path());
       engine::CheckpointOptions options;
-      options.best = state.at("best").at("epoch") == state.at("epoch");
+      options.best = progress.best && progress.best->epoch == progress.epoch;
       // Last: until it is there the run has not begun.
-      if (engine::save_checkpoint(run.path() / engine::file_names::checkpoints, state.at("step"), checkpoint,
+      if (engine::save_checkpoint(run.path() / engine::file_names::checkpoints, *progress.step, checkpoint,
                                   options) == engine::SaveResult::saved)
-        return state.at("epoch");
+        return *progress.epoch;
       return 0;
-    } catch (const json::exception&) {  // of another version
     } catch (const Error& e) {
       if (e.code() < errors::checkpoint_manifest || e.code() > errors::checkpoint_newer)
         throw;  // damaged: an older one may do

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/record/json_read.h"
+#include "tools/record/numbers.h"
 
 namespace eb::tools::page {
 

@@ -9,6 +9,11 @@ namespace eb::tools::page {
 
 static const std::string space = "\u00a0";
 
+Number share(Number part, Number whole) {
+  if (!part || !whole || *whole == 0) return std::nullopt;
+  return *part / *whole;
+}
+
 std::string not_measured() {
   return "<span class=\"none\">not measured</span>";
 }

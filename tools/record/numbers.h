@@ -3,9 +3,19 @@
 #pragma once
 #include <string>
 
-#include "tools/record/json_read.h"
+#include "engine/base/json_read.h"
 
 namespace eb::tools::page {
+
+using engine::Number;
+using engine::lenient::flag;
+using engine::lenient::list;
+using engine::lenient::number;
+using engine::lenient::text;
+using engine::lenient::value;
+
+// part / whole, where both are known and the whole is not 0.
+Number share(Number part, Number whole);
 
 std::string not_measured();                           // for HTML: the words, set apart from numbers
 std::string count(Number n);                          // 923,130

@@ -18,29 +18,6 @@ namespace eb::tools {
 using namespace engine;
 using nlohmann::json;
 
-static const json nothing = nullptr;
-
-const json& at(const json& j, const std::vector<std::string>& keys) {
-  const json* here = &j;
-  for (const std::string& key : keys) {
-    if (!here->is_object()) return nothing;
-    const auto found = here->find(key);
-    if (found == here->end()) return nothing;
-    here = &*found;
-  }
-  return *here;
-}
-
-json number_at(const json& j, const std::vector<std::string>& keys) {
-  const json& value = at(j, keys);
-  return value.is_number() ? value : nothing;
-}
-
-json string_at(const json& j, const std::vector<std::string>& keys) {
-  const json& value = at(j, keys);
-  return value.is_string() ? value : nothing;
-}
-
 static bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
@@ -73,22 +50,36 @@ static void read_metrics_lines(RunFiles& run) {
   } catch (const Error& e) {
     run.warnings.push_back(utf8(e.message()));
   }
-  RunMetrics sound = sound_lines(std::move(metrics));
+  RunMetrics sound = sound_lines(metrics);
   run.damaged_lines = sound.damaged;
   run.epochs = std::move(sound.epochs);
 }
 
-// Of the checkpoint that latest.json names, without its tensors: this says how far the run came.
-static json newest_state(RunFiles& run) {
-  const std::string directory = std::string(file_names::checkpoints) + "/";
-  const json step = string_at(object_of(run, directory + file_names::latest), {"path"});
-  if (!step.is_string() || step.get<std::string>().find('/') != std::string::npos) return nullptr;
-  return object_of(run, directory + step.get<std::string>() + "/" + file_names::state);
+// What a checkpoint of a run with BlockMetrics knows of its phases' arithmetic, which the summary has in
+// them.
+static void add_formats(const json& state, std::vector<PhaseRecord>& phases) {
+  const json& formats = lenient::list(lenient::value(lenient::value(state, "hooks"), "blocks"), "phases");
+  for (size_t i = 0; i < std::min(formats.size(), phases.size()); ++i)
+    if (!phases[i].format.precision) phases[i].format = format_from_json(formats[i]);
 }
 
-static int64_t steps_of(const json& summary) {
-  const json& steps = at(summary, {"steps"});
-  return steps.is_number_integer() ? steps.get<int64_t>() : -1;
+// Of the checkpoint that latest.json names, without its tensors: this says how far the run came.
+static void read_newest_state(RunFiles& run) {
+  const std::string directory = std::string(file_names::checkpoints) + "/";
+  const std::string step = lenient::text(object_of(run, directory + file_names::latest), "path");
+  if (step.empty() || step.find('/') != step.npos) return;
+  const json state = object_of(run, directory + step + "/" + file_names::state);
+  run.progress = progress_from_json(state);
+  run.search = pruning::saved_early_bird(state);
+  add_formats(state, run.progress.phases);
+}
+
+// The newer of summary.json and the one in status.json.
+static void read_summary(RunFiles& run) {
+  if (const json summary = object_of(run, file_names::summary); summary.is_object())
+    run.summary = summary_from_json(summary);
+  const auto steps = [](const std::optional<RunSummary>& s) { return s ? s->steps.value_or(-1) : -1; };
+  if (run.status && steps(run.status->summary) > steps(run.summary)) run.summary = run.status->summary;
 }
 
 const json* config_value(const json& config, const std::string& key) {
@@ -136,10 +127,10 @@ RunFiles read_run(const fs::path& path) {
   run.locked = is_locked(path);
   run.config = object_of(run, file_names::config);
   run.env = object_of(run, file_names::environment);
-  run.status = object_of(run, file_names::status);
-  run.state = newest_state(run);
-  run.summary = object_of(run, file_names::summary);
-  if (const json& now = at(run.status, {"summary"}); steps_of(now) > steps_of(run.summary)) run.summary = now;
+  if (const json status = object_of(run, file_names::status); status.is_object())
+    run.status = status_from_json(status);
+  read_newest_state(run);
+  read_summary(run);
   std::istringstream lines(text_of(run, file_names::arguments));
   for (std::string line; std::getline(lines, line);) run.command_lines.push_back(utf8(line));
   read_metrics_lines(run);
@@ -148,22 +139,23 @@ RunFiles read_run(const fs::path& path) {
 }
 
 int64_t steps_per_epoch(const RunFiles& run) {
-  if (const json& steps = at(run.state, {"steps_per_epoch"}); steps.is_number_integer()) return steps;
-  for (const json& line : run.epochs) {
-    const json &step = at(line, {"step"}), &epoch = at(line, {"epoch"});
-    if (step.is_number_integer() && epoch > 0) return step.get<int64_t>() / epoch.get<int64_t>();
-  }
-  return 0;
+  if (run.progress.steps_per_epoch) return *run.progress.steps_per_epoch;
+  return run.epochs.empty() ? 0 : run.epochs.front().step / run.epochs.front().epoch;
 }
 
-const json& phases_of(const RunFiles& run) {
-  const json& phases = at(run.summary, {"phases"});
-  return phases.is_array() ? phases : at(run.state, {"phases"});
+const std::vector<PhaseRecord>& phases_of(const RunFiles& run) {
+  return run.summary && !run.summary->phases.empty() ? run.summary->phases : run.progress.phases;
 }
 
-const json& draw_of(const RunFiles& run) {
-  if (run.summary.is_object()) return at(run.summary, {"eb", "draw"});
-  return at(run.state, {"hooks", "early_bird", "ticket"});
+const std::optional<DrawRecord>& draw_of(const RunFiles& run) {
+  static const std::optional<DrawRecord> none;
+  if (run.summary) return run.summary->search ? run.summary->search->draw : none;
+  return run.search ? run.search->draw : none;
+}
+
+NetworkRecord network_of(const RunFiles& run, bool ticket) {
+  if (!run.summary) return {};
+  return (ticket ? run.summary->ticket : run.summary->dense).value_or(NetworkRecord{});
 }
 
 }  // namespace eb::tools

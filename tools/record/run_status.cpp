@@ -16,7 +16,6 @@
 namespace eb::tools {
 
 using namespace engine;
-using nlohmann::json;
 
 void check_is_run(const fs::path& path) {
   const auto holds = [&](const char* file) {
@@ -39,23 +38,18 @@ bool is_locked(const fs::path& run) {
   }
 }
 
-static json number_in(const json& status, const char* key) {
-  if (!status.is_object()) return nullptr;
-  const auto found = status.find(key);
-  return found != status.end() && found->is_number() ? *found : json();
-}
-
-RunState run_state(bool locked, const json& status, bool has_summary) {
-  const json exit_code = number_in(status, "exit_code");
-  const bool own = number_in(status, "pid") == ::getpid() && !exit_code.is_null();
-  if (!own && locked) return {"running", nullptr, ""};
+RunState run_state(bool locked, const std::optional<RunStatus>& status, bool has_summary) {
+  const Count exit_code = status ? status->exit_code : std::nullopt;
+  const bool own = exit_code && status->pid == ::getpid();
+  if (!own && locked) return {"running", {}, ""};
   if (exit_code == 0) return {"finished", exit_code, ""};
   if (exit_code == 75) return {"stopped", exit_code, "the run was stopped; the same command goes on"};
-  if (!exit_code.is_null()) return {"failed", exit_code, "the run failed"};
-  if (status.is_null())
-    return has_summary ? RunState{"finished", nullptr, ""}
-                       : RunState{"unknown", nullptr, "the run does not say how far it came"};
-  return {"failed", nullptr,
+  if (exit_code) return {"failed", exit_code, "the run failed"};
+  if (!status)
+    return has_summary ? RunState{"finished", {}, ""}
+                       : RunState{"unknown", {}, "the run does not say how far it came"};
+  return {"failed",
+          {},
           "the process ended without an exit code: it was killed, or the machine went down; the same command "
           "goes on from the last checkpoint"};
 }

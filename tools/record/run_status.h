@@ -1,8 +1,10 @@
 // What `report` and `watch` say alike of a run directory: whether it is one, and whether its run goes on.
 #pragma once
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+
+#include "engine/run/record.h"
 
 namespace eb::tools {
 
@@ -15,11 +17,11 @@ bool is_locked(const std::filesystem::path& run);
 
 struct RunState {
   std::string name;  // "finished", "running", "stopped", "failed", "unknown"
-  nlohmann::json exit_code;
+  engine::Count exit_code;
   std::string warning;  // empty if there is nothing to say
 };
 // The lock decides whether the run goes on, unless its holder is this process and has written its exit code;
-// status.json, null if there is none, only says how it ended. has_summary: a summary.json could be read.
-RunState run_state(bool locked, const nlohmann::json& status, bool has_summary);
+// status.json, if there is one, only says how it ended. has_summary: a summary.json could be read.
+RunState run_state(bool locked, const std::optional<engine::RunStatus>& status, bool has_summary);
 
 }  // namespace eb::tools

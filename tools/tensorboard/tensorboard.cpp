@@ -12,8 +12,6 @@ namespace eb::tools::tensorboard {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-static constexpr std::string_view distance_prefix = engine::file_names::distance_key;
-
 TensorBoard::TensorBoard(fs::path run, engine::SessionObserver& messages)
     : run_(std::move(run)), messages_(messages) {}
 
@@ -63,15 +61,12 @@ void TensorBoard::add_histograms(int64_t step, std::vector<Distribution> distrib
 // --- heat maps ---
 
 void TensorBoard::add_heat_maps(const At& at, const json& line) {
-  bool searching = false;
-  for (const auto& [key, value] : line.items()) {
-    if (!key.starts_with(distance_prefix)) continue;
-    searching = true;
-    const std::string ratio = key.substr(distance_prefix.size());
+  const engine::MaskChecks masks = engine::masks_from_json(line);
+  for (const auto& [ratio, check] : masks) {
     watched_[ratio] = at;
-    writer_->add([this, ratio, at] { return heat_map_if_grown(ratio, at, false); });
+    writer_->add([this, ratio = ratio, at] { return heat_map_if_grown(ratio, at, false); });
   }
-  if (!searching) add_last_heat_maps();
+  if (masks.empty()) add_last_heat_maps();
 }
 
 void TensorBoard::add_last_heat_maps() {
@@ -118,7 +113,7 @@ void TensorBoard::pass_on_warning() {
   if (!warning.empty()) messages_.on_message(warning);
 }
 
-void BnHistograms::after_epoch(engine::Session& session, json&) {
+void BnHistograms::after_epoch(engine::Session& session, engine::EpochRecord&) {
   const engine::Model& model = session.trainer().model();
   std::vector<Distribution> scales;
   for (const engine::Parameter& p : model.parameters()) {

@@ -48,7 +48,7 @@ class BnHistograms : public engine::SessionHook {
   explicit BnHistograms(TensorBoard& board) : board_(board) {}
   const char* name() const override { return "tensorboard"; }
   // Before a hook that replaces the model.
-  void after_epoch(engine::Session& session, nlohmann::json& metrics) override;
+  void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
 
  private:
   TensorBoard& board_;

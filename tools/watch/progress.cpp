@@ -4,15 +4,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "engine/base/text.h"
-#include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
-#include "tools/watch/run_view.h"
 
 namespace eb::tools {
 
@@ -56,28 +53,22 @@ void ProgressPrinter::on_step(const engine::Progress& p) {
   if (!line_open_) std::fputc('\n', stderr);
 }
 
-std::string epoch_line(const nlohmann::json& m) {
-  const auto value = [&](const std::string& key) { return number(m, key).value_or(0); };
-  const auto phase = m.find("phase");
-  constexpr std::string_view prefix = engine::file_names::distance_key;
+std::string epoch_line(const engine::EpochRecord& e) {
   std::string distances;
-  for (const auto& [key, v] : m.items())
-    if (key.starts_with(prefix) && v.is_number())
-      distances +=
-          fmt::format("  {} {:.3f}", engine::terminal_text(key.substr(prefix.size())), v.get<double>());
+  for (const auto& [ratio, check] : e.masks)
+    if (check.distance)
+      distances += fmt::format("  {} {:.3f}", engine::terminal_text(ratio), *check.distance);
   return fmt::format(
-      "epoch {:>3.0f} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} "
-      "images/s{}",
-      value("epoch"),
-      phase != m.end() && phase->is_string() ? engine::terminal_text(phase->get<std::string>()) : "",
-      value("train/loss"), value("train/top1") * 100, value("test/top1") * 100, value("perf/images_per_s"),
+      "epoch {:>3} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} images/s{}",
+      e.epoch, name_of(e.phase), e.train_loss.value_or(0), e.train_top1.value_or(0) * 100,
+      e.test_top1.value_or(0) * 100, e.images_per_s.value_or(0),
       distances.empty() ? "" : "  distance" + distances);
 }
 
-void ProgressPrinter::on_epoch(const nlohmann::json& m) {
+void ProgressPrinter::on_epoch(const engine::EpochRecord& e) {
   if (style_ == Style::quiet) return;
   clear_line();
-  std::fputs((epoch_line(m) + "\n").c_str(), stderr);
+  std::fputs((epoch_line(e) + "\n").c_str(), stderr);
 }
 
 void ProgressPrinter::on_message(const std::string& text) {

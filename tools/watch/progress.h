@@ -13,7 +13,7 @@ class ProgressPrinter : public engine::SessionObserver {
   enum class Style : uint8_t { automatic, line, log, quiet };
   explicit ProgressPrinter(Style style = Style::automatic);
   void on_step(const engine::Progress& p) override;
-  void on_epoch(const nlohmann::json& metrics) override;
+  void on_epoch(const engine::EpochRecord& epoch) override;
   void on_message(const std::string& text) override;
 
  private:
@@ -25,7 +25,7 @@ class ProgressPrinter : public engine::SessionObserver {
 };
 
 // An epoch's line of metrics.jsonl for people, in one line.
-std::string epoch_line(const nlohmann::json& metrics);
+std::string epoch_line(const engine::EpochRecord& epoch);
 
 // "1h02m", "3m20s", "12s".
 std::string format_seconds(double seconds);

@@ -9,7 +9,6 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
-#include "engine/base/phase.h"
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
@@ -17,38 +16,18 @@
 
 namespace eb::tools {
 
-namespace fs = std::filesystem;
+using namespace engine;
 using nlohmann::json;
-
-std::optional<double> number(const json& line, const std::string& key) {
-  const auto it = line.find(key);
-  if (it == line.end() || !it->is_number()) return {};
-  return it->get<double>();
-}
-
-static std::string text(const json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? engine::terminal_text(it->get<std::string>()) : "";
-}
-
-// A counter from a file, which may say anything.
-static int64_t count(const json& object, const char* key) {
-  return static_cast<int64_t>(std::clamp(number(object, key).value_or(0), 0.0, 1e15));
-}
+namespace fs = std::filesystem;
 
 // Or null: a file may be missing, or half written by something else.
 static json read_object(const fs::path& path) {
   try {
-    json value = engine::try_parse_json(engine::read_file(path, size_t{1} << 26));
+    json value = try_parse_json(read_file(path, size_t{1} << 26));
     if (value.is_object()) return value;
   } catch (const Error&) {
   }
   return nullptr;
-}
-
-static json at_path(const json& config, const char* pointer) {
-  const json::json_pointer p(pointer);
-  return config.contains(p) ? config.at(p) : json();
 }
 
 std::string RunView::ending() const {
@@ -56,7 +35,7 @@ std::string RunView::ending() const {
   if (state.name == "finished") return "finished";
   if (state.name == "stopped") return "stopped with a checkpoint; the same command goes on";
   if (state.name == "unknown") return "not running; no file says how far it came";
-  if (!state.exit_code.is_null()) return fmt::format("failed with exit code {}", state.exit_code.dump());
+  if (state.exit_code) return fmt::format("failed with exit code {}", *state.exit_code);
   return "interrupted: its process is gone; the same command goes on from the last checkpoint";
 }
 
@@ -67,12 +46,11 @@ RunReader::RunReader(fs::path run) : run_(std::move(run)) {
 const RunView& RunReader::read() {
   const bool locked = is_locked(run_);
   std::error_code error;
-  const auto size = fs::file_size(run_ / engine::file_names::metrics, error);
-  const auto time =
-      error ? fs::file_time_type{} : fs::last_write_time(run_ / engine::file_names::metrics, error);
+  const auto size = fs::file_size(run_ / file_names::metrics, error);
+  const auto time = error ? fs::file_time_type{} : fs::last_write_time(run_ / file_names::metrics, error);
   if (const std::pair now{error ? 0 : size, time}; now != seen_ || config_.is_null()) {
     seen_ = now;
-    config_ = read_object(run_ / engine::file_names::config);
+    config_ = read_object(run_ / file_names::config);
     read_metrics();
   }
   read_status(locked);
@@ -82,56 +60,55 @@ const RunView& RunReader::read() {
 // --- metrics.jsonl ---
 
 // Steps the whole run has; a schedule that restarted at the draw added some. 0: not known yet.
-static int64_t end_step(const json& config, const std::vector<json>& epochs) {
-  const json duration = at_path(config, "/train/duration");
-  const int64_t epoch = epochs.empty() ? 0 : count(epochs.back(), "epoch");
-  if (!duration.is_string() || epoch == 0) return 0;
-  const auto words = duration.get<std::string>();
-  const double amount = std::clamp(std::strtod(words.c_str(), nullptr), 0.0, 1e12);
+static int64_t end_step(const json& config, const std::vector<EpochRecord>& epochs) {
+  const Words duration = lenient::words(lenient::value(config, "train"), "duration");
+  if (!duration || epochs.empty()) return 0;
+  const double amount = std::clamp(std::strtod(duration->c_str(), nullptr), 0.0, 1e12);
   const double per_epoch =  // the first line may be a damaged one
-      static_cast<double>(count(epochs.front(), "step")) /
-      static_cast<double>(count(epochs.front(), "epoch"));
-  const double steps = words.ends_with("ep") ? amount * per_epoch : amount;
-  const auto retrained = std::find_if(epochs.begin(), epochs.end(), [](const json& e) {
-    return text(e, "phase") == name_of(engine::Phase::retrain);
-  });
-  const bool restarts = at_path(config, "/early_bird/after/schedule") == "restart";
+      static_cast<double>(epochs.front().step) / static_cast<double>(epochs.front().epoch);
+  const double steps = duration->ends_with("ep") ? amount * per_epoch : amount;
+  const auto retrained = std::find_if(epochs.begin(), epochs.end(),
+                                      [](const EpochRecord& e) { return e.phase == Phase::retrain; });
+  const json& after = lenient::value(lenient::value(config, "early_bird"), "after");
+  const bool restarts = lenient::text(after, "schedule") == "restart";
   const double before =
-      restarts && retrained != epochs.end() ? static_cast<double>(count(*retrained, "step")) - per_epoch : 0;
+      restarts && retrained != epochs.end() ? static_cast<double>(retrained->step) - per_epoch : 0;
   return static_cast<int64_t>(steps + before);
 }
 
 // At the speed of the last epoch; evaluations are not counted.
 static std::optional<double> seconds_left(const RunView& v) {
   if (v.end_step == 0) return {};
-  const json& last = v.epochs.back();
-  const double first_step =
-      v.epochs.size() > 1 ? static_cast<double>(count(v.epochs[v.epochs.size() - 2], "step")) : 0;
-  const double steps = static_cast<double>(count(last, "step")) - first_step;
-  const auto seconds = number(last, "perf/seconds");
-  if (!seconds || steps <= 0) return {};
-  return static_cast<double>(std::max<int64_t>(0, v.end_step - v.step)) * *seconds / steps;
+  const EpochRecord& last = v.epochs.back();
+  const int64_t first_step = v.epochs.size() > 1 ? v.epochs[v.epochs.size() - 2].step : 0;
+  const auto steps = static_cast<double>(last.step - first_step);
+  if (!last.seconds || steps <= 0) return {};
+  return static_cast<double>(std::max<int64_t>(0, v.end_step - v.step)) * *last.seconds / steps;
+}
+
+// Where the newest of these lines is, if that is further on.
+template <class Record>
+static void go_to_last(const std::vector<Record>& lines, RunView& view) {
+  if (lines.empty() || lines.back().step < view.step) return;
+  view.step = lines.back().step;
+  view.phase = name_of(lines.back().phase);
 }
 
 void RunReader::read_metrics() {
-  engine::Metrics metrics;
+  Metrics metrics;
   try {
-    metrics = engine::read_metrics(run_ / engine::file_names::metrics);
+    metrics = engine::read_metrics(run_ / file_names::metrics);
   } catch (const Error&) {  // not there yet
   }
   view_ = {};
-  view_.name = text(config_, "name");
-  if (const json t = at_path(config_, "/early_bird/threshold"); t.is_number())
-    view_.threshold = t.get<double>();
-  RunMetrics sound = sound_lines(std::move(metrics));
+  view_.name = terminal_text(lenient::text(config_, "name"));
+  view_.threshold = lenient::number(lenient::value(config_, "early_bird"), "threshold");
+  RunMetrics sound = sound_lines(metrics);
   view_.epochs = std::move(sound.epochs);
   view_.batches = std::move(sound.batches);
   view_.damaged = sound.damaged;
-  for (const auto* lines : {&view_.epochs, &view_.batches})
-    if (!lines->empty() && count(lines->back(), "step") >= view_.step) {
-      view_.step = count(lines->back(), "step");
-      view_.phase = text(lines->back(), "phase");
-    }
+  go_to_last(view_.epochs, view_);
+  go_to_last(view_.batches, view_);
   view_.end_step = end_step(config_, view_.epochs);
   view_.seconds_left = seconds_left(view_);
 }
@@ -145,10 +122,12 @@ static std::optional<double> seconds_since(const std::string& utc) {
 }
 
 void RunReader::read_status(bool locked) {
-  const json status = read_object(run_ / engine::file_names::status);
-  const bool has_summary = !read_object(run_ / engine::file_names::summary).is_null();
+  std::optional<RunStatus> status;
+  if (const json written = read_object(run_ / file_names::status); written.is_object())
+    status = status_from_json(written);
+  const bool has_summary = !read_object(run_ / file_names::summary).is_null();
   view_.state = run_state(locked, status, has_summary);
-  view_.silent_seconds = seconds_since(text(status, "heartbeat"));
+  view_.silent_seconds = seconds_since(status ? status->heartbeat.value_or("") : "");
   if (seen_.first > 0) {
     const auto age = fs::file_time_type::clock::now() - seen_.second;
     const double seconds = std::max(0.0, std::chrono::duration<double>(age).count());

@@ -13,11 +13,11 @@
 namespace eb::tools {
 
 struct RunView {
-  std::string name, phase;              // safe to print
-  std::vector<nlohmann::json> epochs;   // sound lines of metrics.jsonl at the ends of epochs
-  std::vector<nlohmann::json> batches;  // and within them
-  int64_t damaged = 0;                  // lines that are neither
-  int64_t step = 0, end_step = 0;       // end 0: not known yet
+  std::string name, phase;                   // safe to print
+  std::vector<engine::EpochRecord> epochs;   // sound lines of metrics.jsonl at the ends of epochs
+  std::vector<engine::BatchRecord> batches;  // and within them
+  int64_t damaged = 0;                       // lines that are neither
+  int64_t step = 0, end_step = 0;            // end 0: not known yet
   std::optional<double> seconds_left, threshold;
   std::optional<double> silent_seconds;  // since the last sign of life
   RunState state;
@@ -38,8 +38,5 @@ class RunReader {
   std::pair<uintmax_t, std::filesystem::file_time_type> seen_{};  // size and time of metrics.jsonl
   RunView view_;
 };
-
-// Of a line of metrics.jsonl; empty if it has none or null.
-std::optional<double> number(const nlohmann::json& line, const std::string& key);
 
 }  // namespace eb::tools

@@ -10,25 +10,26 @@
 
 namespace eb::tools {
 
-using nlohmann::json;
+using namespace engine;
 
-static std::string cell(const json& row, const char* key, const std::string& format, double scale = 1) {
-  if (!row.contains(key) || row[key].is_null()) return "not measured";
-  return fmt::format(fmt::runtime(format), row[key].get<double>() * scale);
+static const char* const not_measured = "not measured";
+
+static std::string cell(Number n, const std::string& format, double scale = 1) {
+  return n ? fmt::format(fmt::runtime(format), *n * scale) : not_measured;
 }
 
-static std::string seconds_cell(const json& row, const char* key) {
-  return row.contains(key) && row[key].is_number() ? format_seconds(row[key]) : "not measured";
+static std::string cell(Count n) {
+  return n ? fmt::format("{}", *n) : not_measured;
 }
 
-static double number_in(const json& row, const char* key) {
-  return row.contains(key) && row[key].is_number() ? row[key].get<double>() : 0;
+static std::string seconds_cell(Number n) {
+  return n ? format_seconds(*n) : not_measured;
 }
 
 // "40.1 MFLOPs"
-static std::string flops_cell(const json& row, const char* key, const char* format) {
-  const page::Unit unit = page::metric_unit(number_in(row, key), "FLOPs");
-  return cell(row, key, format, 1 / unit.size) + " " + unit.name;
+static std::string flops_cell(Number n, const char* format) {
+  const page::Unit unit = page::metric_unit(n.value_or(0), "FLOPs");
+  return cell(n, format, 1 / unit.size) + " " + unit.name;
 }
 
 static std::string line(const std::string& label, const std::string& dense, const std::string& ticket,
@@ -36,83 +37,76 @@ static std::string line(const std::string& label, const std::string& dense, cons
   return fmt::format("  {:<26}{:>16}{:>16}  {}\n", label, dense, ticket, note);
 }
 
-static std::string ratio(const json& a, const json& b, const char* key) {
-  if (!a.contains(key) || !b.contains(key) || !a[key].is_number() || !b[key].is_number() || a[key] == 0)
-    return "";
-  return fmt::format("{:.2f} of dense", b[key].get<double>() / a[key].get<double>());
+static std::string ratio(Number dense, Number ticket) {
+  return dense && ticket && *dense != 0 ? fmt::format("{:.2f} of dense", *ticket / *dense) : "";
 }
 
 // Both in the unit of the larger one, for which {} stands in `label`.
-static std::string flops_line(const char* label, const json& d, const json& t, const char* key,
-                              const char* format, const std::string& note = "") {
-  const page::Unit unit = page::metric_unit(std::max(number_in(d, key), number_in(t, key)), "FLOPs");
-  return line(fmt::format(fmt::runtime(label), unit.name), cell(d, key, format, 1 / unit.size),
-              cell(t, key, format, 1 / unit.size), ratio(d, t, key) + note);
+static std::string flops_line(const char* label, Number dense, Number ticket, const char* format,
+                              const std::string& note = "") {
+  const page::Unit unit = page::metric_unit(std::max(dense.value_or(0), ticket.value_or(0)), "FLOPs");
+  return line(fmt::format(fmt::runtime(label), unit.name), cell(dense, format, 1 / unit.size),
+              cell(ticket, format, 1 / unit.size), ratio(dense, ticket) + note);
 }
 
-static std::string emergence(const json& eb) {
+static std::string emergence(const SearchRecord& search) {
   std::string text;
-  for (const auto& [ratio, epoch] : eb["epochs"].items())
-    text += fmt::format("  {} {}", ratio,
-                        epoch.is_null() ? "not found" : fmt::format("epoch {}", epoch.get<int64_t>()));
+  for (const auto& [ratio, epoch] : search.epochs)
+    text += fmt::format("  {} {}", ratio, epoch ? fmt::format("epoch {}", *epoch) : "not found");
   return text;
 }
 
-static std::string dense_only(const json& d) {
+static std::string dense_only(const NetworkRecord& d) {
   return fmt::format("  top-1 {}, loss {}, {} parameters, {} per image, {} in training, {}\n",
-                     cell(d, "test_top1", "{:.2f} %", 100), cell(d, "test_loss", "{:.4f}"),
-                     cell(d, "params", "{:.0f}"), flops_cell(d, "flops_per_image", "{:.3g}"),
-                     flops_cell(d, "training_flops", "{:.4g}"), seconds_cell(d, "seconds"));
+                     cell(d.test_top1, "{:.2f} %", 100), cell(d.test_loss, "{:.4f}"), cell(d.params),
+                     flops_cell(d.flops_per_image, "{:.3g}"), flops_cell(d.training_flops, "{:.4g}"),
+                     seconds_cell(d.seconds));
 }
 
-static std::string averaged(const json& swa) {
-  if (swa["models"] == 0) return "  weight averaging (SWA): no epoch was averaged\n";
+static std::string averaged(const std::optional<AveragedRecord>& a) {
+  if (!a) return "";
+  if (a->models == 0) return "  weight averaging (SWA): no epoch was averaged\n";
   return fmt::format("  mean of the weights of {} epoch{} from {} on (SWA): top-1 {}, top-5 {}, loss {}\n",
-                     swa["models"].dump(), swa["models"] == 1 ? "" : "s", swa["start_epoch"].dump(),
-                     cell(swa, "top1", "{:.2f} %", 100), cell(swa, "top5", "{:.2f} %", 100),
-                     cell(swa, "loss", "{:.4f}"));
+                     cell(a->models), a->models == 1 ? "" : "s", cell(a->start_epoch),
+                     cell(a->top1, "{:.2f} %", 100), cell(a->top5, "{:.2f} %", 100), cell(a->loss, "{:.4f}"));
 }
 
-// Search and retraining side by side, where a part of the run was in 8 bit.
-static std::string arithmetic_lines(const json& s) {
-  const json &search = s["phases"][0], &retrain = s["phases"].back();
-  const auto precision = [](const json& p) { return p.value("precision", std::string()); };
-  if (precision(search) != "8-bit" && precision(retrain) != "8-bit") return "";
-  const auto share = [](const json& p) -> std::string {
-    if (!p.contains("int8_ops_per_training_image")) return "no step taken";
-    const double ops = p["int8_ops_per_training_image"], flops = p["flops_per_training_image"];
-    return fmt::format("{:.0f} %", 100 * ops / (ops + flops));
+// Of a search and its retraining, where a part of the run was in 8 bit.
+static std::string arithmetic_lines(const RunSummary& s) {
+  if (s.phases.empty()) return "";
+  const PhaseFormat &search = s.phases.front().format, &retrain = s.phases.back().format;
+  if (search.precision != "8-bit" && retrain.precision != "8-bit") return "";
+  const auto share = [](const PhaseFormat& f) -> std::string {
+    const Number ops = f.int8_ops_per_training_image, flops = f.flops_per_training_image;
+    return ops && flops ? fmt::format("{:.0f} %", 100 * *ops / (*ops + *flops)) : "no step taken";
   };
-  const auto activations = [](const json& p) {
-    return cell(p.value("bytes", json::object()), "activations", "{:.1f}", 0x1p-20);
-  };
-  return line("arithmetic", precision(search), precision(retrain)) +
+  const auto activations = [](const PhaseFormat& f) { return cell(f.bytes.activations, "{:.1f}", 0x1p-20); };
+  return line("arithmetic", search.precision.value_or(""), retrain.precision.value_or("")) +
          line("int8 share of operations", share(search), share(retrain)) +
          line("MiB of activations a step", activations(search), activations(retrain));
 }
 
-std::string summary_table(const json& s) {
-  const json& d = s["dense"];
-  std::string out = fmt::format("\n{}, seed {}\n", s.value("name", std::string("run")), s["seed"].dump());
-  if (s.contains("eb")) out += "  Early-Bird tickets:" + emergence(s["eb"]) + "\n";
-  if (!s.contains("ticket") || s["ticket"].is_null())
-    return out + dense_only(d) + (s.contains("swa") ? averaged(s["swa"]) : "");
-  const json& t = s["ticket"];
-  out += line("", "dense", fmt::format("ticket p={}", t["ratio"].dump()));
-  out += line("top-1", cell(d, "test_top1", "{:.2f} %", 100), cell(t, "test_top1", "{:.2f} %", 100),
-              d.value("test_top1_note", std::string()));
-  out += line("parameters", cell(d, "params", "{:.0f}"), cell(t, "params", "{:.0f}"), ratio(d, t, "params"));
-  out += flops_line("{} per image", d, t, "flops_per_image", "{:.3g}");
-  out += flops_line("training {}", d, t, "training_flops", "{:.4g}", ", search included");
-  out += line("training seconds", seconds_cell(d, "seconds"), seconds_cell(t, "seconds"),
-              d.value("seconds_note", std::string()));
-  out += line("images/s in training", cell(d, "images_per_s", "{:.0f}"), cell(t, "images_per_s", "{:.0f}"));
-  out += arithmetic_lines(s);
-  out += line("energy, joules", cell(d, "joules", "{:.0f}"), cell(t, "joules", "{:.0f}"));
-  out += fmt::format("  speed-up of a step: {} counted in FLOPs, {} measured\n",
-                     cell(s["speedup"], "counted", "{:.2f}x"), cell(s["speedup"], "measured", "{:.2f}x"));
-  if (s.contains("swa")) out += averaged(s["swa"]);
-  return out;
+static std::string both(const RunSummary& s, const NetworkRecord& d, const NetworkRecord& t) {
+  const SpeedupRecord speedup = s.speedup.value_or(SpeedupRecord{});
+  return line("", "dense", fmt::format("ticket p={}", or_null(t.ratio).dump())) +
+         line("top-1", cell(d.test_top1, "{:.2f} %", 100), cell(t.test_top1, "{:.2f} %", 100),
+              d.test_top1_note.value_or("")) +
+         line("parameters", cell(d.params), cell(t.params), ratio(d.params, t.params)) +
+         flops_line("{} per image", d.flops_per_image, t.flops_per_image, "{:.3g}") +
+         flops_line("training {}", d.training_flops, t.training_flops, "{:.4g}", ", search included") +
+         line("training seconds", seconds_cell(d.seconds), seconds_cell(t.seconds),
+              d.seconds_note.value_or("")) +
+         line("images/s in training", cell(d.images_per_s, "{:.0f}"), cell(t.images_per_s, "{:.0f}")) +
+         arithmetic_lines(s) + line("energy, joules", cell(d.joules, "{:.0f}"), cell(t.joules, "{:.0f}")) +
+         fmt::format("  speed-up of a step: {} counted in FLOPs, {} measured\n",
+                     cell(speedup.counted, "{:.2f}x"), cell(speedup.measured, "{:.2f}x"));
+}
+
+std::string summary_table(const RunSummary& s) {
+  const NetworkRecord dense = s.dense.value_or(NetworkRecord{});
+  std::string out = fmt::format("\n{}, seed {}\n", s.name.value_or("run"), or_null(s.seed).dump());
+  if (s.search) out += "  Early-Bird tickets:" + emergence(*s.search) + "\n";
+  return out + (s.ticket ? both(s, dense, *s.ticket) : dense_only(dense)) + averaged(s.averaged);
 }
 
 }  // namespace eb::tools

@@ -1,11 +1,12 @@
 // The table at the end of a run: dense against ticket, what was saved counted and measured.
 #pragma once
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+
+#include "engine/run/record.h"
 
 namespace eb::tools {
 
-// `summary` is a run's summary.json. Values that were not measured print as "not measured", never as 0.
-std::string summary_table(const nlohmann::json& summary);
+// Values that were not measured print as "not measured", never as 0.
+std::string summary_table(const engine::RunSummary& summary);
 
 }  // namespace eb::tools

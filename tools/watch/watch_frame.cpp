@@ -4,45 +4,44 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <map>
 
 #include "engine/base/text.h"
-#include "engine/run/names.h"
 #include "tools/watch/progress.h"
 
 namespace eb::tools {
 
-using nlohmann::json;
+using namespace engine;
 
 static constexpr int least_plot_height = 6, least_plot_width = 50;
 
 // --- curves ---
 
-static Curve curve(const std::vector<json>& lines, const std::string& name, const std::string& key,
-                   double factor = 1) {
+static Curve curve(const std::vector<EpochRecord>& epochs, const std::string& name,
+                   Number EpochRecord::*value, double factor = 1) {
   Curve c{name, {}};
-  for (const json& line : lines)
-    if (const auto y = number(line, key)) c.points.emplace_back(*number(line, "epoch"), factor * *y);
+  for (const EpochRecord& e : epochs)
+    if (const Number y = e.*value) c.points.emplace_back(static_cast<double>(e.epoch), factor * *y);
   return c;
 }
 
 static Plot distances(const RunView& run) {
   Plot plot{"mask distance", {}, run.threshold};
-  const std::string prefix = engine::file_names::distance_key;
-  std::set<std::string> ratios;
-  for (const json& line : run.epochs)
-    for (const auto& [key, value] : line.items())
-      if (key.starts_with(prefix)) ratios.insert(key.substr(prefix.size()));
-  for (const std::string& ratio : ratios)
-    plot.curves.push_back(curve(run.epochs, engine::terminal_text(ratio, 12), prefix + ratio));
+  std::map<std::string, Curve> curves;  // by the ratio's name
+  for (const EpochRecord& e : run.epochs)
+    for (const auto& [ratio, check] : e.masks) {
+      Curve& c = curves.try_emplace(ratio, Curve{terminal_text(ratio, 12), {}}).first->second;
+      if (check.distance) c.points.emplace_back(static_cast<double>(e.epoch), *check.distance);
+    }
+  for (auto& [ratio, c] : curves) plot.curves.push_back(std::move(c));
   return plot;
 }
 
 static Plot accuracy(const RunView& run) {
-  Plot plot{"top-1 %", {curve(run.epochs, "test", "test/top1", 100)}};
-  Curve holdout = curve(run.epochs, "holdout", "holdout/top1", 100);
+  Plot plot{"top-1 %", {curve(run.epochs, "test", &EpochRecord::test_top1, 100)}};
+  Curve holdout = curve(run.epochs, "holdout", &EpochRecord::holdout_top1, 100);
   if (!holdout.points.empty()) plot.curves.push_back(std::move(holdout));
-  plot.curves.push_back(curve(run.epochs, "train", "train/top1", 100));
+  plot.curves.push_back(curve(run.epochs, "train", &EpochRecord::train_top1, 100));
   return plot;
 }
 
@@ -50,8 +49,8 @@ static Plot accuracy(const RunView& run) {
 static std::vector<double> phase_changes(const RunView& run) {
   std::vector<double> at;
   for (size_t i = 1; i < run.epochs.size(); ++i)
-    if (run.epochs[i].value("phase", json()) != run.epochs[i - 1].value("phase", json()))
-      at.push_back(*number(run.epochs[i], "epoch") - 0.5);
+    if (run.epochs[i].phase != run.epochs[i - 1].phase)
+      at.push_back(static_cast<double>(run.epochs[i].epoch) - 0.5);
   return at;
 }
 
@@ -61,12 +60,13 @@ static std::vector<Plot> plots_of(const RunView& run) {
   Plot masks = distances(run);
   if (!masks.curves.empty()) plots.push_back(std::move(masks));
   plots.push_back(accuracy(run));
-  plots.push_back(
-      {"loss", {curve(run.epochs, "test", "test/loss"), curve(run.epochs, "train", "train/loss")}});
-  plots.push_back({"images/s", {curve(run.epochs, "training", "perf/images_per_s")}});
+  plots.push_back({"loss",
+                   {curve(run.epochs, "test", &EpochRecord::test_loss),
+                    curve(run.epochs, "train", &EpochRecord::train_loss)}});
+  plots.push_back({"images/s", {curve(run.epochs, "training", &EpochRecord::images_per_s)}});
   for (Plot& plot : plots) {
-    plot.x_from = *number(run.epochs.front(), "epoch");
-    plot.x_to = std::max(*number(run.epochs.back(), "epoch"), plot.x_from);
+    plot.x_from = static_cast<double>(run.epochs.front().epoch);
+    plot.x_to = std::max(static_cast<double>(run.epochs.back().epoch), plot.x_from);
     plot.marks = phase_changes(run);
   }
   return plots;
@@ -76,7 +76,7 @@ static std::vector<Plot> plots_of(const RunView& run) {
 
 static std::string headline(const RunView& run) {
   std::string text = fmt::format("{}  {}", run.name.empty() ? "run" : run.name, run.phase);
-  if (!run.epochs.empty()) text += fmt::format("  epoch {:.0f}", *number(run.epochs.back(), "epoch"));
+  if (!run.epochs.empty()) text += fmt::format("  epoch {}", run.epochs.back().epoch);
   text += fmt::format("  step {}", run.step);
   return text + (run.end_step ? fmt::format("/{}", run.end_step) : "");
 }
@@ -89,7 +89,7 @@ static std::string second_line(const RunView& run) {
     if (run.seconds_left) words.push_back(fmt::format("ETA {}", format_seconds(*run.seconds_left)));
     if (run.silent_seconds)
       words.push_back(fmt::format("last sign of life {} ago", format_seconds(*run.silent_seconds)));
-    const auto loss = run.batches.empty() ? std::nullopt : number(run.batches.back(), "train/batch_loss");
+    const auto loss = run.batches.empty() ? std::nullopt : run.batches.back().loss;
     if (loss) words.push_back(fmt::format("loss of the newest batch {:.4f}", *loss));
   }
   if (run.damaged) words.push_back(damaged_text(run));

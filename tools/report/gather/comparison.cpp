@@ -22,7 +22,8 @@ const json& trained_network(const json& report) {
 }
 
 const json& draw_epoch(const json& report) {
-  return at(report, {"early_bird", "draw", "epoch"});
+  using engine::lenient::value;
+  return value(value(value(report, "early_bird"), "draw"), "epoch");
 }
 
 json statistics(const std::vector<double>& values) {

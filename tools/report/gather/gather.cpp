@@ -18,49 +18,45 @@
 
 namespace eb::tools {
 
+using namespace engine;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
 static json name_of(const RunFiles& run) {
-  const json name = string_at(run.config, {"name"});
-  if (name.is_string()) return name;
-  return engine::utf8(fs::absolute(run.path).lexically_normal().filename().string());
+  if (const Words name = lenient::words(run.config, "name")) return *name;
+  return utf8(fs::absolute(run.path).lexically_normal().filename().string());
 }
 
 static json speedup(const RunFiles& run) {
-  const json& speedup = at(run.summary, {"speedup"});
-  if (!speedup.is_object()) return nullptr;
-  return {{"counted", number_at(speedup, {"counted"})}, {"measured", number_at(speedup, {"measured"})}};
+  if (!run.summary || !run.summary->speedup) return nullptr;
+  return {{"counted", or_null(run.summary->speedup->counted)},
+          {"measured", or_null(run.summary->speedup->measured)}};
 }
 
 static json equivalence(const RunFiles& run) {
-  const json difference = number_at(draw_of(run), {"max_abs_difference"});
-  return difference.is_number() ? json{{"max_abs_difference", difference}} : json(nullptr);
+  const Number difference = draw_of(run) ? draw_of(run)->max_abs_difference : std::nullopt;
+  return difference ? json{{"max_abs_difference", *difference}} : json(nullptr);
 }
 
 // Null for a run of a version that did not write them down.
 static json bad_samples(const RunFiles& run) {
-  const json& saved = at(run.summary, {"bad_samples"});
-  if (!saved.is_array()) return nullptr;
+  if (!run.summary || !run.summary->bad_samples) return nullptr;
   json list = json::array();
-  for (const json& sample : saved)
-    if (sample.is_string()) list.push_back(engine::utf8(sample));
+  for (const std::string& sample : *run.summary->bad_samples) list.push_back(utf8(sample));
   return list;
 }
 
 // What metrics.jsonl no longer tells of a run. Damaged lines have a warning of their own.
 static std::string lost_epochs(const RunFiles& run, bool finished) {
-  const json& epochs = at(run.summary, {"epochs"});
-  const int64_t trained = epochs.is_number_integer() ? epochs.get<int64_t>() : 0;
-  const int64_t told = run.epochs.empty() ? 0 : run.epochs.back()["epoch"].get<int64_t>();
+  const int64_t trained = run.summary ? run.summary->epochs.value_or(0) : 0;
+  const int64_t told = run.epochs.empty() ? 0 : run.epochs.back().epoch;
   std::error_code error;
-  if (!fs::exists(run.path / engine::file_names::metrics, error))
-    return finished || trained > 0
-               ? fmt::format("{} is missing: the curves are lost", engine::file_names::metrics)
-               : "";
+  if (!fs::exists(run.path / file_names::metrics, error))
+    return finished || trained > 0 ? fmt::format("{} is missing: the curves are lost", file_names::metrics)
+                                   : "";
   if (!finished || run.damaged_lines > 0 || told >= trained) return "";
-  return fmt::format("{} ends after epoch {} of {}: the curves are cut off", engine::file_names::metrics,
-                     told, trained);
+  return fmt::format("{} ends after epoch {} of {}: the curves are cut off", file_names::metrics, told,
+                     trained);
 }
 
 // What a reader must know before comparing numbers.
@@ -70,7 +66,7 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
     warnings.push_back(fmt::format("written by eb_engine {}", version.get<std::string>()));
   if (run.damaged_lines)
     warnings.push_back(fmt::format("{} damaged line{} of {} {} left out", run.damaged_lines,
-                                   run.damaged_lines == 1 ? "" : "s", engine::file_names::metrics,
+                                   run.damaged_lines == 1 ? "" : "s", file_names::metrics,
                                    run.damaged_lines == 1 ? "was" : "were"));
   if (const std::string lost = lost_epochs(run, report["state"] == "finished"); !lost.empty())
     warnings.push_back(lost);
@@ -81,11 +77,11 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
     warnings.push_back("best was picked on the test set: data.holdout keeps samples for picking");
   if (networks.size() > 1 && networks[0]["seconds_note"].is_string())
     warnings.push_back("seconds and training FLOPs of dense are projected from the search");
-  if (at(report, {"early_bird", "draw", "found_by"}) == "deadline")
+  if (draw_of(run) && draw_of(run)->found_by == "deadline")
     warnings.push_back("no ticket had emerged by the deadline: this one was drawn there");
   for (const json& phase : report["phases"])
-    if (phase["joules"].is_number() && number_at(phase, {"seconds", "training"}).is_number() &&
-        phase["seconds"]["training"] < 5)
+    if (const Number seconds = lenient::number(phase["seconds"], "training");
+        phase["joules"].is_number() && seconds && *seconds < 5)
       warnings.push_back("energy of phase " + phase["name"].dump() + " is unreliable: it took under 5 s");
 }
 
@@ -93,12 +89,12 @@ static json run_json(RunFiles& run) {
   const RunState state = state_of(run);
   const auto ticket = drawn_ticket(run);
   json phases = phases_json(run);
-  json r = {{"path", engine::utf8(run.path.string())},
+  json r = {{"path", utf8(run.path.string())},
             {"name", name_of(run)},
-            {"seed", number_at(run.config, {"seed"})},
-            {"eb_engine", string_at(run.env, {"versions", "eb_engine"})},
+            {"seed", or_null(lenient::integer(run.config, "seed"))},
+            {"eb_engine", or_null(lenient::words(lenient::value(run.env, "versions"), "eb_engine"))},
             {"state", state.name},
-            {"exit_code", state.exit_code},
+            {"exit_code", or_null(state.exit_code)},
             {"epochs_done", epochs_done(run)},
             {"epochs_planned", epochs_planned(run)},
             {"damaged_lines", run.damaged_lines},
@@ -132,7 +128,7 @@ json gather_report(const std::vector<fs::path>& paths, const std::vector<std::st
       if (report["state"] != "finished")
         report["warnings"].push_back("not part of the comparison's means: it has not finished");
   return {{"eb_report", 1},
-          {"generated", engine::utc_now()},
+          {"generated", utc_now()},
           {"eb_engine", version_info()["eb_engine"]},
           {"runs", std::move(reports)},
           {"comparison", std::move(comparison)}};

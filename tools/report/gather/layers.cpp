@@ -21,8 +21,8 @@ using pruning::Ticket;
 namespace fs = std::filesystem;
 
 static std::vector<fs::path> ticket_files(const RunFiles& run) {
-  if (const json file = string_at(draw_of(run), {"file"}); file.is_string())
-    return {run.path / file_names::tickets / fs::path(file.get<std::string>()).filename()};
+  if (draw_of(run) && draw_of(run)->file)
+    return {run.path / file_names::tickets / fs::path(*draw_of(run)->file).filename()};
   std::vector<fs::path> files;
   std::error_code error;
   for (fs::directory_iterator it(run.path / file_names::tickets, error), end; !error && it != end;
@@ -73,8 +73,7 @@ static GroupMasks unite(const std::vector<pruning::Mask>& masks, const std::vect
 }
 
 static bool has_protected_layers(const RunFiles& run) {
-  const json& protect = at(run.config, {"early_bird", "protect"});
-  return protect.is_array() && !protect.empty();
+  return !lenient::list(lenient::value(run.config, "early_bird"), "protect").empty();
 }
 
 json layers_json(const RunFiles& run, const std::optional<Ticket>& ticket) {

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "tools/record/json_read.h"
+#include "tools/record/numbers.h"
 
 namespace eb::tools::page {
 

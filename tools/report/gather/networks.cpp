@@ -7,6 +7,7 @@
 
 namespace eb::tools {
 
+using namespace engine;
 using nlohmann::json;
 
 static const char* const columns[] = {
@@ -25,27 +26,27 @@ static json empty_row(const std::string& label) {
 // As the run itself picks: the first epoch that nothing before it exceeds. What counts is the test accuracy
 // there.
 static void add_accuracy(const RunFiles& run, const json& phase_name, json& row) {
-  json best;
-  for (const json& line : run.epochs) {
-    if (at(line, {"phase"}) != phase_name) continue;
-    row["top1_last"] = number_at(line, {"test/top1"});
-    row["top5_last"] = number_at(line, {"test/top5"});
-    const json holdout = number_at(line, {"holdout/top1"});
-    const json by = holdout.is_number() ? holdout : row["top1_last"];
-    if (!by.is_number() || (best.is_number() && by <= best)) continue;
+  Number best;
+  for (const EpochRecord& e : run.epochs) {
+    if (phase_name != json(e.phase)) continue;
+    row["top1_last"] = or_null(e.test_top1);
+    row["top5_last"] = or_null(e.test_top5);
+    const Number by = e.holdout_top1 ? e.holdout_top1 : e.test_top1;
+    if (!by || (best && *by <= *best)) continue;
     best = by;
     row["top1_best"] = row["top1_last"];
-    row["best_epoch"] = line["epoch"];
-    row["best_rule"] = holdout.is_number() ? "on the hold-out" : "on the test set";
+    row["best_epoch"] = e.epoch;
+    row["best_rule"] = e.holdout_top1 ? "on the hold-out" : "on the test set";
   }
 }
 
 // The line of the last epoch may be damaged or lost; the summary knows better then.
-static void add_last_accuracy(const RunFiles& run, const json& summary_row, json& row) {
-  const bool lost = run.damaged_lines > 0 || (run.epochs.empty() && at(run.summary, {"epochs"}) > 0);
-  if (!lost || !number_at(summary_row, {"test_top1"}).is_number()) return;
-  row["top1_last"] = number_at(summary_row, {"test_top1"});
-  row["top5_last"] = number_at(summary_row, {"test_top5"});
+static void add_last_accuracy(const RunFiles& run, const NetworkRecord& network, json& row) {
+  const bool lost =
+      run.damaged_lines > 0 || (run.epochs.empty() && run.summary && run.summary->epochs.value_or(0) > 0);
+  if (!lost || !network.test_top1) return;
+  row["top1_last"] = *network.test_top1;
+  row["top5_last"] = or_null(network.test_top5);
 }
 
 static void add_size(const json& phase, json& row) {
@@ -54,10 +55,10 @@ static void add_size(const json& phase, json& row) {
 }
 
 // What the summary says of the network; `note` tells what kind of number the seconds are.
-static void add_cost(const json& summary_row, json& row) {
-  row["training_flops"] = number_at(summary_row, {"training_flops"});
-  row["seconds"] = number_at(summary_row, {"seconds"});
-  row["seconds_note"] = string_at(summary_row, {"seconds_note"});
+static void add_cost(const NetworkRecord& network, json& row) {
+  row["training_flops"] = or_null(network.training_flops);
+  row["seconds"] = or_null(network.seconds);
+  row["seconds_note"] = or_null(network.seconds_note);
 }
 
 static void add_energy(const json& phases, json& row) {
@@ -94,39 +95,39 @@ static json dense_row(const RunFiles& run, const json& phases, bool finished) {
   json row = empty_row("dense");
   const bool only = phases.size() == 1;
   add_accuracy(run, phases[0]["name"], row);
-  add_last_accuracy(run, at(run.summary, {"dense"}), row);
+  add_last_accuracy(run, network_of(run, false), row);
   add_size(phases[0], row);
-  add_cost(at(run.summary, {"dense"}), row);
+  add_cost(network_of(run, false), row);
   if (only && row["seconds"].is_null()) add_cost_so_far(phases, row);
   if (only && !finished && row["seconds"].is_number()) row["seconds_note"] = "so far";
   if (only) add_energy(phases, row);
-  if (const json epoch = number_at(draw_of(run), {"epoch"}); !only && epoch.is_number())
-    row["top1_note"] = fmt::format("dense: at the draw, epoch {}", epoch.dump());
+  if (!only && draw_of(run) && draw_of(run)->epoch)
+    row["top1_note"] = fmt::format("dense: at the draw, epoch {}", *draw_of(run)->epoch);
   return row;
 }
 
 static json ticket_row(const RunFiles& run, const json& phases, bool finished) {
-  const json ratio = number_at(draw_of(run), {"ratio"});
+  const json ratio = or_null(draw_of(run) ? draw_of(run)->ratio : std::nullopt);
   json row = empty_row("ticket" + (ratio.is_number() ? " p=" + ratio.dump() : ""));
   row["ratio"] = ratio;
   add_accuracy(run, phases.back()["name"], row);
-  add_last_accuracy(run, at(run.summary, {"ticket"}), row);
+  add_last_accuracy(run, network_of(run, true), row);
   add_size(phases.back(), row);
-  add_cost(at(run.summary, {"ticket"}), row);
+  add_cost(network_of(run, true), row);
   if (row["seconds"].is_null()) add_cost_so_far(phases, row);
   if (!finished && row["seconds"].is_number()) row["seconds_note"] = "so far";
   add_energy(phases, row);
   return row;
 }
 
-static json averaged_row(const json& swa, const json& network) {
+static json averaged_row(const AveragedRecord& averaged, const json& network) {
   json row = empty_row("averaged weights (SWA)");
   for (const char* key : {"ratio", "params", "flops_per_image", "macs_per_image"}) row[key] = network[key];
-  row["top1_last"] = number_at(swa, {"top1"});
-  row["top5_last"] = number_at(swa, {"top5"});
+  row["top1_last"] = or_null(averaged.top1);
+  row["top5_last"] = or_null(averaged.top5);
   row["top1_note"] =
-      fmt::format("mean of the weights of {} epoch{}, from epoch {} on", at(swa, {"models"}).dump(),
-                  at(swa, {"models"}) == 1 ? "" : "s", at(swa, {"start_epoch"}).dump());
+      fmt::format("mean of the weights of {} epoch{}, from epoch {} on", or_null(averaged.models).dump(),
+                  averaged.models == 1 ? "" : "s", or_null(averaged.start_epoch).dump());
   return row;
 }
 
@@ -134,7 +135,7 @@ static json averaged_row(const json& swa, const json& network) {
 static json planned_row(const RunFiles& run) {
   json row = empty_row("dense");
   if (!run.graph) return row;
-  const engine::GraphCost cost = engine::graph_cost(*run.graph);
+  const GraphCost cost = graph_cost(*run.graph);
   row["params"] = cost.params;
   row["flops_per_image"] = cost.flops;
   row["macs_per_image"] = cost.macs;
@@ -146,15 +147,15 @@ json networks_json(const RunFiles& run, const json& phases, const std::optional<
   json rows = json::array();
   rows.push_back(phases.empty() ? planned_row(run) : dense_row(run, phases, finished));
   if (rows[0]["macs_per_image"].is_null() && run.graph)  // a run of an older version
-    if (const auto cost = engine::graph_cost(*run.graph); rows[0]["params"] == cost.params)
+    if (const auto cost = graph_cost(*run.graph); rows[0]["params"] == cost.params)
       rows[0]["macs_per_image"] = cost.macs;
   if (phases.size() > 1) {
     rows.push_back(ticket_row(run, phases, finished));
     json& row = rows.back();
     if (row["macs_per_image"].is_null()) row["macs_per_image"] = compacted_macs(run, ticket, row["params"]);
   }
-  if (const json& swa = at(run.summary, {"swa"}); number_at(swa, {"top1"}).is_number())
-    rows.push_back(averaged_row(swa, rows.back()));
+  if (run.summary && run.summary->averaged && run.summary->averaged->top1)
+    rows.push_back(averaged_row(*run.summary->averaged, rows.back()));
   for (json& row : rows) add_weight_bytes(row);
   return rows;
 }

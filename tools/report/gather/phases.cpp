@@ -1,32 +1,41 @@
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "tools/report/gather/networks.h"
 
 namespace eb::tools {
 
+using namespace engine;
 using nlohmann::json;
 
 json epochs_json(const RunFiles& run) {
-  static const std::vector<std::pair<const char*, const char*>> columns = {
-      {"train_loss", "train/loss"}, {"train_top1", "train/top1"},
-      {"test_loss", "test/loss"},   {"test_top1", "test/top1"},
-      {"test_top5", "test/top5"},   {"holdout_top1", "holdout/top1"},
-      {"lr", "train/lr"},           {"images_per_s", "perf/images_per_s"},
-      {"seconds", "perf/seconds"}};
   json epochs = json::array();
-  for (const json& line : run.epochs) {
-    json epoch = {{"epoch", line["epoch"]}, {"phase", string_at(line, {"phase"})}};
-    for (const auto& [name, key] : columns) epoch[name] = number_at(line, {key});
-    epochs.push_back(std::move(epoch));
-  }
+  for (const EpochRecord& e : run.epochs)
+    epochs.push_back({{"epoch", e.epoch},
+                      {"phase", e.phase},
+                      {"train_loss", or_null(e.train_loss)},
+                      {"train_top1", or_null(e.train_top1)},
+                      {"test_loss", or_null(e.test_loss)},
+                      {"test_top1", or_null(e.test_top1)},
+                      {"test_top5", or_null(e.test_top5)},
+                      {"holdout_top1", or_null(e.holdout_top1)},
+                      {"lr", or_null(e.lr)},
+                      {"images_per_s", or_null(e.images_per_s)},
+                      {"seconds", or_null(e.seconds)}});
   return epochs;
 }
 
+static Number seconds_of(const PhaseRecord& phase, const char* part) {
+  if (!phase.seconds) return std::nullopt;
+  const auto found = phase.seconds->find(part);
+  return found == phase.seconds->end() ? std::nullopt : Number(found->second);
+}
+
 // What the whole phase took, less what is accounted for. Steps whose parts are not known are one part.
-static json other_seconds(const json& phase, const json& seconds) {
-  const json wall = number_at(phase, {"seconds", "wall"});
-  if (wall.is_null()) return nullptr;
-  double rest = wall;
+static Number other_seconds(const PhaseRecord& phase, const json& seconds) {
+  const Number wall = seconds_of(phase, "wall");
+  if (!wall) return std::nullopt;
+  double rest = *wall;
   const bool parts = seconds["forward"].is_number();
   if (!parts && seconds["training"].is_number()) rest -= seconds["training"].get<double>();
   for (const auto& [name, value] : seconds.items())
@@ -34,61 +43,50 @@ static json other_seconds(const json& phase, const json& seconds) {
   return std::max(0.0, rest);
 }
 
-static json seconds_json(const json& phase) {
-  json seconds = {{"training", number_at(phase, {"train_seconds"})},
-                  {"data_wait", number_at(phase, {"data_wait_seconds"})},
-                  {"evaluation", number_at(phase, {"eval_seconds"})}};
-  for (const char* name : {"forward", "backward", "optimizer", "early_bird", "checkpoint"})
-    seconds[name] = number_at(phase, {"seconds", name});
-  seconds["other"] = other_seconds(phase, seconds);
+static json seconds_json(const PhaseRecord& phase) {
+  json seconds = {{"training", or_null(phase.train_seconds)},
+                  {"data_wait", or_null(phase.data_wait_seconds)},
+                  {"evaluation", or_null(phase.eval_seconds)}};
+  for (const char* part : {"forward", "backward", "optimizer", "early_bird", "checkpoint"})
+    seconds[part] = or_null(seconds_of(phase, part));
+  seconds["other"] = or_null(other_seconds(phase, seconds));
   return seconds;
 }
 
-static json rate(const json& samples, const json& seconds) {
-  if (!samples.is_number() || !seconds.is_number() || samples <= 0 || seconds <= 0) return nullptr;
-  return samples.get<double>() / seconds.get<double>();
+static json start_epoch(Count step, int64_t per_epoch) {
+  if (!step) return nullptr;
+  if (*step == 0) return 0;
+  return per_epoch > 0 ? json(static_cast<double>(*step) / static_cast<double>(per_epoch)) : json(nullptr);
 }
 
-static json start_epoch(const json& step, int64_t per_epoch) {
-  if (!step.is_number()) return nullptr;
-  if (step == 0) return 0;
-  return per_epoch > 0 ? json(step.get<double>() / static_cast<double>(per_epoch)) : json(nullptr);
+static json bytes_json(const PhaseFormat::Bytes& bytes) {
+  return {{"weights", or_null(bytes.weights)},
+          {"gradients", or_null(bytes.gradients)},
+          {"momentum", or_null(bytes.momentum)},
+          {"activations", or_null(bytes.activations)}};
 }
 
-static json phase_json(const json& phase, int64_t per_epoch) {
-  json bytes = json::object();
-  for (const char* name : {"weights", "gradients", "momentum", "activations"})
-    bytes[name] = number_at(phase, {"bytes", name});
-  json row = {{"name", string_at(phase, {"name"})},
-              {"start_epoch", start_epoch(number_at(phase, {"start_step"}), per_epoch)},
-              {"precision", string_at(phase, {"precision"})},
-              {"images_per_s", rate(number_at(phase, {"samples"}), number_at(phase, {"train_seconds"}))},
-              {"seconds", seconds_json(phase)},
-              {"energy_method", string_at(phase, {"energy_method"})},
-              {"bytes", bytes}};
-  for (const char* name : {"start_step", "steps", "samples", "params", "flops_per_image", "macs_per_image",
-                           "peak_memory_bytes", "joules"})
-    row[name] = number_at(phase, {name});
-  if (row["joules"].is_number() && row["energy_method"].is_null()) row["energy_method"] = "rapl";
-  return row;
-}
-
-// Checkpoints keep precision and bytes apart from the phases they belong to.
-static json with_formats(const RunFiles& run, json phase, size_t i) {
-  const json& formats = at(run.state, {"hooks", "blocks", "phases"});
-  if (phase.contains("precision") || !formats.is_array() || i >= formats.size() || !formats[i].is_object())
-    return phase;
-  phase.update(formats[i]);
-  return phase;
+static json phase_json(const PhaseRecord& phase, int64_t per_epoch) {
+  return {{"name", or_null(phase.name)},
+          {"start_epoch", start_epoch(phase.start_step, per_epoch)},
+          {"precision", or_null(phase.format.precision)},
+          {"images_per_s", or_null(phase.images_per_s())},
+          {"seconds", seconds_json(phase)},
+          {"energy_method", or_null(phase.energy_method)},
+          {"bytes", bytes_json(phase.format.bytes)},
+          {"start_step", or_null(phase.start_step)},
+          {"steps", or_null(phase.steps)},
+          {"samples", or_null(phase.samples)},
+          {"params", or_null(phase.params)},
+          {"flops_per_image", or_null(phase.flops_per_image)},
+          {"macs_per_image", or_null(phase.macs_per_image)},
+          {"peak_memory_bytes", or_null(phase.peak_memory_bytes)},
+          {"joules", or_null(phase.joules)}};
 }
 
 json phases_json(const RunFiles& run) {
   json rows = json::array();
-  const json& phases = phases_of(run);
-  if (!phases.is_array()) return rows;
-  for (size_t i = 0; i < phases.size(); ++i)
-    if (phases[i].is_object())
-      rows.push_back(phase_json(with_formats(run, phases[i], i), steps_per_epoch(run)));
+  for (const PhaseRecord& phase : phases_of(run)) rows.push_back(phase_json(phase, steps_per_epoch(run)));
   return rows;
 }
 

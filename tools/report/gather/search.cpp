@@ -34,15 +34,18 @@ static std::vector<double> ratios_of(const RunFiles& run) {
   return ratios;
 }
 
+// What an epoch's line says of a ratio.
+static MaskCheck check_of(const EpochRecord& epoch, const std::string& name) {
+  const auto found = epoch.masks.find(name);
+  return found == epoch.masks.end() ? MaskCheck{} : found->second;
+}
+
 size_t masks_drawn(const RunFiles& run, double ratio) {
-  const std::string key = file_names::kept_key + pruning::ratio_name(ratio);
+  const std::string name = pruning::ratio_name(ratio);
   const auto told = std::count_if(run.epochs.begin(), run.epochs.end(),
-                                  [&](const json& line) { return line.contains(key); });
-  json saved = 0;
-  if (const json& watched = at(run.state, {"hooks", "early_bird", "search", "watched"}); watched.is_array())
-    for (const json& w : watched)
-      if (at(w, {"ratio"}) == ratio && at(w, {"records"}).is_number_unsigned()) saved = at(w, {"records"});
-  return std::max(static_cast<size_t>(told), saved.get<size_t>());
+                                  [&](const EpochRecord& e) { return check_of(e, name).kept.has_value(); });
+  const auto* saved = run.search ? run.search->search.of(ratio) : nullptr;
+  return static_cast<size_t>(std::max<int64_t>(told, saved ? saved->records : 0));
 }
 
 // Named as they lie in the run: a reader of the report may have moved it.
@@ -72,10 +75,10 @@ static MaskRecords masks_of(RunFiles& run, double ratio) {
 // Checks every some steps lie between epochs.
 static std::vector<double> mask_epochs(const RunFiles& run, const std::string& name, size_t n) {
   std::vector<double> epochs;
-  const json every = string_at(run.config, {"early_bird", "every"});
+  const json* every = config_value(run.config, "early_bird.every");
   Duration rhythm{Duration::Unit::epochs, 1};
   try {
-    if (every.is_string()) rhythm = parse_duration(every.get<std::string>());
+    if (every && every->is_string()) rhythm = parse_duration(every->get<std::string>());
   } catch (const Error&) {
   }
   if (rhythm.unit == Duration::Unit::steps) {
@@ -84,8 +87,8 @@ static std::vector<double> mask_epochs(const RunFiles& run, const std::string& n
       epochs.push_back(static_cast<double>(rhythm.count) * static_cast<double>(i) / epoch);
     return epochs;
   }
-  for (const json& line : run.epochs)
-    if (line.contains(file_names::kept_key + name) && epochs.size() < n) epochs.push_back(line["epoch"]);
+  for (const EpochRecord& e : run.epochs)
+    if (check_of(e, name).kept && epochs.size() < n) epochs.push_back(static_cast<double>(e.epoch));
   while (epochs.size() < n)
     epochs.push_back((epochs.empty() ? 0 : epochs.back()) + static_cast<double>(rhythm.count));
   return epochs;
@@ -107,11 +110,18 @@ static json emerged_index(const RunFiles& run, const MaskRecords& records) {
   return nullptr;
 }
 
+// In the run's own words.
+static Count emerged_epoch(const RunFiles& run, const std::string& name) {
+  if (!run.summary || !run.summary->search) return std::nullopt;
+  const auto found = run.summary->search->epochs.find(name);
+  return found == run.summary->search->epochs.end() ? std::nullopt : found->second;
+}
+
 static json window_distances(const RunFiles& run, const std::string& name) {
   json points = json::array();
-  for (const json& line : run.epochs)
-    if (const json distance = number_at(line, {file_names::distance_key + name}); distance.is_number())
-      points.push_back({{"epoch", line["epoch"]}, {"distance", distance}});
+  for (const EpochRecord& e : run.epochs)
+    if (const Number distance = check_of(e, name).distance)
+      points.push_back({{"epoch", e.epoch}, {"distance", *distance}});
   return points;
 }
 
@@ -150,10 +160,11 @@ static json ratio_json(RunFiles& run, double ratio) {
   MaskRecords records = masks_of(run, ratio);
   const std::vector<double> epochs = mask_epochs(run, name, records.masks.size());
   const std::vector<size_t> shown = shown_masks(run, name, records.masks.size());
-  json emerged = number_at(run.summary, {"eb", "epochs", name}), index = emerged_index(run, records);
+  Count emerged = emerged_epoch(run, name);
+  json index = emerged_index(run, records);
   if (!index.is_null()) {
     const auto full = index.get<size_t>();
-    if (emerged.is_null()) emerged = static_cast<int64_t>(epochs[full]);
+    if (!emerged) emerged = static_cast<int64_t>(epochs[full]);
     index = std::lower_bound(shown.begin(), shown.end(), full) - shown.begin();
   }
   records.masks = pick(records.masks, shown);
@@ -161,7 +172,7 @@ static json ratio_json(RunFiles& run, double ratio) {
           {"name", name},
           {"bits", records.bits ? json(records.bits) : json(nullptr)},
           {"kept", kept_json(records)},
-          {"emerged_epoch", emerged},
+          {"emerged_epoch", or_null(emerged)},
           {"emerged_index", index},
           {"epochs", epochs_json(pick(epochs, shown))},
           {"differing", pruning::pairwise_differences(records)},
@@ -170,13 +181,12 @@ static json ratio_json(RunFiles& run, double ratio) {
 
 // The run's own words, or what the ticket's file says of itself.
 static json draw_json(const RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
-  const json& draw = draw_of(run);
-  if (draw.is_object())
-    return {{"ratio", number_at(draw, {"ratio"})},
-            {"epoch", number_at(draw, {"epoch"})},
-            {"step", number_at(draw, {"step"})},
-            {"found_by", string_at(draw, {"found_by"})},
-            {"file", string_at(draw, {"file"})}};
+  if (const std::optional<DrawRecord>& draw = draw_of(run))
+    return {{"ratio", or_null(draw->ratio)},
+            {"epoch", or_null(draw->epoch)},
+            {"step", or_null(draw->step)},
+            {"found_by", or_null(draw->found_by)},
+            {"file", or_null(draw->file)}};
   if (!ticket) return nullptr;
   return {{"ratio", ticket->ratio},
           {"epoch", ticket->epoch},
@@ -186,16 +196,16 @@ static json draw_json(const RunFiles& run, const std::optional<pruning::Ticket>&
 }
 
 json search_json(RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
-  const json& section = at(run.config, {"early_bird"});
-  if (at(section, {"enabled"}) == false) return nullptr;
+  const json& section = lenient::value(run.config, "early_bird");
+  if (lenient::value(section, "enabled") == false) return nullptr;
   json ratios = json::array();
   for (double ratio : ratios_of(run)) ratios.push_back(ratio_json(run, ratio));
   if (ratios.empty()) return nullptr;
-  return {{"threshold", number_at(section, {"threshold"})},
-          {"window", number_at(section, {"window"})},
-          {"compare", string_at(section, {"compare"})},
-          {"criterion", string_at(section, {"criterion"})},
-          {"rule", string_at(section, {"rule"})},
+  return {{"threshold", or_null(lenient::number(section, "threshold"))},
+          {"window", or_null(lenient::integer(section, "window"))},
+          {"compare", or_null(lenient::words(section, "compare"))},
+          {"criterion", or_null(lenient::words(section, "criterion"))},
+          {"rule", or_null(lenient::words(section, "rule"))},
           {"draw", draw_json(run, ticket)},
           {"ratios", ratios}};
 }

@@ -1,8 +1,8 @@
-#include "tools/record/json_read.h"
+#include "engine/base/json_read.h"
 
 #include <cmath>
 
-namespace eb::tools::page {
+namespace eb::engine::lenient {
 
 using nlohmann::json;
 
@@ -23,6 +23,17 @@ Number number(const json& object, const char* key) {
   return number(value(object, key));
 }
 
+Count integer(const json& v) {
+  constexpr double most = 9e18;  // of an int64_t, a little less
+  const Number n = number(v);
+  if (!n || std::abs(*n) > most || *n != std::floor(*n)) return std::nullopt;
+  return v.get<int64_t>();
+}
+
+Count integer(const json& object, const char* key) {
+  return integer(value(object, key));
+}
+
 const json& list(const json& object, const char* key) {
   static const json empty = json::array();
   const json& v = value(object, key);
@@ -30,8 +41,12 @@ const json& list(const json& object, const char* key) {
 }
 
 std::string text(const json& object, const char* key) {
+  return words(object, key).value_or("");
+}
+
+Words words(const json& object, const char* key) {
   const json& v = value(object, key);
-  return v.is_string() ? v.get<std::string>() : std::string();
+  return v.is_string() ? Words(v.get<std::string>()) : std::nullopt;
 }
 
 bool flag(const json& object, const char* key) {
@@ -39,9 +54,4 @@ bool flag(const json& object, const char* key) {
   return v.is_boolean() && v.get<bool>();
 }
 
-Number share(Number part, Number whole) {
-  if (!part || !whole || *whole == 0) return std::nullopt;
-  return *part / *whole;
-}
-
-}  // namespace eb::tools::page
+}  // namespace eb::engine::lenient
