@@ -4,6 +4,7 @@
 #include <memory>
 #include <regex>
 
+#include "engine/tensor/dtype_names.h"
 #include "tools/bench/bench_kernels.h"
 #include "tools/cli/commands.h"
 
@@ -26,7 +27,7 @@ Command bench_kernels_command() {
       .flags =
           {Flag{"--device", &f->device, "cpu or cuda"},
            Flag{"--threads", &f->threads, "CPU threads (default: all)"}.positive(),
-           Flag{"--dtype", &f->dtype, "f32 or bf16"}.one_of({"f32", "bf16"}),
+           Flag{"--dtype", &f->dtype, "f32 or bf16"}.one_of(engine::compute_names),
            Flag{"--filter", &f->filter, "Only cases whose \"FAMILY NAME\" matches this regular expression"}
                .checked_by(is_regex),
            Flag{"--batch-cifar", &f->cases.batch_cifar, "Images of VGG16 and PreResNet101"}.positive(),

@@ -1,11 +1,13 @@
 // Commands as data: what a command is called, which flags it takes and what it does. Only parse.cpp knows the
 // library that reads a command line.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -39,6 +41,10 @@ struct Flag {
   Flag& not_negative() { return limits = Limits::not_negative, *this; }
   Flag& range(double least, double most) { return limits = Limits::between, min = least, max = most, *this; }
   Flag& one_of(std::vector<std::string> all) { return choices = std::move(all), *this; }
+  template <size_t n>
+  Flag& one_of(const std::array<std::string_view, n>& all) {  // names_of<Enum>()
+    return choices.assign(all.begin(), all.end()), *this;
+  }
   Flag& checked_by(std::string (*problem)(const std::string&)) { return check = problem, *this; }
   Flag& split_at_commas() { return commas = true, *this; }
   Flag& shows_default() { return default_shown = true, *this; }

@@ -104,9 +104,9 @@ Command compact_command() {
            Flag{"--min-channels", &f->close.min_channels, "No layer keeps fewer"}.positive(),
            Flag{"--round-to", &f->close.round_to, "Multiple that channel counts are rounded to"}.positive(),
            Flag{"--round", &f->round, "Direction of --round-to; pad: by channels that stay zero"}.one_of(
-               {"up", "nearest", "pad"}),
+               names_of<pruning::RoundTo>()),
            Flag{"--merge", &f->merge, "Which channels of a shared group come first, as in draw"}.one_of(
-               {"mean", "max"}),
+               names_of<pruning::Merge>()),
            Flag{"--protect", &f->close.protect, "Batch norms that keep every channel, by id or pattern"},
            Flag{"--json", &f->json, "One JSON object"}},
       .run = [f] { return compact_checkpoint(*f); },

@@ -68,9 +68,9 @@ Command draw_command() {
                 Flag{"--ratio", &f->ratio, "Share of all channels to prune, between 0 and 1"}.must_be_given(),
                 Flag{"--rule", &f->rule,
                      "exact_k, or reference: strictly above the sorted value (docs/method.md 1.1)"}
-                    .one_of({"exact_k", "reference"}),
+                    .one_of(engine::names_of<pruning::Rule>()),
                 Flag{"--merge", &f->merge, "Score of channels that several batch norms share"}.one_of(
-                    {"mean", "max"}),
+                    engine::names_of<pruning::Merge>()),
                 Flag{"-o,--out", &f->out, "Ticket file to write (safetensors)"}.must_be_given(),
                 Flag{"--json", &f->json, "One JSON object"}},
       .run = [f] { return draw(*f); },

@@ -6,6 +6,7 @@
 #include "data/loader.h"
 #include "engine/base/error_codes.h"
 #include "engine/run/conv_choices.h"
+#include "engine/tensor/dtype_names.h"
 #include "engine/train/evaluate.h"
 #include "quant/fields.h"
 #include "tools/cli/commands.h"
@@ -90,10 +91,10 @@ Command eval_command() {
                 "Write what the network was given and what it said: safetensors tensors \"images\" (N, C, H, "
                 "W; normalised), \"labels\" and \"logits\""},
            Flag{"--limit", &f->limit, "Only the first so many images"}.positive(),
-           Flag{"--dtype", &f->dtype, "f32 or bf16"}.one_of({"f32", "bf16"}),
+           Flag{"--dtype", &f->dtype, "f32 or bf16"}.one_of(compute_names),
            Flag{"--device", &f->device, "cpu or cuda"},
            Flag{"--conv", &f->conv, "ours, cudnn or auto, instead of the config's cuda.conv"}.one_of(
-               {"ours", "cudnn", "auto"}),
+               names_of<ConvChoice::Mode>()),
            Flag{"--threads", &f->threads, "CPU threads (default: all)"}.positive(),
            Flag{"--full-precision", &f->full_precision, "Without the 8-bit formats of an 8-bit run"},
            Flag{"--json", &f->json, "One JSON object"}},

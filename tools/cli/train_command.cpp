@@ -200,7 +200,8 @@ Command train_command() {
                 "Checkpoint or run directory whose weights a new run starts from: model.init.from"},
            Flag{"--allow-change", &f->allow_change,
                 "Config key or section that may differ from the resumed run's"},
-           Flag{"--until", &f->until, "Stop after this phase"}.one_of({"search", "draw", "compact"}),
+           Flag{"--until", &f->until, "Stop after this phase"}.one_of(
+               names(name_of(Until::search), name_of(Until::draw), name_of(Until::compact))),
            Flag{"--max-steps", &f->max_steps,
                 "Stop with a checkpoint (exit 75) when the run has done this many steps"}
                .not_negative(),
