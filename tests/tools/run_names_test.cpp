@@ -1,7 +1,6 @@
 // The names of a run's files are literals in two headers and nowhere else.
 #include <gtest/gtest.h>
 
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>

@@ -200,7 +200,7 @@ TEST(ToyOp, is_padded_with_channels_of_zeros) {
   const Model dense = test::random_model(toy_graph(), DType::f32);
   pruning::CloseConfig round;
   round.round_to = 4;
-  round.pad = true;
+  round.round = pruning::RoundTo::pad;
   const auto closed = pruning::close_ticket(pruning::draw_ticket(dense, {0.5}), dense, round);
   const Model masked = pruning::masked_model(dense, closed.ticket),
               padded = pruning::compact(dense, closed, pruning::MomentumRule::reset);
