@@ -152,7 +152,7 @@ void EarlyBird::load(const SearchState& state) {
   step_ = state.step;
   const auto same = [](const Watched& w, const SearchState::Watched& s) { return s.ratio == w.ratio; };
   if (!std::equal(watched_.begin(), watched_.end(), state.watched.begin(), state.watched.end(), same))
-    throw Error(4040, "the saved search watches other ratios than early_bird.watch");
+    throw Error(errors::search_state, "the saved search watches other ratios than early_bird.watch");
   for (size_t i = 0; i < watched_.size(); ++i) {
     const SearchState::Watched& s = state.watched[i];
     Watched& w = watched_[i];

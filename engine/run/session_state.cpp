@@ -80,7 +80,8 @@ static PhaseRecord whole_phase(const json& j) {
   if (p.name && p.params && p.flops_per_image && p.start_step && p.steps && p.samples && p.train_seconds &&
       p.eval_seconds && p.data_wait_seconds)
     return p;
-  throw Error(4023, "the checkpoint's state.json does not say what a run needs: a phase lacks a number");
+  throw Error(errors::checkpoint_content,
+              "the checkpoint's state.json does not say what a run needs: a phase lacks a number");
 }
 
 void Session::restore(const Checkpoint& c) {
