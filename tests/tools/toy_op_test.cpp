@@ -151,7 +151,8 @@ TEST(ToyOp, runs_forward_as_its_oracle_says) {
 
 TEST(ToyOp, has_the_gradients_of_finite_differences) {
   Model m = test::random_model(toy_graph(), DType::f32);
-  const Batch b = test::random_batch(m.graph(), 2);
+  Batch b = test::random_batch(m.graph(), 2);
+  b.labels = test::some_labels(m, 2);  // the oracle's
   test::loss_and_gradients(m, b);
   const test::GraphOracle oracle = oracle_of(m, b);
   for (const Parameter& p : m.parameters()) {
