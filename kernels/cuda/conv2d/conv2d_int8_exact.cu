@@ -1,6 +1,6 @@
 // The exact path. Where the bf16 convolution of the shape runs on wgmma, codes become bf16 numbers in the
 // workspace, exponents included, and that convolution multiplies them: shared memory is filled by bulk copies
-// there, no thread has an element in its hands. Elsewhere the loaders expand them (conv2d_coded.cu). A code
+// there, no thread has an element in its hands. Elsewhere the loaders expand them (conv2d_coded.cuh). A code
 // has at most seven bits and bf16 eight, so nothing is rounded but the fp32 sums.
 #include "kernels/cuda/coded.cuh"
 #include "kernels/cuda/conv2d/conv2d.cuh"

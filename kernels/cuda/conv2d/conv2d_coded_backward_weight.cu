@@ -1,26 +1,13 @@
-// The exact path of the int8 convolutions on the bf16 tiles of every card: the loaders expand codes of blocks
-// of any shape on their way to shared memory, so memory holds and moves one byte an element.
+// dw and db of the exact path (conv2d_coded.cuh).
 #include "kernels/cuda/column_sum.h"
-#include "kernels/cuda/conv2d/conv2d_int8.cuh"
-#include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
+#include "kernels/cuda/conv2d/conv2d_coded.cuh"
 #include "kernels/cuda/conv2d/conv2d_weight_gemm.cuh"
 
 namespace eb::kernels::cuda {
 
-namespace {
-
 using Operand = Conv2dInt8::Operand;
 
-// Whether a load of eight codes meets one block wherever it starts.
-bool in_eights(const Operand& o, int64_t channels) {
-  return channels % 8 == 0 && o.block % 8 == 0;
-}
-
-template <class F>
-void by_out_and_width(const Conv2d::Params& p, bool wide, F&& f) {
-  by_dtype(p.dtype,
-           [&]<class Out>() { wide ? f.template operator()<Out, 8>() : f.template operator()<Out, 1>(); });
-}
+namespace {
 
 // f.operator()<dy_width, x_width, Tile>(): as conv2d_backward_weight.cu chooses them.
 template <class F>
@@ -38,22 +25,6 @@ int64_t most_weight_slices(const Conv2d::Params& p) {
 }
 
 }  // namespace
-
-void conv2d_coded_forward(const Conv2d::Params& p, const Operand& x, const Operand& w, const float* b,
-                          void* y, uint32_t* largest) {
-  if (largest) clear_largest(p.n, largest);
-  const int64_t c = p.c / p.groups;
-  by_out_and_width(p, in_eights(x, c) && in_eights(w, c), [&]<class Out, int width>() {
-    forward_pixels<Bf16Math, Coded, Out, width>(p, CodePointer(x), CodePointer(w), b, y, nullptr, largest);
-  });
-}
-
-void conv2d_coded_backward_data(const Conv2d::Params& p, const Operand& dy, const Operand& w, void* dx) {
-  by_out_and_width(
-      p, in_eights(dy, p.k / p.groups) && in_eights(w, p.c / p.groups), [&]<class Out, int width>() {
-        backward_data_pixels<Bf16Math, Coded, Out, width>(p, CodePointer(dy), CodePointer(w), dx);
-      });
-}
 
 size_t conv2d_coded_backward_weight_workspace(const Conv2d::Params& p) {
   const size_t partial = static_cast<size_t>(most_weight_slices(p) * weights_of(p)) * sizeof(float);
