@@ -93,7 +93,7 @@ engine_options() {
   local nvcc targets all="EB_CUDA=ON tools/run ... compiles them for every GPU"
   options=()
   discard_foreign_build "$1"
-  [ -f "$1/CMakeCache.txt" ] || options=(-DEB_TESTS=OFF)
+  [ -f "$1/CMakeCache.txt" ] || options=(-DEB_TESTS=OFF -DEB_UNITY=ON)
   if [ -n "${EB_CUDA:-}" ]; then
     options+=("-DEB_CUDA=$EB_CUDA" -UEB_CUDA_ARCHITECTURES)
   elif [ ! -f "$1/CMakeCache.txt" ]; then

@@ -1,7 +1,6 @@
 #include "engine/tensor/allocator.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -10,19 +9,13 @@
 
 #include "engine/tensor/address_range.h"
 #include "engine/tensor/device_cache.h"
+#include "engine/tensor/size_class.h"
 
 namespace eb::engine {
 
 namespace {
 
 constexpr size_t large = size_t{256} << 10;
-
-// Multiples of 1/8 of the power of two below, so at most 12.5 % is wasted.
-size_t size_class(size_t bytes) {
-  if (bytes <= 256) return 256;
-  const size_t step = std::bit_floor(bytes - 1) / 8;
-  return (bytes + step - 1) / step * step;
-}
 
 // Small blocks: free lists by size class.
 class FreeLists {
@@ -117,7 +110,7 @@ Pool& pool() {
 }
 
 size_t block_size(size_t bytes) {
-  return bytes < large ? size_class(bytes) : (bytes + 63) / 64 * 64;
+  return bytes < large ? size_class(bytes, 256) : (bytes + 63) / 64 * 64;
 }
 
 }  // namespace

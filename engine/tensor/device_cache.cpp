@@ -3,26 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <new>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
+#include "engine/tensor/size_class.h"
 #include "kernels/device_error.h"
 #include "kernels/memory.h"
 
 namespace eb::engine {
 
 namespace {
-
-// Multiples of 1/8 of the power of two below: at most 12.5 % is wasted, and batches of nearly equal size
-// share blocks.
-size_t size_class(size_t bytes) {
-  if (bytes <= 512) return 512;
-  const size_t step = std::bit_floor(bytes - 1) / 8;
-  return (bytes + step - 1) / step * step;
-}
 
 double mib(size_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
@@ -46,7 +38,7 @@ BlockPool::~BlockPool() {
 }
 
 std::shared_ptr<void> DeviceCache::allocate(size_t bytes) {
-  const size_t size = size_class(bytes);
+  const size_t size = size_class(bytes, 512);
   const auto& pool = scoped && scoped->cache_.device_ == device_ ? scoped : shared_;
   const std::lock_guard lock(mutex_);
   void* block = take(*pool, size);

@@ -45,7 +45,7 @@ static std::string change(const json& pair) {
   return fmt::format("{} -> {}", pair[0].dump(), pair[1].dump());
 }
 
-static void print(const json& plan) {
+static void print_plan(const json& plan) {
   std::cout << fmt::format("{:<26}{:>18}{:>24}{:>28}\n", "layer", "channels", "parameters",
                            "FLOPs per image");
   for (const json& l : plan["layers"])
@@ -87,7 +87,7 @@ static int compact_checkpoint(CompactFlags& f) {
   if (f.json)
     std::cout << plan.dump(2) << "\n";
   else
-    print(plan);
+    print_plan(plan);
   return 0;
 }
 

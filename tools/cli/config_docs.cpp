@@ -13,7 +13,7 @@ using engine::Table;
 using nlohmann::ordered_json;
 using Type = Field::Type;
 
-static const char* const intro = R"(# Configuration
+static const char* const config_intro = R"(# Configuration
 
 <!-- Written by `eb_engine config docs > docs/config.md`; a test compares the two. -->
 
@@ -48,7 +48,7 @@ static std::string cell(std::string text) {
 }
 
 std::string config_reference(const Table& table) {
-  std::string out = intro, section = "-";
+  std::string out = config_intro, section = "-";
   for (const Field& f : table.fields) {
     const size_t dot = f.key.find('.');
     const std::string own = dot == std::string::npos ? "" : f.key.substr(0, dot);

@@ -35,7 +35,7 @@ static json describe(const pruning::Ticket& t) {
           {"layers", layers}};
 }
 
-static void print(const json& ticket) {
+static void print_ticket(const json& ticket) {
   std::cout << fmt::format("kept {} of {} channels, threshold {:.6g}\n", ticket["kept"].dump(),
                            ticket["total"].dump(), ticket["threshold"].get<double>());
   for (const json& l : ticket["layers"])
@@ -55,7 +55,7 @@ static int draw(const DrawFlags& f) {
   if (f.json)
     std::cout << info.dump(2) << "\n";
   else
-    print(info);
+    print_ticket(info);
   return 0;
 }
 

@@ -6,7 +6,7 @@
 
 namespace eb::tools {
 
-static const char* const intro = R"(# Errors
+static const char* const error_intro = R"(# Errors
 
 <!-- Written by `eb_engine config errors > docs/errors.md` from engine/base/error_codes.def; a test compares them. -->
 
@@ -24,7 +24,7 @@ on. A second SIGINT or SIGTERM ends it at once with 130 or 143 and nothing saved
 )";
 
 std::string error_reference() {
-  std::string out = fmt::format("{}| code | meaning | what to do |\n|---|---|---|\n", intro);
+  std::string out = fmt::format("{}| code | meaning | what to do |\n|---|---|---|\n", error_intro);
   for (const errors::Group& group : errors::all()) {
     out += fmt::format("| **{}** | **{}** | |\n", group.exit_code, group.subject);
     for (const errors::Entry& e : group.entries)

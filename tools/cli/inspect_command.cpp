@@ -58,7 +58,7 @@ static json inspect_file(const std::string& path) {
   return {{"file", path}, {"metadata", file.metadata}, {"tensors", tensor_list(file.tensors)}};
 }
 
-static void print(const json& info) {
+static void print_network(const json& info) {
   for (const auto& [key, value] : info.items()) {
     if (!value.is_array()) {
       std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
@@ -80,7 +80,7 @@ static int inspect(const InspectFlags& f) {
   if (f.json)
     std::cout << info.dump(2) << "\n";
   else
-    print(info);
+    print_network(info);
   return 0;
 }
 

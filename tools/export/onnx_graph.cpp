@@ -131,20 +131,20 @@ std::string linear(Writer& w, const Node& n, int i) {
 // Writes the node and returns the name of its value.
 using WriteOp = std::string (*)(Writer&, const Node&, int);
 
-constexpr OpRow<WriteOp> rows[] = {{Op::input, input},
-                                   {Op::conv, conv},
-                                   {Op::bn, batch_norm},
-                                   {Op::relu, relu},
-                                   {Op::add, add},
-                                   {Op::select, select},
-                                   {Op::max_pool, max_pool},
-                                   {Op::avg_pool, average_pool},
-                                   {Op::global_avg_pool, global_pool},
-                                   {Op::linear, linear}};
-static_assert(covers_every_op(rows));
+constexpr OpRow<WriteOp> onnx_ops[] = {{Op::input, input},
+                                       {Op::conv, conv},
+                                       {Op::bn, batch_norm},
+                                       {Op::relu, relu},
+                                       {Op::add, add},
+                                       {Op::select, select},
+                                       {Op::max_pool, max_pool},
+                                       {Op::avg_pool, average_pool},
+                                       {Op::global_avg_pool, global_pool},
+                                       {Op::linear, linear}};
+static_assert(covers_every_op(onnx_ops));
 
 WriteOp row_of(const Node& n) {
-  if (const WriteOp* write = find_row(rows, n.op)) return *write;
+  if (const WriteOp* write = find_row(onnx_ops, n.op)) return *write;
   throw Error(errors::export_unknown_op,
               fmt::format("node \"{}\": the op \"{}\" has no form in ONNX", n.id, n.op->name),
               "other ops in model.graph");

@@ -98,7 +98,7 @@ constexpr Layout any = Layout::as_it_comes, map = Layout::map, row = Layout::row
 
 // The graph's input is the argument of forward(), an add is written by ForwardWriter::sum.
 // clang-format off
-constexpr OpRow<TorchOp> rows[] = {
+constexpr OpRow<TorchOp> torch_ops[] = {
     {Op::input, {.reads = map, .writes = map}},
     {Op::conv, {.reads = map, .writes = map, .channels = "_out", .layer = conv_layer}},
     {Op::bn, {.reads = any, .writes = any, .layer = bn_layer}},
@@ -111,12 +111,12 @@ constexpr OpRow<TorchOp> rows[] = {
     {Op::linear, {.reads = row, .writes = row, .channels = "_out", .layer = linear_layer}},
 };
 // clang-format on
-static_assert(covers_every_op(rows));
+static_assert(covers_every_op(torch_ops));
 
 }  // namespace
 
 const TorchOp& torch_op(const Node& n) {
-  if (const TorchOp* op = find_row(rows, n.op)) return *op;
+  if (const TorchOp* op = find_row(torch_ops, n.op)) return *op;
   throw Error(errors::export_unknown_op,
               fmt::format("node \"{}\": the op \"{}\" has no form in PyTorch", n.id, n.op->name),
               "other ops in model.graph");

@@ -22,14 +22,14 @@ int blocks_per_stage(int depth) {
               "set model.depth");
 }
 
-struct Block {
+struct PreactBlock {
   std::string id;
   int64_t planes, stride;
   bool downsample;
 };
 
 // The shortcut reads the raw block input; node order is bn1, select, conv1, ..., conv3, downsample.
-int block(GraphBuilder& g, const Block& b, int input) {
+int block(GraphBuilder& g, const PreactBlock& b, int input) {
   const std::string p = b.id + ".";
   int x = g.select_all(p + "select", g.bn(p + "bn1", input));
   x = g.conv(p + "conv1", g.relu(p + "relu1", x), b.planes, {1, 1, 0});

@@ -8,7 +8,7 @@ namespace eb::engine {
 
 namespace {
 
-struct Block {
+struct ResnetBlock {
   std::string id;
   int64_t planes, stride;
   bool downsample, downsample_bias;
@@ -19,7 +19,7 @@ int conv_bn(GraphBuilder& g, const std::string& prefix, const std::string& n, in
 }
 
 // relu(x + shortcut), where the shortcut is the block input or its projection.
-int join(GraphBuilder& g, const Block& b, int x, int input, int64_t out) {
+int join(GraphBuilder& g, const ResnetBlock& b, int x, int input, int64_t out) {
   const std::string p = b.id + ".";
   int shortcut = input;
   if (b.downsample) {
@@ -29,14 +29,14 @@ int join(GraphBuilder& g, const Block& b, int x, int input, int64_t out) {
   return g.relu(p + "relu", g.add(p + "add", x, shortcut));
 }
 
-int basic_block(GraphBuilder& g, const Block& b, int input) {
+int basic_block(GraphBuilder& g, const ResnetBlock& b, int input) {
   const std::string p = b.id + ".";
   int x = g.relu(p + "relu1", conv_bn(g, p, "1", input, b.planes, {3, b.stride, 1}));
   x = conv_bn(g, p, "2", x, b.planes, {3, 1, 1});
   return join(g, b, x, input, b.planes);
 }
 
-int bottleneck(GraphBuilder& g, const Block& b, int input) {
+int bottleneck(GraphBuilder& g, const ResnetBlock& b, int input) {
   const std::string p = b.id + ".";
   int x = g.relu(p + "relu1", conv_bn(g, p, "1", input, b.planes, {1, 1, 0}));
   x = g.relu(p + "relu2", conv_bn(g, p, "2", x, b.planes, {3, b.stride, 1}));
@@ -47,17 +47,17 @@ int bottleneck(GraphBuilder& g, const Block& b, int input) {
 struct ResnetDepth {
   int depth;
   int blocks[4];
-  int (*block)(GraphBuilder&, const Block&, int);
+  int (*block)(GraphBuilder&, const ResnetBlock&, int);
 };
 
-const ResnetDepth depths[] = {{18, {2, 2, 2, 2}, basic_block},
-                              {34, {3, 4, 6, 3}, basic_block},
-                              {50, {3, 4, 6, 3}, bottleneck},
-                              {101, {3, 4, 23, 3}, bottleneck},
-                              {152, {3, 8, 36, 3}, bottleneck}};
+const ResnetDepth resnet_depths[] = {{18, {2, 2, 2, 2}, basic_block},
+                                     {34, {3, 4, 6, 3}, basic_block},
+                                     {50, {3, 4, 6, 3}, bottleneck},
+                                     {101, {3, 4, 23, 3}, bottleneck},
+                                     {152, {3, 8, 36, 3}, bottleneck}};
 
-const ResnetDepth& find_depth(int depth) {
-  for (const ResnetDepth& d : depths)
+const ResnetDepth& resnet_depth(int depth) {
+  for (const ResnetDepth& d : resnet_depths)
     if (d.depth == depth) return d;
   throw Error(errors::unknown_architecture,
               "resnet depth must be 18, 34, 50, 101 or 152: got " + std::to_string(depth), "set model.depth");
@@ -73,7 +73,7 @@ int64_t final_size(int64_t size) {
 // The last pool is the reference's AvgPool2d over the whole map, which its FLOPs rule counts
 // (docs/method.md 6.1).
 Graph resnet(const ArchOptions& options) {
-  const ResnetDepth& d = find_depth(options.depth);
+  const ResnetDepth& d = resnet_depth(options.depth);
   GraphBuilder g(options);
   int x = g.conv("conv1", g.input(), g.scaled(64), {7, 2, 3});
   x = g.relu("relu", g.bn("bn1", x));

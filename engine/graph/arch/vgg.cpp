@@ -13,12 +13,12 @@ struct VggDepth {
   int convs[5];  // per stage of 64, 128, 256, 512, 512 channels
 };
 
-const VggDepth depths[] = {
+const VggDepth vgg_depths[] = {
     {11, {1, 1, 2, 2, 2}}, {13, {2, 2, 2, 2, 2}}, {16, {2, 2, 3, 3, 3}}, {19, {2, 2, 4, 4, 4}}};
 const int64_t stage_channels[5] = {64, 128, 256, 512, 512};
 
-const VggDepth& find_depth(int depth) {
-  for (const VggDepth& d : depths)
+const VggDepth& vgg_depth(int depth) {
+  for (const VggDepth& d : vgg_depths)
     if (d.depth == depth) return d;
   throw Error(errors::unknown_architecture,
               "vgg depth must be 11, 13, 16 or 19: got " + std::to_string(depth), "set model.depth");
@@ -29,7 +29,7 @@ const VggDepth& find_depth(int depth) {
 // The reference averages the last 2x2 map inside forward; a global pool is the same at 32x32 and takes other
 // sizes.
 Graph vgg(const ArchOptions& options) {
-  const VggDepth& d = find_depth(options.depth);
+  const VggDepth& d = vgg_depth(options.depth);
   GraphBuilder g(options);
   int x = g.input(), position = 0;
   const auto feature = [&] { return "feature." + std::to_string(position++); };
