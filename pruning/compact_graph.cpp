@@ -69,6 +69,15 @@ static void shrink_conv(Node& n, int64_t in_before, int64_t in_after, int64_t ou
   n.out_channels = out_after;
 }
 
+// For the select behind `bn`: a name that no node has, nor a module of nodes (PyTorch makes modules of the
+// dots).
+static std::string free_select_name(const Graph& g, const Node& bn) {
+  std::string name = bn.id + "_select";
+  const auto taken = [&](const Node& n) { return n.id == name || n.id.starts_with(name + "."); };
+  while (std::any_of(g.nodes.begin(), g.nodes.end(), taken)) name += '_';
+  return name;
+}
+
 Graph compact_graph(const Graph& g, const Ticket& closed) {
   const Axes axes(g, closed);
   Graph small;
@@ -87,7 +96,7 @@ Graph compact_graph(const Graph& g, const Ticket& closed) {
     small.nodes.push_back(n);
     moved[i] = static_cast<int>(small.nodes.size()) - 1;
     if (!axes.needs_select(g, i)) continue;
-    Node select{g.nodes[i].id + ".select", Op::select, {moved[i]}};
+    Node select{free_select_name(g, g.nodes[i]), Op::select, {moved[i]}};
     select.select_total = g.nodes[i].c;
     shrink_select(select, axes.kept[group], false);
     small.nodes.push_back(select);

@@ -93,8 +93,8 @@ static Tensor codes_view(const Arenas& m, size_t parameter, const BlockArena& ar
                          int bits) {
   const Parameter& p = m.parameters[parameter];
   Tensor t = Tensor::view(codes.data<int8_t>() + p.offset, p.shape, DType::i8, m.device);
-  t.set_blocks(
-      std::make_shared<Blocks>(arena.exponents_of(parameter), arena.block_of(parameter), bits, m.compute));
+  t.set_blocks(std::make_shared<Blocks>(
+      Blocks{arena.exponents_of(parameter), arena.block_of(parameter), bits, m.compute}));
   return t;
 }
 

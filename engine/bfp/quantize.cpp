@@ -26,7 +26,7 @@ Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& roun
                     .codes = codes.data<int8_t>(),
                     .exponents = exponents.data<int16_t>(),
                     .counts = rounding.counts});
-  codes.set_blocks(std::make_shared<Blocks>(exponents, p.block, p.bits, x.dtype()));
+  codes.set_blocks(std::make_shared<Blocks>(Blocks{exponents, p.block, p.bits, x.dtype()}));
   codes.set_node(x.node());
   return codes;
 }
