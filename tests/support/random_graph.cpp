@@ -36,8 +36,10 @@ class Maker {
  public:
   explicit Maker(Choices& choices) : choices_(choices) {}
 
-  json make(int64_t classes) {
+  json make(int64_t classes, int64_t size) {
+    modules_ = size != 0;
     values_.push_back({"x", 4 + choices_.below(4), 4 + choices_.below(4), 1 + choices_.below(4)});
+    if (size) values_[0] = {"x", size, size, 3};
     const Value x = values_[0];
     const int64_t ops = 3 + choices_.below(12);
     for (int64_t i = 0; i < ops; ++i) append_any();
@@ -53,14 +55,18 @@ class Maker {
                              : static_cast<size_t>(choices_.below(static_cast<int64_t>(values_.size())));
   }
 
-  // Dotted names as in a module tree, and such that one is another's parent.
+  // Dotted names as in a module tree, names that an inserted select may want, and, where nobody makes modules
+  // of them, such that one is another's parent.
   std::string name() {
     const std::string n = "n" + std::to_string(values_.size());
     switch (choices_.below(6)) {
       case 0:
         return "block." + n;
       case 1:
-        return values_.size() > 1 ? values_.back().id + ".select" : n;
+        return values_.size() > 1 ? values_.back().id + (modules_            ? "_select"
+                                                         : choices_.below(2) ? ".select"
+                                                                             : "_select")
+                                  : n;
       default:
         return n;
     }
@@ -206,13 +212,13 @@ class Maker {
   Choices& choices_;
   std::vector<Value> values_;
   json nodes_ = json::array();
-  bool has_bn_ = false;
+  bool has_bn_ = false, modules_ = false;
 };
 
 }  // namespace
 
-json random_graph(Choices& choices, int64_t classes) {
-  return Maker(choices).make(classes);
+json random_graph(Choices& choices, int64_t classes, int64_t size) {
+  return Maker(choices).make(classes, size);
 }
 
 }  // namespace eb::test

@@ -21,7 +21,8 @@ class Choices {
   bool from_bytes_ = false;
 };
 
-// As graph_from_json reads it, and without a fault: at least one batch norm, an output of (1, 1, classes).
-nlohmann::json random_graph(Choices& choices, int64_t classes = 4);
+// As graph_from_json reads it, and without a fault: at least one batch norm, an output of (1, 1, classes). Of
+// images of 3 * size * size and with names that PyTorch's modules can have, or of small ones of any shape.
+nlohmann::json random_graph(Choices& choices, int64_t classes = 4, int64_t size = 0);
 
 }  // namespace eb::test
