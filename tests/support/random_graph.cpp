@@ -102,9 +102,12 @@ class Maker {
   size_t same(const char* op, size_t in) {
     return append(op, {in}, values_[in].h, values_[in].w, values_[in].c);
   }
+  // A large eps: dead channels have no variance, and 1 / sqrt(1e-5) would blow rounding up at each of
+  // several.
   size_t bn(size_t in) {
     has_bn_ = true;
-    return same("bn", in);
+    const Value v = values_[in];
+    return append("bn", {in}, v.h, v.w, v.c, {{"eps", 0.05}});
   }
 
   size_t linear(size_t in, int64_t out) {
