@@ -21,7 +21,9 @@ DeviceInfo device_info();
 }
 inline DeviceInfo cuda_info() {
   if constexpr (built::cuda) return cuda::device_info();
-  return {"this build has no CUDA: put nvcc on PATH and build again"};
+  return {
+      "this build has no CUDA kernels: tools/run compiles them only for a GPU that it sees; with nvcc on "
+      "PATH, EB_CUDA=ON ./tools/run ... compiles them anyway"};
 }
 
 }  // namespace eb::kernels

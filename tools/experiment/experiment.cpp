@@ -36,7 +36,7 @@ static Device set_up_cuda() {
   const kernels::DeviceInfo info = kernels::cuda_info();
   if (!kernels::built::cuda)
     throw Error(errors::device_not_built, "device \"cuda\" is not in this build, which has: cpu",
-                "put nvcc on PATH and build with EB_CUDA=ON tools/run, or use --device cpu");
+                info.problem + "; or use --device cpu");
   if (!info.problem.empty())
     throw Error(errors::device_unusable, "device \"cuda\" cannot be used", info.problem);
   return Device::cuda;
