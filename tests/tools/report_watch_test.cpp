@@ -33,8 +33,8 @@ TEST(ReportWatch, each_file_that_a_training_begins_with_makes_a_run) {
   for (const char* file : {"run.lock", "config.resolved.json", "metrics.jsonl"}) {
     const TempDir dir;
     spit(dir / file, "");
-    EXPECT_EQ(state_of(read_run(dir.path())).name, "unknown") << file;
-    EXPECT_EQ(RunReader(dir.path()).read().state.name, "unknown") << file;
+    EXPECT_EQ(state_of(read_run(dir.path())).name, RunState::Name::unknown) << file;
+    EXPECT_EQ(RunReader(dir.path()).read().state.name, RunState::Name::unknown) << file;
     EXPECT_EQ(run_engine({"report", dir.path(), "--json"}).exit_code, 0) << file;
     EXPECT_EQ(run_engine({"watch", dir.path()}).exit_code, 0) << file;
   }
@@ -75,9 +75,9 @@ TEST(ReportWatch, the_lock_decides_whether_a_run_goes_on) {
     if (look.summary) spit(dir / "summary.json", look.summary);
     const std::string what = std::string(look.locked ? "locked " : "free ") +
                              (look.status ? look.status : "no status") + (look.summary ? look.summary : "");
-    EXPECT_EQ(state_of(read_run(dir.path())).name, look.state) << what;
+    EXPECT_EQ(eb::engine::name_of(state_of(read_run(dir.path())).name), look.state) << what;
     RunReader reader(dir.path());
-    EXPECT_EQ(reader.read().state.name, look.state) << what;
+    EXPECT_EQ(eb::engine::name_of(reader.read().state.name), look.state) << what;
     EXPECT_EQ(reader.read().ended(), !look.locked) << what;
   }
 }

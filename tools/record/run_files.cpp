@@ -9,6 +9,7 @@
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "engine/train/model_config.h"
+#include "pruning/early_bird.h"
 #include "tools/experiment/experiment_fields.h"
 #include "tools/record/run_metrics.h"
 #include "tools/record/run_status.h"
@@ -90,6 +91,11 @@ const json* config_value(const json& config, const std::string& key) {
     here = &(*here)[part];
   }
   return here;
+}
+
+bool restarts_schedule(const json& config) {
+  const json* schedule = config_value(config, "early_bird.after.schedule");
+  return schedule && *schedule == json(pruning::EarlyBirdConfig::Schedule::restart);
 }
 
 // Keys of another version are left out: the report is of the run, not of its config's spelling.

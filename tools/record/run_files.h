@@ -37,6 +37,9 @@ RunFiles read_run(const std::filesystem::path& path);
 // Of a key like "early_bird.draw"; no value if the config does not hold it.
 const nlohmann::json* config_value(const nlohmann::json& config, const std::string& key);
 
+// True if the ticket has the whole schedule again after the draw.
+bool restarts_schedule(const nlohmann::json& config);
+
 // Steps of one epoch, 0 if no file says it.
 int64_t steps_per_epoch(const RunFiles& run);
 // Of the phases, in order: from the summary, or from the newest checkpoint for runs of older versions.

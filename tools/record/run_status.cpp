@@ -39,16 +39,17 @@ bool is_locked(const fs::path& run) {
 }
 
 RunState run_state(bool locked, const std::optional<RunStatus>& status, bool has_summary) {
+  using Name = RunState::Name;
   const Count exit_code = status ? status->exit_code : std::nullopt;
   const bool own = exit_code && status->pid == ::getpid();
-  if (!own && locked) return {"running", {}, ""};
-  if (exit_code == 0) return {"finished", exit_code, ""};
-  if (exit_code == 75) return {"stopped", exit_code, "the run was stopped; the same command goes on"};
-  if (exit_code) return {"failed", exit_code, "the run failed"};
+  if (!own && locked) return {Name::running, {}, ""};
+  if (exit_code == 0) return {Name::finished, exit_code, ""};
+  if (exit_code == 75) return {Name::stopped, exit_code, "the run was stopped; the same command goes on"};
+  if (exit_code) return {Name::failed, exit_code, "the run failed"};
   if (!status)
-    return has_summary ? RunState{"finished", {}, ""}
-                       : RunState{"unknown", {}, "the run does not say how far it came"};
-  return {"failed",
+    return has_summary ? RunState{Name::finished, {}, ""}
+                       : RunState{Name::unknown, {}, "the run does not say how far it came"};
+  return {Name::failed,
           {},
           "the process ended without an exit code: it was killed, or the machine went down; the same command "
           "goes on from the last checkpoint"};

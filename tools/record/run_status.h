@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/base/enum_names.h"
 #include "engine/run/record.h"
 
 namespace eb::tools {
@@ -16,10 +17,15 @@ void check_is_run(const std::filesystem::path& path);
 bool is_locked(const std::filesystem::path& run);
 
 struct RunState {
-  std::string name;  // "finished", "running", "stopped", "failed", "unknown"
+  // stopped: by a signal, or at a number of steps; the same command goes on.
+  enum class Name : uint8_t { finished, running, stopped, failed, unknown };
+  Name name = Name::unknown;
   engine::Count exit_code;
   std::string warning;  // empty if there is nothing to say
 };
+constexpr auto enum_names(RunState::Name) {
+  return engine::names("finished", "running", "stopped", "failed", "unknown");
+}
 // The lock decides whether the run goes on, unless its holder is this process and has written its exit code;
 // status.json, if there is one, only says how it ended. has_summary: a summary.json could be read.
 RunState run_state(bool locked, const std::optional<engine::RunStatus>& status, bool has_summary);

@@ -12,6 +12,7 @@
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/plot/text_plot.h"
+#include "tools/record/run_files.h"
 #include "tools/record/run_metrics.h"
 
 namespace eb::tools {
@@ -31,10 +32,18 @@ static json read_object(const fs::path& path) {
 }
 
 std::string RunView::ending() const {
-  if (!ended()) return "running";
-  if (state.name == "finished") return "finished";
-  if (state.name == "stopped") return "stopped with a checkpoint; the same command goes on";
-  if (state.name == "unknown") return "not running; no file says how far it came";
+  using Name = RunState::Name;
+  switch (state.name) {
+    case Name::running:
+    case Name::finished:
+      return std::string(name_of(state.name));
+    case Name::stopped:
+      return "stopped with a checkpoint; the same command goes on";
+    case Name::unknown:
+      return "not running; no file says how far it came";
+    case Name::failed:
+      break;
+  }
   if (state.exit_code) return fmt::format("failed with exit code {}", *state.exit_code);
   return "interrupted: its process is gone; the same command goes on from the last checkpoint";
 }
@@ -69,10 +78,9 @@ static int64_t end_step(const json& config, const std::vector<EpochRecord>& epoc
   const double steps = duration->ends_with("ep") ? amount * per_epoch : amount;
   const auto retrained = std::find_if(epochs.begin(), epochs.end(),
                                       [](const EpochRecord& e) { return e.phase == Phase::retrain; });
-  const json& after = lenient::value(lenient::value(config, "early_bird"), "after");
-  const bool restarts = lenient::text(after, "schedule") == "restart";
-  const double before =
-      restarts && retrained != epochs.end() ? static_cast<double>(retrained->step) - per_epoch : 0;
+  const double before = restarts_schedule(config) && retrained != epochs.end()
+                            ? static_cast<double>(retrained->step) - per_epoch
+                            : 0;
   return static_cast<int64_t>(steps + before);
 }
 

@@ -21,7 +21,7 @@ struct RunView {
   std::optional<double> seconds_left, threshold;
   std::optional<double> silent_seconds;  // since the last sign of life
   RunState state;
-  bool ended() const { return state.name != "running"; }
+  bool ended() const { return state.name != RunState::Name::running; }
   std::string ending() const;  // "finished"
 };
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "pruning/early_bird.h"
+#include "tools/record/run_status.h"
 #include "tools/report/gather/comparison_rows.h"
 
 namespace eb::tools {
@@ -41,7 +43,7 @@ template <class Value>
 json over_runs(const json& reports, const Row& row, Value value) {
   std::vector<double> values;
   for (size_t i : row.runs)
-    if (reports[i]["state"] == "finished")
+    if (reports[i]["state"] == json(RunState::Name::finished))
       if (const json& v = value(reports[i]); v.is_number()) values.push_back(v);
   return statistics(values);
 }
@@ -78,9 +80,11 @@ struct Experiment {
 
 // None where the network is dense or does not go on as it was drawn: those are other experiments.
 bool goes_on(const Row& row) {
-  return !row.dense() && row.setting("early_bird.criterion") == "\"bn_gamma\"" &&
-         row.setting("early_bird.after.weights") == "\"keep\"" &&
-         row.setting("early_bird.after.schedule") == "\"continue\"";
+  using Config = pruning::EarlyBirdConfig;
+  const auto has = [&](const char* key, auto value) { return row.setting(key) == json(value).dump(); };
+  return !row.dense() && has("early_bird.criterion", Config::Criterion::bn_gamma) &&
+         has("early_bird.after.weights", Config::Weights::keep) &&
+         has("early_bird.after.schedule", Config::Schedule::go_on);
 }
 
 std::vector<Experiment> experiments_of(const std::vector<Row>& rows) {

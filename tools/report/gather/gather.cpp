@@ -7,6 +7,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
 #include "engine/run/names.h"
+#include "pruning/found_by.h"
 #include "tools/experiment/version.h"
 #include "tools/record/run_files.h"
 #include "tools/report/gather/comparison.h"
@@ -68,7 +69,8 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
     warnings.push_back(fmt::format("{} damaged line{} of {} {} left out", run.damaged_lines,
                                    run.damaged_lines == 1 ? "" : "s", file_names::metrics,
                                    run.damaged_lines == 1 ? "was" : "were"));
-  if (const std::string lost = lost_epochs(run, report["state"] == "finished"); !lost.empty())
+  if (const std::string lost = lost_epochs(run, report["state"] == json(RunState::Name::finished));
+      !lost.empty())
     warnings.push_back(lost);
   if (const size_t bad = report["bad_samples"].size())
     warnings.push_back(fmt::format("{} bad sample{} replaced by others", bad, bad == 1 ? " was" : "s were"));
@@ -77,7 +79,7 @@ static void add_warnings(const RunFiles& run, const json& report, std::vector<st
     warnings.push_back("best was picked on the test set: data.holdout keeps samples for picking");
   if (networks.size() > 1 && networks[0]["seconds_note"].is_string())
     warnings.push_back("seconds and training FLOPs of dense are projected from the search");
-  if (draw_of(run) && draw_of(run)->found_by == "deadline")
+  if (draw_of(run) && draw_of(run)->found_by == engine::name_of(pruning::FoundBy::deadline))
     warnings.push_back("no ticket had emerged by the deadline: this one was drawn there");
   for (const json& phase : report["phases"])
     if (const Number seconds = lenient::number(phase["seconds"], "training");
@@ -102,7 +104,7 @@ static json run_json(RunFiles& run) {
             {"config_changes", config_changes(run)},
             {"environment", environment_json(run)},
             {"command_lines", run.command_lines},
-            {"networks", networks_json(run, phases, ticket, state.name == "finished")},
+            {"networks", networks_json(run, phases, ticket, state.name == RunState::Name::finished)},
             {"speedup", speedup(run)},
             {"epochs", epochs_json(run)},
             {"early_bird", search_json(run, ticket)},
@@ -125,7 +127,7 @@ json gather_report(const std::vector<fs::path>& paths, const std::vector<std::st
   json comparison = comparison_json(runs, reports, rows);
   if (!comparison.is_null())
     for (json& report : reports)
-      if (report["state"] != "finished")
+      if (report["state"] != json(RunState::Name::finished))
         report["warnings"].push_back("not part of the comparison's means: it has not finished");
   return {{"eb_report", 1},
           {"generated", utc_now()},

@@ -25,8 +25,7 @@ int64_t epochs_done(const RunFiles& run) {
 
 // Re-initialised and rewound tickets may have the whole schedule again.
 static int64_t draw_restart(const RunFiles& run) {
-  const json* schedule = config_value(run.config, "early_bird.after.schedule");
-  return schedule && *schedule == "restart" && draw_of(run) ? draw_of(run)->epoch.value_or(0) : 0;
+  return restarts_schedule(run.config) && draw_of(run) ? draw_of(run)->epoch.value_or(0) : 0;
 }
 
 json epochs_planned(const RunFiles& run) {

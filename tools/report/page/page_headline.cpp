@@ -2,6 +2,7 @@
 #include "pruning/found_by.h"
 #include "tools/plot/html_text.h"
 #include "tools/record/numbers.h"
+#include "tools/record/run_status.h"
 #include "tools/report/page/page.h"
 
 namespace eb::tools::page {
@@ -66,11 +67,12 @@ static std::string without_ticket(const json& run) {
 }
 
 static std::string state_words(const json& run) {
-  const std::string state = text(run, "state");
+  const auto state = engine::value_of<RunState::Name>(text(run, "state"));
   const std::string done = counted(number(run, "epochs_done").value_or(0), "epoch") + of_planned(run);
-  if (state == "running") return " The run is still going: " + done + " done.";
-  if (state == "stopped") return " The run was stopped after " + done + "; the same command goes on with it.";
-  if (state == "failed") {
+  if (state == RunState::Name::running) return " The run is still going: " + done + " done.";
+  if (state == RunState::Name::stopped)
+    return " The run was stopped after " + done + "; the same command goes on with it.";
+  if (state == RunState::Name::failed) {
     const Number code = number(run, "exit_code");
     return " The run failed after " + done + (code ? ", exit code " + count(code) : "") + ".";
   }
