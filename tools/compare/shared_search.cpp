@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/base/duration.h"
 #include "engine/base/error.h"
@@ -81,26 +82,39 @@ static void copy_history(const fs::path& search, const fs::path& to) {
     copy_bytes(entry.path(), to / engine::file_names::masks / entry.path().filename());
 }
 
+// None if it is damaged: an older one may do.
+static std::optional<engine::Checkpoint> load_intact(const fs::path& step) {
+  try {
+    return engine::load_checkpoint(step);
+  } catch (const Error& e) {
+    switch (e.code()) {
+      case errors::checkpoint_manifest:
+      case errors::checkpoint_file:
+      case errors::checkpoint_hash:
+      case errors::checkpoint_content:
+      case errors::checkpoint_newer:
+        return std::nullopt;
+      default:
+        throw;
+    }
+  }
+}
+
 int64_t begin_from_search(const fs::path& search, const fs::path& to, const Config& config) {
   for (const fs::path& step : newest_first(search)) {
-    try {
-      engine::Checkpoint checkpoint = engine::load_checkpoint(step);
-      const auto progress = engine::progress_from_json(checkpoint.state);
-      if (progress.epoch.value_or(0) == 0 || !still_searching(checkpoint.state, progress, config)) continue;
-      checkpoint.metadata["config"] = config.json().dump();
-      const engine::RunDir run = engine::RunDir::open(to);
-      copy_history(search, run.path());
-      engine::CheckpointOptions options;
-      options.best = progress.best && progress.best->epoch == progress.epoch;
-      // Last: until it is there the run has not begun.
-      if (engine::save_checkpoint(run.path() / engine::file_names::checkpoints, *progress.step, checkpoint,
-                                  options) == engine::SaveResult::saved)
-        return *progress.epoch;
-      return 0;
-    } catch (const Error& e) {
-      if (e.code() < errors::checkpoint_manifest || e.code() > errors::checkpoint_newer)
-        throw;  // damaged: an older one may do
-    }
+    std::optional<engine::Checkpoint> checkpoint = load_intact(step);
+    if (!checkpoint) continue;
+    const auto progress = engine::progress_from_json(checkpoint->state);
+    if (progress.epoch.value_or(0) == 0 || !still_searching(checkpoint->state, progress, config)) continue;
+    checkpoint->metadata["config"] = config.json().dump();
+    const engine::RunDir run = engine::RunDir::open(to);
+    copy_history(search, run.path());
+    engine::CheckpointOptions options;
+    options.best = progress.best && progress.best->epoch == progress.epoch;
+    // Last: until it is there the run has not begun.
+    const auto saved = engine::save_checkpoint(run.path() / engine::file_names::checkpoints, *progress.step,
+                                               *checkpoint, options);
+    return saved == engine::SaveResult::saved ? *progress.epoch : 0;
   }
   return 0;
 }
