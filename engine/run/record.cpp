@@ -238,4 +238,20 @@ std::optional<BatchRecord> batch_from_json(const json& line) {
   return b;
 }
 
+// "epoch" and "step" say where; what is measured has a group before its name.
+template <class Record>
+static NamedNumbers measured(const Record& record) {
+  NamedNumbers numbers;
+  const json line = to_json(record);
+  for (const auto& [key, v] : line.items())
+    if (v.is_number() && key.find('/') != key.npos) numbers.emplace_back(key, v.template get<double>());
+  return numbers;
+}
+NamedNumbers numbers_of(const EpochRecord& epoch) {
+  return measured(epoch);
+}
+NamedNumbers numbers_of(const BatchRecord& batch) {
+  return measured(batch);
+}
+
 }  // namespace eb::engine

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/json_read.h"
@@ -103,6 +104,11 @@ nlohmann::json to_json(const BatchRecord& batch);
 // number, or null where it was not finite. Other keys may be there and hold anything.
 std::optional<EpochRecord> epoch_from_json(const nlohmann::json& line);
 std::optional<BatchRecord> batch_from_json(const nlohmann::json& line);
+
+// What was measured, under the keys of the line in the file: "test/top1".
+using NamedNumbers = std::vector<std::pair<std::string, double>>;
+NamedNumbers numbers_of(const EpochRecord& epoch);
+NamedNumbers numbers_of(const BatchRecord& batch);
 
 // --- summary.json ---
 

@@ -137,14 +137,10 @@ void Session::report_progress() {
              rate > 0 ? static_cast<double>(left * config_.batch_size) / rate : 0};
   for (const SessionHook* hook : hooks_) p.status += hook->status();
   observer_.on_step(p);
-  if (trainer_.steps() % config_.log_every == 0)
-    write_metrics(
-        to_json(BatchRecord{epoch_, trainer_.steps(), *phase().name, epoch_sum_.last_loss, trainer_.lr()}));
-}
-
-void Session::write_metrics(const nlohmann::json& line) {
-  metrics_.write(line);
-  observer_.on_metrics(line);
+  if (trainer_.steps() % config_.log_every != 0) return;
+  const BatchRecord batch{epoch_, trainer_.steps(), *phase().name, epoch_sum_.last_loss, trainer_.lr()};
+  metrics_.write(to_json(batch));
+  observer_.on_batch(batch);
 }
 
 void Session::end_epoch() {
@@ -184,7 +180,7 @@ void Session::write_epoch_metrics() {
   lap();
   e.joules = phase().joules;
   for (SessionHook* hook : hooks_) hook->after_epoch(*this, e);
-  write_metrics(to_json(e));
+  metrics_.write(to_json(e));
   observer_.on_epoch(e);
 }
 

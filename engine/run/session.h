@@ -54,8 +54,8 @@ class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
   virtual void on_step(const Progress&) {}
+  virtual void on_batch(const BatchRecord&) {}  // these two: once the line of metrics.jsonl is written
   virtual void on_epoch(const EpochRecord&) {}
-  virtual void on_metrics(const nlohmann::json& /*line*/) {}  // each line of metrics.jsonl, once written
   virtual void on_message(const std::string&) {}
 };
 
@@ -113,7 +113,6 @@ class Session {
   void lap();
   void write_status();
   std::set<std::string> bad_samples() const;
-  void write_metrics(const nlohmann::json& line);
   void track_best(const Evaluation& e);
   void checkpoint_if_due(bool epoch_end);
   bool stop_requested() const;

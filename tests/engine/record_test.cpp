@@ -59,6 +59,20 @@ TEST(Record, a_batch_reads_back_and_a_loss_that_is_not_finite_is_null) {
   EXPECT_FALSE(epoch_from_json(line));
 }
 
+TEST(Record, numbers_have_the_keys_of_the_file_and_what_was_not_measured_has_none) {
+  const NamedNumbers numbers = numbers_of(epoch());
+  const std::map<std::string, double> of(numbers.begin(), numbers.end());
+  EXPECT_EQ(of, (std::map<std::string, double>{{"train/loss", 2.5},
+                                               {"test/top1", 0.25},
+                                               {"eb/kept_p30", 121},
+                                               {"eb/threshold_p30", 0.5},
+                                               {"swa/models", 2},
+                                               {"q8/saturated_rate", 0.125},
+                                               {"q8/flushed_rate", 0}}));
+  EXPECT_EQ(numbers_of(BatchRecord{0, 1, Phase::dense, std::nullopt, 0.1}),
+            (NamedNumbers{{"train/lr", 0.1}}));
+}
+
 TEST(Record, a_summary_and_a_status_read_back) {
   const json written = to_json(summary());
   EXPECT_EQ(to_json(summary_from_json(json::parse(written.dump()))), written);

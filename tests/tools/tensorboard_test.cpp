@@ -9,7 +9,6 @@
 #include <cstring>
 #include <ctime>
 #include <future>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "support/run_engine.h"
@@ -22,7 +21,6 @@
 using namespace eb::test;
 using namespace eb::tools::tensorboard;
 using eb::tensorboard::Event;
-using nlohmann::json;
 namespace fs = std::filesystem;
 
 static std::vector<fs::path> event_files(const fs::path& directory) {
@@ -199,9 +197,11 @@ TEST(TensorBoard, null_and_repeated_values_are_left_out) {
   Messages messages;
   TensorBoard board(dir.path(), messages);
   board.begin(0);
-  board.on_metrics({{"step", 3}, {"split", "train"}, {"train/lr", 0.1}});
-  board.on_metrics(
-      {{"step", 3}, {"split", "epoch"}, {"train/lr", 0.1}, {"test/top1", 0.25}, {"train/loss", nullptr}});
+  eb::engine::EpochRecord epoch;
+  epoch.epoch = 1, epoch.step = 3;
+  epoch.lr = 0.1, epoch.test_top1 = 0.25;
+  board.on_batch({.epoch = 0, .step = 3, .loss = {}, .lr = 0.1});
+  board.on_epoch(epoch);
   EXPECT_EQ(board.finish(), 0);
   const auto list = events(event_files(dir / "tb")[0]);
   ASSERT_EQ(list.size(), 4u);

@@ -12,11 +12,11 @@ class Observers : public engine::SessionObserver {
   void on_step(const engine::Progress& p) override {
     for (auto* o : list_) o->on_step(p);
   }
+  void on_batch(const engine::BatchRecord& batch) override {
+    for (auto* o : list_) o->on_batch(batch);
+  }
   void on_epoch(const engine::EpochRecord& epoch) override {
     for (auto* o : list_) o->on_epoch(epoch);
-  }
-  void on_metrics(const nlohmann::json& line) override {
-    for (auto* o : list_) o->on_metrics(line);
   }
   void on_message(const std::string& text) override {
     for (auto* o : list_) o->on_message(text);

@@ -1,6 +1,5 @@
 #include "tools/tensorboard/tensorboard.h"
 
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "engine/run/names.h"
@@ -10,7 +9,6 @@
 namespace eb::tools::tensorboard {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 TensorBoard::TensorBoard(fs::path run, engine::SessionObserver& messages)
     : run_(std::move(run)), messages_(messages) {}
@@ -23,11 +21,17 @@ void TensorBoard::begin(int64_t completed_steps) {
   }
 }
 
-void TensorBoard::on_metrics(const json& line) {
+void TensorBoard::on_batch(const engine::BatchRecord& batch) {
   if (!writer_) return;
-  const At at = now(line.at("step"));
-  add_scalars(at, line);
-  if (line.at("split") == "epoch") add_heat_maps(at, line);
+  add_scalars(now(batch.step), engine::numbers_of(batch));
+  pass_on_warning();
+}
+
+void TensorBoard::on_epoch(const engine::EpochRecord& epoch) {
+  if (!writer_) return;
+  const At at = now(epoch.step);
+  add_scalars(at, engine::numbers_of(epoch));
+  add_heat_maps(at, epoch.masks);
   pass_on_warning();
 }
 
@@ -36,16 +40,15 @@ std::string tag_of(const std::string& key) {
   return key == "perf/data_wait_seconds" ? "perf/data_wait" : key;
 }
 
-void TensorBoard::add_scalars(const At& at, const json& line) {
+void TensorBoard::add_scalars(const At& at, const engine::NamedNumbers& numbers) {
   Scalars scalars;
-  for (const auto& [key, value] : line.items()) {
-    if (key.find('/') == key.npos || !value.is_number()) continue;
+  for (const auto& [key, value] : numbers) {
     const std::string tag = tag_of(key);
     // Both lines of an epoch's last step have the learning rate.
     const auto [last, first_time] = last_step_.try_emplace(tag, at.step);
     if (!first_time && last->second >= at.step) continue;
     last->second = at.step;
-    scalars.emplace_back(tag, value.get<double>());
+    scalars.emplace_back(tag, value);
   }
   if (!scalars.empty())
     writer_->add([at, scalars = std::move(scalars)] { return scalar_event(at, scalars); });
@@ -60,8 +63,7 @@ void TensorBoard::add_histograms(int64_t step, std::vector<Distribution> distrib
 
 // --- heat maps ---
 
-void TensorBoard::add_heat_maps(const At& at, const json& line) {
-  const engine::MaskChecks masks = engine::masks_from_json(line);
+void TensorBoard::add_heat_maps(const At& at, const engine::MaskChecks& masks) {
   for (const auto& [ratio, check] : masks) {
     watched_[ratio] = at;
     writer_->add([this, ratio = ratio, at] { return heat_map_if_grown(ratio, at, false); });

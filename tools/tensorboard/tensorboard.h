@@ -20,14 +20,15 @@ class TensorBoard : public engine::SessionObserver {
   TensorBoard(std::filesystem::path run, engine::SessionObserver& messages);
   // From here on events are written. completed: steps whose lines of metrics.jsonl stay as they are.
   void begin(int64_t completed_steps);
-  void on_metrics(const nlohmann::json& line) override;
+  void on_batch(const engine::BatchRecord& batch) override;
+  void on_epoch(const engine::EpochRecord& epoch) override;
   void add_histograms(int64_t step, std::vector<Distribution> distributions);
   // Writes what is left. Returns the number of events that were dropped.
   int64_t finish();
 
  private:
-  void add_scalars(const At& at, const nlohmann::json& line);
-  void add_heat_maps(const At& at, const nlohmann::json& line);
+  void add_scalars(const At& at, const engine::NamedNumbers& numbers);
+  void add_heat_maps(const At& at, const engine::MaskChecks& masks);
   void add_last_heat_maps();
   std::string heat_map_if_grown(const std::string& ratio, const At& at, bool last);
   void pass_on_warning();
