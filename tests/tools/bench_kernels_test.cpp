@@ -23,6 +23,7 @@ static const std::set<std::string> families = {"conv2d_forward",
                                                "dequantize",
                                                "round_blocks",
                                                "batch_norm_forward",
+                                               "batch_norm_infer",
                                                "batch_norm_backward",
                                                "linear_forward",
                                                "linear_backward_data",
@@ -65,9 +66,11 @@ TEST(BenchKernels, each_case_reports_time_and_rate) {
   const std::pair<const char*, size_t> cases[] = {{"linear_", 18},
                                                   {"_pool_", 8},
                                                   {"softmax_cross_entropy", 2},
-                                                  {"topk_mask", 4},
+                                                  {"topk_mask", 8},
+                                                  {"batch_norm_.* 2048 x 64", 10},
+                                                  {"sgd", 6},
                                                   {"compaction", 3},
-                                                  {"quantize 2 x 8192", 20},
+                                                  {"quantize 2 x 8192", 24},
                                                   {"round_blocks", 4},
                                                   {"elementwise_add|sum_of_squares|all_finite", 3}};
   for (const auto& [filter, count] : cases) {
@@ -86,6 +89,16 @@ TEST(BenchKernels, each_case_reports_time_and_rate) {
     EXPECT_GT(bytes(found[0]), 1.5 * bytes(found[1])) << "a smaller ticket is a smaller copy";
     EXPECT_GT(bytes(found[1]), 1.5 * bytes(found[2]));
   }
+}
+
+TEST(BenchKernels, lists_narrow_convolutions_and_the_rarer_forms_of_a_kernel) {
+  const Outcome o = run_engine({"bench", "kernels", "--list"});
+  for (const char* name :
+       {"conv2d_forward  narrow 8->8 3x3", "conv2d_backward_weight  narrow 32->32 1x1",
+        "batch_norm_forward  262144 x 64, 32 kept", "batch_norm_infer  262144 x 64, largest of each sample",
+        "sgd  14720000 parameters, no bf16 copy", "nearest, counted",
+        "topk_mask  vgg16 4224 scales, window 5, reference"})
+    EXPECT_NE(o.out.find(name), std::string::npos) << name;
 }
 
 TEST(BenchKernels, int8_convolutions_stand_beside_the_dense_one) {

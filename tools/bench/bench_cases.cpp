@@ -96,23 +96,48 @@ BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const cha
 
 namespace {
 
-void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+void add_conv(const BenchCasesConfig& config, const NamedConv& conv, std::vector<LazyCase>& cases) {
   constexpr std::pair<Direction, const char*> directions[] = {
       {Direction::forward, "conv2d_forward"},
       {Direction::backward_data, "conv2d_backward_data"},
       {Direction::backward_weight, "conv2d_backward_weight"}};
+  for (const auto& [d, family] : directions) {
+    if (d == Direction::backward_data && conv.p.c == 3) continue;  // images need no gradient
+    cases.push_back({family, conv.name, [=, device = config.device, d = d, family = family] {
+                       return conv_case(device, conv, d, family);
+                     }});
+    add_int8_convs(config, conv, d, cases);
+  }
+}
+
+// Of few channels, as small networks have them and large ratios leave them: a tile of a kernel is wider.
+void add_narrow_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+  const std::pair<int64_t, int64_t> channels[] = {{8, 8}, {8, 16}, {16, 32}, {24, 24}, {32, 32}};
+  for (const auto& [c, k] : channels)
+    for (const int64_t r : {1, 3})
+      add_conv(config,
+               {fmt::format("narrow {}->{} {}x{}", c, k, r, r),
+                {.dtype = config.dtype,
+                 .n = config.batch_cifar,
+                 .h = 32,
+                 .w = 32,
+                 .c = c,
+                 .k = k,
+                 .r = r,
+                 .s = r,
+                 .pad_h = r / 2,
+                 .pad_w = r / 2}},
+               cases);
+}
+
+void add_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
   for (const BenchNetwork& n : bench_networks())
     for (const double prune : n.prunes) {
       const int64_t batch = n.options.input[1] == 32 ? config.batch_cifar : config.batch_imagenet;
       for (const NamedConv& conv : network_convs(n.name, prune, batch, config.dtype))
-        for (const auto& [d, family] : directions) {
-          if (d == Direction::backward_data && conv.p.c == 3) continue;  // images need no gradient
-          cases.push_back({family, conv.name, [=, device = config.device, d = d, family = family] {
-                             return conv_case(device, conv, d, family);
-                           }});
-          add_int8_convs(config, conv, d, cases);
-        }
+        add_conv(config, conv, cases);
     }
+  add_narrow_convs(config, cases);
 }
 
 }  // namespace
@@ -151,6 +176,7 @@ std::vector<NamedConv> network_convs(const std::string& network, double prune, i
 std::vector<LazyCase> bench_cases(const BenchCasesConfig& config) {
   std::vector<LazyCase> cases;
   add_convs(config, cases);
+  add_batch_norm_cases(config, cases);
   add_layer_cases(config, cases);
   add_memory_cases(config, cases);
   add_pruning_cases(config, cases);

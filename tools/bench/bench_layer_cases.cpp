@@ -1,7 +1,6 @@
 // `bench kernels` apart from convolutions: what is bound by bytes, and the classifiers.
 #include <fmt/format.h>
 
-#include "kernels/batch_norm.h"
 #include "kernels/image.h"
 #include "kernels/pool2d.h"
 #include "kernels/reference.h"
@@ -12,7 +11,6 @@
 
 namespace eb::tools {
 
-using kernels::BatchNorm;
 using kernels::Device;
 using kernels::DType;
 using kernels::Linear;
@@ -20,74 +18,22 @@ using kernels::Pool2d;
 
 namespace {
 
-BenchCase batch_norm_case(Device device, DType dtype, int64_t rows, int64_t c, bool backward) {
-  const BatchNorm::Params p{.dtype = dtype, .rows = rows, .c_in = c, .c = c, .relu = true};
-  struct Buffers {
-    BenchBuffer x, y, dy, gamma, beta, mean, rstd, running_mean, running_var, dgamma, dbeta;
-  };
-  const auto vector = [&] { return BenchBuffer(device, c, DType::f32); };
-  const auto map = [&] { return BenchBuffer(device, rows * c, dtype); };
-  auto b = std::make_shared<Buffers>(Buffers{map(), map(), map(), vector(), vector(), vector(), vector(),
-                                             vector(), vector(), vector(), vector()});
-  BenchCase k{backward ? "batch_norm_backward" : "batch_norm_forward", fmt::format("{} x {}", rows, c), ""};
-  // Forward reads x twice and writes y; backward reads x and dy twice and writes dx.
-  k.bytes = static_cast<double>(b->x.bytes()) * (backward ? 5 : 3);
-  const auto& kernel = kernels::batch_norm(device);
-  k.run = [&kernel, p, b, backward] {
-    if (backward)
-      kernel.backward(p, {.x = b->x.get(),
-                          .gamma = b->gamma.get<float>(),
-                          .beta = b->beta.get<float>(),
-                          .mean = b->mean.get<float>(),
-                          .rstd = b->rstd.get<float>(),
-                          .dy = b->dy.get(),
-                          .dx = b->y.get(),
-                          .dgamma = b->dgamma.get<float>(),
-                          .dbeta = b->dbeta.get<float>()});
-    else
-      kernel.forward_train(p, {.x = b->x.get(),
-                               .gamma = b->gamma.get<float>(),
-                               .beta = b->beta.get<float>(),
-                               .y = b->y.get(),
-                               .mean = b->mean.get<float>(),
-                               .rstd = b->rstd.get<float>(),
-                               .running_mean = b->running_mean.get<float>(),
-                               .running_var = b->running_var.get<float>()});
-  };
-  return k;
-}
-
-void add_batch_norms(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
-  // The maps of VGG16's and PreResNet101's first stage, ResNet-50's largest, PreResNet101's later stages, an
-  // odd count, and a small deep one.
-  const std::pair<int64_t, int64_t> shapes[] = {
-      {config.batch_cifar * 1024, 64}, {config.batch_cifar * 1024, 16}, {config.batch_imagenet * 3136, 256},
-      {config.batch_cifar * 256, 128}, {config.batch_cifar * 64, 256},  {config.batch_cifar * 256, 113},
-      {config.batch_cifar * 4, 512}};
-  for (const auto& [rows, c] : shapes)
-    for (const bool backward : {false, true})
-      cases.push_back({backward ? "batch_norm_backward" : "batch_norm_forward",
-                       fmt::format("{} x {}", rows, c),
-                       [=, rows = rows, c = c, device = config.device, dtype = config.dtype] {
-                         return batch_norm_case(device, dtype, rows, c, backward);
-                       }});
-}
-
-BenchCase sgd_case(Device device, int64_t n) {
+BenchCase sgd_case(Device device, int64_t n, bool with_copy, const LazyCase& lazy) {
   struct Buffers {
     BenchBuffer grad, momentum, master, working, control;
   };
   auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32},
                                              {device, n, DType::f32},
                                              {device, n, DType::f32},
-                                             {device, n, DType::bf16},
+                                             {device, with_copy ? n : 0, DType::bf16},
                                              {device, sizeof(kernels::Sgd::Control)}});
   const kernels::Sgd::Control control{.lr = 1e-6f};
   kernels::memory(device).to_device(b->control.get(), &control, sizeof control);
-  BenchCase c{"sgd", fmt::format("{} parameters", n), ""};
-  c.bytes = 22.0 * static_cast<double>(n);  // reads gradient, momentum, master; writes two and the bf16 copy
+  BenchCase c{lazy.family, lazy.name, ""};
+  // Reads gradient, momentum, master; writes two and the bf16 copy.
+  c.bytes = (with_copy ? 22.0 : 20.0) * static_cast<double>(n);
   const auto& kernel = kernels::sgd(device);
-  c.run = [&kernel, b, n] {
+  c.run = [&kernel, b, n, with_copy] {
     const kernels::Sgd::Segment all{0, n, 1e-4f, 0.f};
     kernel.step({}, {.segments = &all,
                      .n_segments = 1,
@@ -95,9 +41,18 @@ BenchCase sgd_case(Device device, int64_t n) {
                      .grad = b->grad.get<float>(),
                      .momentum = b->momentum.get<float>(),
                      .master = b->master.get<float>(),
-                     .working = b->working.get<kernels::bf16>()});
+                     .working = with_copy ? b->working.get<kernels::bf16>() : nullptr});
   };
   return c;
+}
+
+void add_updates(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
+  for (const int64_t n : {int64_t{1'040'000}, int64_t{14'720'000}, int64_t{25'500'000}})
+    for (const bool with_copy : {true, false}) {
+      LazyCase lazy{"sgd", fmt::format("{} parameters{}", n, with_copy ? "" : ", no bf16 copy"), {}};
+      lazy.make = [=, device = config.device, named = lazy] { return sgd_case(device, n, with_copy, named); };
+      cases.push_back(lazy);
+    }
 }
 
 BenchCase image_case(Device device, DType dtype, int64_t n) {
@@ -245,14 +200,12 @@ void add_pools(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
 }  // namespace
 
 void add_layer_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
-  add_batch_norms(config, cases);
   add_linears(config, cases);
   add_pools(config, cases);
   for (const auto& [n, classes] : {std::pair{config.batch_cifar, 10}, std::pair{config.batch_imagenet, 1000}})
     cases.push_back({"softmax_cross_entropy", fmt::format("{} x {}", n, classes),
                      [=, n = n, classes = classes] { return loss_case(config.device, n, classes); }});
-  for (const int64_t n : {int64_t{1'040'000}, int64_t{14'720'000}, int64_t{25'500'000}})
-    cases.push_back({"sgd", fmt::format("{} parameters", n), [=] { return sgd_case(config.device, n); }});
+  add_updates(config, cases);
   cases.push_back({"augmentation", fmt::format("{} images 32x32x3", config.batch_cifar),
                    [=] { return image_case(config.device, config.dtype, config.batch_cifar); }});
 }

@@ -29,7 +29,7 @@ BenchBuffer arena_index(Device device, int64_t total) {
 }
 
 // Mask of half the channels and its distances to the earlier ones; one launch on a card.
-BenchCase topk_case(Device device, const LazyCase& lazy, int64_t total) {
+BenchCase topk_case(Device device, const LazyCase& lazy, TopkMask::Rule rule, int64_t total) {
   const int64_t arena = (total / run + 1) * run_distance;
   const auto words = static_cast<size_t>(TopkMask::words(total));
   struct Buffers {
@@ -45,7 +45,7 @@ BenchCase topk_case(Device device, const LazyCase& lazy, int64_t total) {
   c.bytes = static_cast<double>(total) * sizeof(float) +
             static_cast<double>(b->index.bytes() + b->fifo.bytes() + b->mask.bytes());
   const TopkMask& kernel = kernels::topk_mask(device);
-  const TopkMask::Params p{.total = total, .k = total / 2, .window = window};
+  const TopkMask::Params p{.rule = rule, .total = total, .k = total / 2, .window = window};
   c.run = [&kernel, p, b] {
     kernel.draw(p, {b->scores.get<float>(), b->index.get<int32_t>()}, b->fifo.get<uint64_t>(),
                 b->mask.get<uint64_t>(), b->result.get<TopkMask::Result>(), b->distances.get<int64_t>());
@@ -74,13 +74,15 @@ BenchCase compaction_case(Device device, DType dtype, const LazyCase& lazy, doub
 void add_pruning_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
   const std::pair<const char*, int64_t> totals[] = {
       {"vgg16", 4224}, {"preresnet101", 7408}, {"resnet18", 4800}, {"resnet50", 26560}};
-  for (const auto& [network, total] : totals) {
-    LazyCase lazy{"topk_mask", fmt::format("{} {} scales, window {}", network, total, window), {}};
-    lazy.make = [named = lazy, total = total, device = config.device] {
-      return topk_case(device, named, total);
-    };
-    cases.push_back(lazy);
-  }
+  for (const auto& [network, total] : totals)
+    for (const auto rule : {TopkMask::Rule::exact_k, TopkMask::Rule::reference}) {
+      LazyCase lazy{
+          "topk_mask", fmt::format("{} {} scales, window {}, {}", network, total, window, name_of(rule)), {}};
+      lazy.make = [named = lazy, rule, total = total, device = config.device] {
+        return topk_case(device, named, rule, total);
+      };
+      cases.push_back(lazy);
+    }
   for (const double prune : {0.3, 0.5, 0.7}) {
     LazyCase lazy{"compaction", fmt::format("vgg16 p={}", prune), {}};
     lazy.make = [named = lazy, prune, device = config.device, dtype = config.dtype] {

@@ -28,28 +28,36 @@ struct Activations {
   }
 };
 
+struct How {
+  const char* name;
+  Quantize::Rounding rounding;
+  bool known = false;    // the maxima of the blocks
+  bool counted = false;  // what is clamped and what is lost to zero
+};
+
 // With the maxima of the blocks known, x is read once; so is a sample, whose second read comes from a cache.
-BenchCase quantize_case(Device device, const Activations& a, Quantize::Rounding rounding, bool known,
-                        const LazyCase& lazy) {
-  const Quantize::Params p = a.params(rounding);
+BenchCase quantize_case(Device device, const Activations& a, const How& how, const LazyCase& lazy) {
+  const Quantize::Params p = a.params(how.rounding);
   struct Buffers {
-    BenchBuffer x, codes, exponents, largest;
+    BenchBuffer x, codes, exponents, largest, counts;
   };
   const auto blocks = static_cast<size_t>(p.blocks);
   auto b = std::make_shared<Buffers>(Buffers{{device, a.samples * a.sample, a.dtype},
                                              {device, static_cast<size_t>(a.samples * a.sample)},
                                              {device, blocks * sizeof(int16_t)},
-                                             {device, blocks * sizeof(uint32_t)}});
+                                             {device, blocks * sizeof(uint32_t)},
+                                             {device, sizeof(Quantize::Counts)}});
   b->largest.repeat(std::vector(1, std::bit_cast<uint32_t>(0.499f)));  // of what BenchBuffer draws
-  const int reads = a.by_sample || known ? 1 : 2;
+  const int reads = a.by_sample || how.known ? 1 : 2;
   BenchCase c{lazy.family, lazy.name, ""};
   c.bytes = static_cast<double>(reads * b->x.bytes() + b->codes.bytes());
   const auto& kernel = kernels::quantize(device);
-  c.run = [&kernel, p, b, known] {
+  c.run = [&kernel, p, b, how] {
     kernel.quantize(p, {.x = b->x.get(),
-                        .largest = known ? b->largest.get<uint32_t>() : nullptr,
+                        .largest = how.known ? b->largest.get<uint32_t>() : nullptr,
                         .codes = b->codes.get<int8_t>(),
-                        .exponents = b->exponents.get<int16_t>()});
+                        .exponents = b->exponents.get<int16_t>(),
+                        .counts = how.counted ? b->counts.get<Quantize::Counts>() : nullptr});
   };
   return c;
 }
@@ -73,17 +81,14 @@ BenchCase dequantize_case(Device device, const Activations& a, const LazyCase& l
 
 void add_activations(const BenchCasesConfig& config, const Activations& a, std::vector<LazyCase>& cases) {
   using Rounding = Quantize::Rounding;
-  const auto add = [&](Rounding rounding, bool known, const char* how) {
-    LazyCase lazy{"quantize", fmt::format("{}, {}", a.name(), how), {}};
-    lazy.make = [=, device = config.device, named = lazy] {
-      return quantize_case(device, a, rounding, known, named);
-    };
+  for (const How& how :
+       {How{"nearest", Rounding::nearest}, How{"nearest, max known", Rounding::nearest, true},
+        How{"nearest, counted", Rounding::nearest, false, true}, How{"stochastic", Rounding::stochastic},
+        How{"stochastic, max known", Rounding::stochastic, true}}) {
+    LazyCase lazy{"quantize", fmt::format("{}, {}", a.name(), how.name), {}};
+    lazy.make = [=, device = config.device, named = lazy] { return quantize_case(device, a, how, named); };
     cases.push_back(lazy);
-  };
-  add(Rounding::nearest, false, "nearest");
-  add(Rounding::nearest, true, "nearest, max known");
-  add(Rounding::stochastic, false, "stochastic");
-  add(Rounding::stochastic, true, "stochastic, max known");
+  }
   LazyCase back{"dequantize", a.name(), {}};
   back.make = [=, device = config.device, named = back] { return dequantize_case(device, a, named); };
   cases.push_back(back);
