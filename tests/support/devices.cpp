@@ -1,6 +1,7 @@
 #include "support/devices.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <cstdlib>
 
@@ -40,14 +41,12 @@ static void set_schedule([[maybe_unused]] uint64_t schedule) {
 #endif
 }
 
-// Draws a schedule for each test (FNV-1a of the seed and its name), and says which one failed.
+// Draws a schedule for each test, by the seed and its name, and says which one failed.
 class DrawSchedules : public testing::EmptyTestEventListener {
   void OnTestStart(const testing::TestInfo& test) override {
     const char* seed = std::getenv("EB_TEST_SEED");
-    uint64_t hash = 0xcbf29ce484222325;
-    for (const char c : std::string(seed ? seed : "") + test.test_suite_name() + "." + test.name())
-      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    drawn_schedule = 1 + (hash >> 32) % 3;
+    const std::string name = std::string(seed ? seed : "") + test.test_suite_name() + "." + test.name();
+    drawn_schedule = 1 + XXH3_64bits(name.data(), name.size()) % 3;
     set_schedule(drawn_schedule);
   }
   void OnTestEnd(const testing::TestInfo& test) override {
