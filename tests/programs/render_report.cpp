@@ -12,6 +12,6 @@ int main(int argc, char** argv) {
   }
   std::ifstream in(argv[1]);
   std::ofstream out(argv[2], std::ios::binary);
-  out << eb::tools::report_html(nlohmann::json::parse(in));
+  out << eb::tools::report_html(eb::tools::report_from_json(nlohmann::json::parse(in)));
   return out.flush() ? 0 : 8;
 }

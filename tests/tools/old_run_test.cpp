@@ -6,6 +6,7 @@
 #include "pruning/early_bird_state.h"
 #include "support/paths.h"
 #include "support/report_run.h"
+#include "tools/report/gather/report.h"
 #include "tools/watch/summary_table.h"
 
 using namespace eb::test;
@@ -37,6 +38,17 @@ TEST(OldRun, its_report_is_the_same_to_the_byte) {
              expected = read_json(files / "old_run_as_read/report.json");
   for (const auto& [key, value] : expected.items()) EXPECT_EQ(report[key].dump(), value.dump()) << key;
   EXPECT_EQ(report.size(), expected.size());
+}
+
+TEST(OldRun, its_report_is_read_and_written_to_the_byte) {
+  json run = read_json(files / "old_run_as_read/report.json");
+  run["path"] = "runs/old";
+  const json report = {{"eb_report", 1},
+                       {"generated", "2026-01-01T00:00:00Z"},
+                       {"eb_engine", "0.1.0"},
+                       {"runs", json::array({run, run})},
+                       {"comparison", nullptr}};
+  EXPECT_EQ(eb::tools::to_json(eb::tools::report_from_json(report)).dump(), report.dump());
 }
 
 TEST(OldRun, watch_prints_the_same_lines) {

@@ -7,13 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "support/report_page.h"
 #include "tools/plot/html_text.h"
 #include "tools/plot/svg_axis.h"
 #include "tools/record/numbers.h"
-#include "tools/report/page/html.h"
 
 namespace page = eb::tools::page;
-using eb::tools::report_html;
+using eb::test::report_html;
 using nlohmann::json;
 
 static size_t occurrences(const std::string& text, const std::string& of) {

@@ -5,16 +5,15 @@
 #include <cmath>
 #include <regex>
 
+#include "support/report_page.h"
 #include "support/report_run.h"
 #include "tools/plot/svg_axis.h"
 #include "tools/plot/svg_plot.h"
 #include "tools/plot/svg_thin.h"
 #include "tools/record/numbers.h"
-#include "tools/report/page/html.h"
 
 using namespace eb::test;
 namespace page = eb::tools::page;
-using eb::tools::report_html;
 using nlohmann::json;
 namespace fs = std::filesystem;
 

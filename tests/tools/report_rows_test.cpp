@@ -4,8 +4,8 @@
 
 #include <regex>
 
+#include "support/report_page.h"
 #include "support/report_run.h"
-#include "tools/report/page/html.h"
 
 using namespace eb::test;
 using nlohmann::json;
@@ -168,14 +168,14 @@ TEST(ReportRows, page_draws_accuracy_against_the_epoch_of_the_draw) {
   json report = {{"runs", {{{"name", "a"}}, {{"name", "b"}}}}};
   report["comparison"] = {{"cost", "training_flops"},
                           {"rows", {{{"label", "a"}, {"runs", {0}}, {"seeds", {1}}}}}};
-  EXPECT_EQ(occurrences(eb::tools::report_html(report), "epoch of the draw"), 0u);
+  EXPECT_EQ(occurrences(report_html(report), "epoch of the draw"), 0u);
   report["comparison"]["draw_epochs"] = {
       {"dense", nullptr},
       {"curves",
        {{{"label", "p=0.3 <"},
          {"points", {point(2, 0.7, 0.02), point(4, 0.8, nullptr), point(8, 0.9, 0.01)}}},
         {{"label", "p=0.5"}, {"points", {point(2, 0.6, nullptr), point(8, 0.7, nullptr)}}}}}};
-  const std::string html = eb::tools::report_html(report);
+  const std::string html = report_html(report);
   const size_t start = html.find("Accuracy against the epoch of the draw");
   ASSERT_NE(start, std::string::npos);
   const std::string figure = html.substr(start, html.find("</figure>", start) - start);

@@ -29,10 +29,11 @@ static void check_names(const ReportFlags& f) {
 
 static int report(const ReportFlags& f) {
   check_names(f);
-  const nlohmann::json report = gather_report(f.runs);
+  const Report report = gather_report(f.runs);
   if (f.has_out) write_report(report, f.out);
   if (f.has_assets) write_assets(report, f.assets);
-  if (f.json) std::cout << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (f.json)
+    std::cout << to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   return 0;
 }
 

@@ -20,29 +20,21 @@
 namespace eb::tools {
 
 using namespace engine;
-using nlohmann::json;
 namespace fs = std::filesystem;
 
-static json name_of(const RunFiles& run) {
+static std::string run_name(const RunFiles& run) {
   if (const Words name = lenient::words(run.config, "name")) return *name;
   return utf8(fs::absolute(run.path).lexically_normal().filename().string());
 }
 
-static json speedup(const RunFiles& run) {
-  if (!run.summary || !run.summary->speedup) return nullptr;
-  return {{"counted", or_null(run.summary->speedup->counted)},
-          {"measured", or_null(run.summary->speedup->measured)}};
-}
-
-static json equivalence(const RunFiles& run) {
+static std::optional<EquivalenceReport> equivalence(const RunFiles& run) {
   const Number difference = draw_of(run) ? draw_of(run)->max_abs_difference : std::nullopt;
-  return difference ? json{{"max_abs_difference", *difference}} : json(nullptr);
+  return difference ? std::optional(EquivalenceReport{difference}) : std::nullopt;
 }
 
-// Null for a run of a version that did not write them down.
-static json bad_samples(const RunFiles& run) {
-  if (!run.summary || !run.summary->bad_samples) return nullptr;
-  json list = json::array();
+static std::optional<std::vector<std::string>> bad_samples(const RunFiles& run) {
+  if (!run.summary || !run.summary->bad_samples) return std::nullopt;
+  std::vector<std::string> list;
   for (const std::string& sample : *run.summary->bad_samples) list.push_back(utf8(sample));
   return list;
 }
@@ -61,79 +53,75 @@ static std::string lost_epochs(const RunFiles& run, bool finished) {
 }
 
 // What a reader must know before comparing numbers.
-static void add_warnings(const RunFiles& run, const json& report, std::vector<std::string>& warnings) {
-  const json version = report["eb_engine"];
-  if (version.is_string() && version != version_info()["eb_engine"])
-    warnings.push_back(fmt::format("written by eb_engine {}", version.get<std::string>()));
+static void add_warnings(const RunFiles& run, const RunReport& report, std::vector<std::string>& warnings) {
+  if (report.eb_engine && version_info()["eb_engine"] != *report.eb_engine)
+    warnings.push_back(fmt::format("written by eb_engine {}", *report.eb_engine));
   if (run.damaged_lines)
     warnings.push_back(fmt::format("{} damaged line{} of {} {} left out", run.damaged_lines,
                                    run.damaged_lines == 1 ? "" : "s", file_names::metrics,
                                    run.damaged_lines == 1 ? "was" : "were"));
-  if (const std::string lost = lost_epochs(run, report["state"] == json(RunState::Name::finished));
-      !lost.empty())
+  if (const auto lost = lost_epochs(run, report.state == RunState::Name::finished); !lost.empty())
     warnings.push_back(lost);
-  if (const size_t bad = report["bad_samples"].size())
+  if (const size_t bad = report.bad_samples ? report.bad_samples->size() : 0)
     warnings.push_back(fmt::format("{} bad sample{} replaced by others", bad, bad == 1 ? " was" : "s were"));
-  const auto& networks = report["networks"];
-  if (networks.back()["best_rule"] == "on the test set" || networks[0]["best_rule"] == "on the test set")
+  const NetworkReport &first = report.networks.front(), &last = report.networks.back();
+  if (last.best_rule == BestRule::test || first.best_rule == BestRule::test)
     warnings.push_back("best was picked on the test set: data.holdout keeps samples for picking");
-  if (networks.size() > 1 && networks[0]["seconds_note"].is_string())
+  if (report.networks.size() > 1 && first.seconds_note)
     warnings.push_back("seconds and training FLOPs of dense are projected from the search");
-  if (draw_of(run) && draw_of(run)->found_by == engine::name_of(pruning::FoundBy::deadline))
+  if (draw_of(run) && draw_of(run)->found_by == name_of(pruning::FoundBy::deadline))
     warnings.push_back("no ticket had emerged by the deadline: this one was drawn there");
-  for (const json& phase : report["phases"])
-    if (const Number seconds = lenient::number(phase["seconds"], "training");
-        phase["joules"].is_number() && seconds && *seconds < 5)
-      warnings.push_back("energy of phase " + phase["name"].dump() + " is unreliable: it took under 5 s");
+  for (const PhaseReport& phase : report.phases)
+    if (phase.joules && phase.seconds.training && *phase.seconds.training < 5)
+      warnings.push_back("energy of phase " + or_null(phase.name).dump() +
+                         " is unreliable: it took under 5 s");
 }
 
-static json run_json(RunFiles& run) {
+static RunReport run_report(RunFiles& run) {
   const RunState state = state_of(run);
   const auto ticket = drawn_ticket(run);
-  json phases = phases_json(run);
-  json r = {{"path", utf8(run.path.string())},
-            {"name", name_of(run)},
-            {"seed", or_null(lenient::integer(run.config, "seed"))},
-            {"eb_engine", or_null(lenient::words(lenient::value(run.env, "versions"), "eb_engine"))},
-            {"state", state.name},
-            {"exit_code", or_null(state.exit_code)},
-            {"epochs_done", epochs_done(run)},
-            {"epochs_planned", epochs_planned(run)},
-            {"damaged_lines", run.damaged_lines},
-            {"bad_samples", bad_samples(run)},
-            {"config_changes", config_changes(run)},
-            {"environment", environment_json(run)},
-            {"command_lines", run.command_lines},
-            {"networks", networks_json(run, phases, ticket, state.name == RunState::Name::finished)},
-            {"speedup", speedup(run)},
-            {"epochs", epochs_json(run)},
-            {"early_bird", search_json(run, ticket)},
-            {"layers", layers_json(run, ticket)},
-            {"equivalence", equivalence(run)}};
-  r["phases"] = std::move(phases);
+  RunReport r;
+  r.path = utf8(run.path.string());
+  r.name = run_name(run);
+  r.seed = lenient::integer(run.config, "seed");
+  r.eb_engine = lenient::words(lenient::value(run.env, "versions"), "eb_engine");
+  r.state = state.name;
+  r.exit_code = state.exit_code;
+  r.epochs_done = epochs_done(run);
+  r.epochs_planned = epochs_planned(run);
+  r.damaged_lines = run.damaged_lines;
+  r.bad_samples = bad_samples(run);
+  r.config_changes = config_changes(run);
+  r.environment = environment_of(run);
+  r.command_lines = run.command_lines;
+  r.phases = phase_reports(run);
+  r.networks = networks_of(run, r.phases, ticket, state.name == RunState::Name::finished);
+  if (run.summary) r.speedup = run.summary->speedup;
+  r.epochs = run.epochs;
+  r.early_bird = search_of(run, ticket);
+  r.layers = layers_of(run, ticket);
+  r.equivalence = equivalence(run);
   if (!state.warning.empty()) run.warnings.push_back(state.warning);
   add_warnings(run, r, run.warnings);
-  r["warnings"] = run.warnings;
+  r.warnings = run.warnings;
   return r;
 }
 
-json gather_report(const std::vector<fs::path>& paths, const std::vector<std::string>& rows) {
+Report gather_report(const std::vector<fs::path>& paths, const std::vector<std::string>& rows) {
   std::vector<RunFiles> runs;
-  json reports = json::array();
+  Report report;
   for (const fs::path& path : paths) {
     runs.push_back(read_run(path));
-    reports.push_back(run_json(runs.back()));
+    report.runs.push_back(run_report(runs.back()));
   }
-  json comparison = comparison_json(runs, reports, rows);
-  if (!comparison.is_null())
-    for (json& report : reports)
-      if (report["state"] != json(RunState::Name::finished))
-        report["warnings"].push_back("not part of the comparison's means: it has not finished");
-  return {{"eb_report", 1},
-          {"generated", utc_now()},
-          {"eb_engine", version_info()["eb_engine"]},
-          {"runs", std::move(reports)},
-          {"comparison", std::move(comparison)}};
+  report.comparison = comparison_of(runs, report.runs, rows);
+  if (report.comparison)
+    for (RunReport& run : report.runs)
+      if (run.state != RunState::Name::finished)
+        run.warnings.push_back("not part of the comparison's means: it has not finished");
+  report.generated = utc_now();
+  report.eb_engine = version_info()["eb_engine"];
+  return report;
 }
 
 }  // namespace eb::tools

@@ -16,7 +16,6 @@
 namespace eb::tools {
 
 using namespace engine;
-using nlohmann::json;
 using pruning::Ticket;
 namespace fs = std::filesystem;
 
@@ -76,8 +75,8 @@ static bool has_protected_layers(const RunFiles& run) {
   return !lenient::list(lenient::value(run.config, "early_bird"), "protect").empty();
 }
 
-json layers_json(const RunFiles& run, const std::optional<Ticket>& ticket) {
-  json layers = json::array();
+std::vector<LayerReport> layers_of(const RunFiles& run, const std::optional<Ticket>& ticket) {
+  std::vector<LayerReport> layers;
   if (!ticket) return layers;
   const ChannelGroups all = channel_groups(*run.graph);
   std::vector<int> groups;  // of each batch norm
@@ -92,22 +91,22 @@ json layers_json(const RunFiles& run, const std::optional<Ticket>& ticket) {
     if (tied) numbers.try_emplace(group, static_cast<int>(numbers.size()));
     const int64_t kept = count(mask.keep), total = static_cast<int64_t>(mask.keep.size());
     const bool whole = group < 0 || !all.groups[group].prunable || (protects && kept == total);
-    layers.push_back({{"id", mask.bn},
-                      {"kept", kept},
-                      {"total", total},
-                      {"group", tied ? json(numbers[group]) : json(nullptr)},
-                      {"held_up", !whole && ranked.count(group) && kept > count(ranked[group])}});
+    layers.push_back({.id = mask.bn,
+                      .kept = kept,
+                      .total = total,
+                      .group = tied ? Count(numbers[group]) : std::nullopt,
+                      .held_up = !whole && ranked.count(group) && kept > count(ranked[group])});
   }
   return layers;
 }
 
-json compacted_macs(const RunFiles& run, const std::optional<Ticket>& ticket, const json& params) {
-  if (!ticket) return nullptr;
+Count compacted_macs(const RunFiles& run, const std::optional<Ticket>& ticket, Count params) {
+  if (!ticket) return std::nullopt;
   try {
     const GraphCost cost = graph_cost(pruning::compact_graph(*run.graph, *ticket));
-    return params == cost.params ? json(cost.macs) : json(nullptr);
+    return params == cost.params ? Count(cost.macs) : std::nullopt;
   } catch (const Error&) {
-    return nullptr;
+    return std::nullopt;
   }
 }
 

@@ -1,8 +1,9 @@
-// The masks of one watched ratio in report.json, and which of them the detector compared.
+// The masks of one watched ratio in a report, and which of them the detector compared.
 #pragma once
+#include <optional>
 #include <vector>
 
-#include "tools/record/numbers.h"
+#include "tools/report/gather/report.h"
 
 namespace eb::tools::page {
 
@@ -14,20 +15,21 @@ struct MaskDistances {
   double distance(size_t i, size_t j) const { return differing(i, j) / bits; }
 };
 // No masks if bits, epochs and differing do not fit together.
-MaskDistances mask_distances(const nlohmann::json& ratio);
+MaskDistances mask_distances(const RatioReport& ratio);
 
 struct Comparison {
   size_t older, newer;
 };
 // What the detector compared when it saw mask `at`, oldest first.
-std::vector<Comparison> comparisons(const nlohmann::json& early_bird, size_t at);
+std::vector<Comparison> comparisons(const SearchReport& search, size_t at);
 std::optional<Comparison> largest(const MaskDistances& masks, const std::vector<Comparison>& of);
+bool compares_neighbours(const SearchReport& search);
 // Masks in the window; 0 if unknown.
-int window_of(const nlohmann::json& early_bird);
+int window_of(const SearchReport& search);
 // Index of the mask at which the ticket emerged.
-std::optional<size_t> emergence(const nlohmann::json& ratio, const MaskDistances& masks);
-bool is_drawn(const nlohmann::json& early_bird, const nlohmann::json& ratio);
+std::optional<size_t> emergence(const RatioReport& ratio, const MaskDistances& masks);
+bool is_drawn(const SearchReport& search, const RatioReport& ratio);
 // The ratio that was drawn, else the first that emerged, else the first.
-const nlohmann::json* ratio_to_explain(const nlohmann::json& early_bird);
+const RatioReport* ratio_to_explain(const SearchReport& search);
 
 }  // namespace eb::tools::page

@@ -1,18 +1,18 @@
-// The parts of a run's report that are numbers: phases, epochs, and one row for each network.
+// The parts of a run's report that are numbers: phases, and one row for each network.
 #pragma once
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <vector>
 
 #include "pruning/ticket.h"
 #include "tools/record/run_files.h"
+#include "tools/report/gather/report.h"
 
 namespace eb::tools {
 
-nlohmann::json epochs_json(const RunFiles& run);
-nlohmann::json phases_json(const RunFiles& run);
-// `phases` as phases_json() made them. Dense first, then the ticket that was retrained, then averaged
+std::vector<PhaseReport> phase_reports(const RunFiles& run);
+// `phases` as phase_reports() made them. Dense first, then the ticket that was retrained, then averaged
 // weights.
-nlohmann::json networks_json(const RunFiles& run, const nlohmann::json& phases,
-                             const std::optional<pruning::Ticket>& ticket, bool finished);
+std::vector<NetworkReport> networks_of(const RunFiles& run, const std::vector<PhaseReport>& phases,
+                                       const std::optional<pruning::Ticket>& ticket, bool finished);
 
 }  // namespace eb::tools

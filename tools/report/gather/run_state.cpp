@@ -1,7 +1,6 @@
 #include "tools/report/gather/run_state.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "engine/base/duration.h"
 #include "engine/base/error.h"
@@ -9,7 +8,6 @@
 namespace eb::tools {
 
 using namespace engine;
-using nlohmann::json;
 
 RunState state_of(const RunFiles& run) {
   return run_state(run.locked, run.status, run.summary.has_value());
@@ -28,17 +26,17 @@ static int64_t draw_restart(const RunFiles& run) {
   return restarts_schedule(run.config) && draw_of(run) ? draw_of(run)->epoch.value_or(0) : 0;
 }
 
-json epochs_planned(const RunFiles& run) {
-  const json* text = config_value(run.config, "train.duration");
-  if (!text || !text->is_string()) return nullptr;
+Count epochs_planned(const RunFiles& run) {
+  const nlohmann::json* text = config_value(run.config, "train.duration");
+  if (!text || !text->is_string()) return std::nullopt;
   try {
     const Duration duration = parse_duration(text->get<std::string>());
     const int64_t per_epoch = steps_per_epoch(run), restart = draw_restart(run);
     if (duration.unit == Duration::Unit::epochs) return duration.count + restart;
-    if (per_epoch <= 0) return nullptr;
+    if (per_epoch <= 0) return std::nullopt;
     return (duration.count + per_epoch - 1) / per_epoch + restart;
   } catch (const Error&) {
-    return nullptr;
+    return std::nullopt;
   }
 }
 

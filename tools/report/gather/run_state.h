@@ -1,7 +1,5 @@
 // How far a run came and whether it goes on.
 #pragma once
-#include <nlohmann/json_fwd.hpp>
-
 #include "tools/record/run_files.h"
 #include "tools/record/run_status.h"
 
@@ -10,6 +8,6 @@ namespace eb::tools {
 RunState state_of(const RunFiles& run);
 
 int64_t epochs_done(const RunFiles& run);
-nlohmann::json epochs_planned(const RunFiles& run);
+engine::Count epochs_planned(const RunFiles& run);
 
 }  // namespace eb::tools

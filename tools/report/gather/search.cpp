@@ -94,20 +94,20 @@ static std::vector<double> mask_epochs(const RunFiles& run, const std::string& n
   return epochs;
 }
 
-static json kept_json(const MaskRecords& records) {
-  if (records.masks.empty()) return nullptr;
+static Count kept_channels(const MaskRecords& records) {
+  if (records.masks.empty()) return std::nullopt;
   int64_t kept = 0;
   for (uint64_t word : records.masks.back()) kept += std::popcount(word);
   return kept;
 }
 
 // Position of the mask with which the ticket emerged: as the detector of the run would say of these masks.
-static json emerged_index(const RunFiles& run, const MaskRecords& records) {
-  if (!run.known || records.bits == 0) return nullptr;
+static std::optional<size_t> emerged_index(const RunFiles& run, const MaskRecords& records) {
+  if (!run.known || records.bits == 0) return std::nullopt;
   pruning::EarlyBirdDetector detector(pruning::early_bird_config(*run.known).detector, records.bits);
   for (size_t i = 0; i < records.masks.size(); ++i)
     if (detector.push(records.masks[i]).emerged) return i;
-  return nullptr;
+  return std::nullopt;
 }
 
 // In the run's own words.
@@ -117,11 +117,10 @@ static Count emerged_epoch(const RunFiles& run, const std::string& name) {
   return found == run.summary->search->epochs.end() ? std::nullopt : found->second;
 }
 
-static json window_distances(const RunFiles& run, const std::string& name) {
-  json points = json::array();
+static std::vector<WindowDistance> window_distances(const RunFiles& run, const std::string& name) {
+  std::vector<WindowDistance> points;
   for (const EpochRecord& e : run.epochs)
-    if (const Number distance = check_of(e, name).distance)
-      points.push_back({{"epoch", e.epoch}, {"distance", *distance}});
+    if (const Number distance = check_of(e, name).distance) points.push_back({e.epoch, distance});
   return points;
 }
 
@@ -144,70 +143,51 @@ static std::vector<T> pick(const std::vector<T>& all, const std::vector<size_t>&
   return picked;
 }
 
-// Whole epochs as integers.
-static json epochs_json(const std::vector<double>& epochs) {
-  json list = json::array();
-  for (double epoch : epochs) {
-    const auto whole = static_cast<int64_t>(epoch);
-    list.push_back(epoch == static_cast<double>(whole) ? json(whole) : json(epoch));
-  }
-  return list;
-}
-
 // An epoch is complete when it is named, so checks between two count for the one before.
-static json ratio_json(RunFiles& run, double ratio) {
+static RatioReport ratio_report(RunFiles& run, double ratio) {
   const std::string name = pruning::ratio_name(ratio);
   MaskRecords records = masks_of(run, ratio);
   const std::vector<double> epochs = mask_epochs(run, name, records.masks.size());
   const std::vector<size_t> shown = shown_masks(run, name, records.masks.size());
-  Count emerged = emerged_epoch(run, name);
-  json index = emerged_index(run, records);
-  if (!index.is_null()) {
-    const auto full = index.get<size_t>();
-    if (!emerged) emerged = static_cast<int64_t>(epochs[full]);
-    index = std::lower_bound(shown.begin(), shown.end(), full) - shown.begin();
+  RatioReport r{.ratio = ratio, .name = name};
+  r.kept = kept_channels(records);
+  r.emerged_epoch = emerged_epoch(run, name);
+  if (const auto index = emerged_index(run, records)) {
+    if (!r.emerged_epoch) r.emerged_epoch = static_cast<int64_t>(epochs[*index]);
+    r.emerged_index = std::lower_bound(shown.begin(), shown.end(), *index) - shown.begin();
   }
   records.masks = pick(records.masks, shown);
-  return {{"ratio", ratio},
-          {"name", name},
-          {"bits", records.bits ? json(records.bits) : json(nullptr)},
-          {"kept", kept_json(records)},
-          {"emerged_epoch", or_null(emerged)},
-          {"emerged_index", index},
-          {"epochs", epochs_json(pick(epochs, shown))},
-          {"differing", pruning::pairwise_differences(records)},
-          {"window_distance", window_distances(run, name)}};
+  if (records.bits) r.bits = records.bits;
+  for (const double epoch : pick(epochs, shown)) r.epochs.push_back({epoch});
+  r.differing = pruning::pairwise_differences(records);
+  r.window_distance = window_distances(run, name);
+  return r;
 }
 
 // The run's own words, or what the ticket's file says of itself.
-static json draw_json(const RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
-  if (const std::optional<DrawRecord>& draw = draw_of(run))
-    return {{"ratio", or_null(draw->ratio)},
-            {"epoch", or_null(draw->epoch)},
-            {"step", or_null(draw->step)},
-            {"found_by", or_null(draw->found_by)},
-            {"file", or_null(draw->file)}};
-  if (!ticket) return nullptr;
-  return {{"ratio", ticket->ratio},
-          {"epoch", ticket->epoch},
-          {"step", ticket->step},
-          {"found_by", nullptr},
-          {"file", nullptr}};
+static std::optional<DrawRecord> draw_report(const RunFiles& run,
+                                             const std::optional<pruning::Ticket>& ticket) {
+  if (draw_of(run) || !ticket) return draw_of(run);
+  DrawRecord draw;
+  draw.ratio = ticket->ratio;
+  draw.epoch = ticket->epoch;
+  draw.step = ticket->step;
+  return draw;
 }
 
-json search_json(RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
+std::optional<SearchReport> search_of(RunFiles& run, const std::optional<pruning::Ticket>& ticket) {
   const json& section = lenient::value(run.config, "early_bird");
-  if (lenient::value(section, "enabled") == false) return nullptr;
-  json ratios = json::array();
-  for (double ratio : ratios_of(run)) ratios.push_back(ratio_json(run, ratio));
-  if (ratios.empty()) return nullptr;
-  return {{"threshold", or_null(lenient::number(section, "threshold"))},
-          {"window", or_null(lenient::integer(section, "window"))},
-          {"compare", or_null(lenient::words(section, "compare"))},
-          {"criterion", or_null(lenient::words(section, "criterion"))},
-          {"rule", or_null(lenient::words(section, "rule"))},
-          {"draw", draw_json(run, ticket)},
-          {"ratios", ratios}};
+  if (lenient::value(section, "enabled") == false) return std::nullopt;
+  SearchReport search;
+  for (double ratio : ratios_of(run)) search.ratios.push_back(ratio_report(run, ratio));
+  if (search.ratios.empty()) return std::nullopt;
+  search.threshold = lenient::number(section, "threshold");
+  search.window = lenient::integer(section, "window");
+  search.compare = lenient::words(section, "compare");
+  search.criterion = lenient::words(section, "criterion");
+  search.rule = lenient::words(section, "rule");
+  search.draw = draw_report(run, ticket);
+  return search;
 }
 
 }  // namespace eb::tools

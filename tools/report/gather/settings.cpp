@@ -11,12 +11,11 @@ namespace eb::tools {
 using engine::Field;
 using nlohmann::json;
 
-json config_changes(const RunFiles& run) {
-  json changes = json::array();
+std::vector<ConfigChange> config_changes(const RunFiles& run) {
+  std::vector<ConfigChange> changes;
   for (const Field& field : experiment_fields().fields) {
     const json* value = config_value(run.config, field.key);
-    if (value && *value != field.default_value)
-      changes.push_back({{"key", field.key}, {"value", *value}, {"default", field.default_value}});
+    if (value && *value != field.default_value) changes.push_back({field.key, *value, field.default_value});
   }
   return changes;
 }
@@ -29,17 +28,17 @@ static std::string plain_text(const json& value) {
   return text;
 }
 
-static void add_entries(const std::string& prefix, const json& object, json& list) {
+static void add_entries(const std::string& prefix, const json& object, std::vector<EnvironmentEntry>& list) {
   for (const auto& [name, value] : object.items()) {
     if (value.is_object())
       add_entries(prefix + name + ".", value, list);
     else
-      list.push_back({{"key", prefix + name}, {"value", plain_text(value)}});
+      list.push_back({prefix + name, plain_text(value)});
   }
 }
 
-json environment_json(const RunFiles& run) {
-  json list = json::array();
+std::vector<EnvironmentEntry> environment_of(const RunFiles& run) {
+  std::vector<EnvironmentEntry> list;
   if (run.env.is_object()) add_entries("", run.env, list);
   return list;
 }

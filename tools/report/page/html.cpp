@@ -9,17 +9,13 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
-
-static std::string name_of(const json& run) {
-  const std::string name = text(run, "name");
-  return name.empty() ? "Unnamed run" : name;
+static std::string title_of(const RunReport& run) {
+  return run.name.empty() ? "Unnamed run" : run.name;
 }
 
-static std::string warnings(const json& run) {
+static std::string warnings(const RunReport& run) {
   std::string items;
-  for (const json& w : list(run, "warnings"))
-    if (w.is_string()) items += "<li>" + shortened(w.get<std::string>(), 300) + "</li>";
+  for (const std::string& w : run.warnings) items += "<li>" + shortened(w, 300) + "</li>";
   if (items.empty()) return "";
   return "<aside class=\"warnings\" aria-label=\"Warnings\"><p><strong>Before you trust the "
          "numbers</strong></p><ul>" +
@@ -31,21 +27,19 @@ static std::string tile(const std::string& value, const std::string& name) {
 }
 
 // The few numbers that somebody came for.
-static std::string tiles(const json& run) {
-  const json &dense = dense_of(run), &ticket = ticket_of(run),
-             &draw = value(value(run, "early_bird"), "draw");
-  if (!ticket.is_object()) return "";
+static std::string tiles(const RunReport& run) {
+  const NetworkReport& dense = dense_of(run);
+  const NetworkReport* ticket = ticket_of(run);
+  if (!ticket) return "";
   std::string out;
-  if (const Number epoch = number(draw, "epoch")) {
-    const Number planned = number(run, "epochs_planned");
-    out += tile(count(epoch) + (planned ? " <span>of " + count(planned) + "</span>" : ""),
-                "epoch of the ticket");
-  }
-  if (const Number s = share(number(ticket, "params"), number(dense, "params")))
-    out += tile(percent(s, 0), "of the parameters");
-  if (const Number s = share(number(ticket, "training_flops"), number(dense, "training_flops")))
+  if (const Count epoch = draw_epoch(run))
+    out +=
+        tile(count(epoch) + (run.epochs_planned ? " <span>of " + count(run.epochs_planned) + "</span>" : ""),
+             "epoch of the ticket");
+  if (const Number s = share(ticket->params, dense.params)) out += tile(percent(s, 0), "of the parameters");
+  if (const Number s = share(ticket->training_flops, dense.training_flops))
     out += tile(decimal(s, 2), "of the training FLOPs");
-  if (const Number s = number(value(run, "speedup"), "measured"))
+  if (const Number s = run.speedup ? run.speedup->measured : std::nullopt)
     out += tile(times(s), "speed of a step, measured");
   return out.empty() ? "" : "<dl class=\"tiles\">" + out + "</dl>";
 }
@@ -65,14 +59,15 @@ static std::string run_body(const RunPage& page) {
          training_section(page) + time_section(page) + background_section(page);
 }
 
-static std::string several_runs(const json& report, const json& runs) {
+static std::string several_runs(const Report& report) {
+  const std::vector<RunReport>& runs = report.runs;
   std::string out = comparison_section(report);
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunPage page{runs[i], "run-" + std::to_string(i + 1), 3};
-    const Number seed = number(runs[i], "seed");
-    out +=
-        fmt::format("<details id=\"{}\"><summary><h2>Run {}: {}{}</h2></summary>{}</details>\n", page.id,
-                    i + 1, shortened(name_of(runs[i])), seed ? ", seed " + brief(*seed) : "", run_body(page));
+    const Number seed = runs[i].seed;
+    out += fmt::format("<details id=\"{}\"><summary><h2>Run {}: {}{}</h2></summary>{}</details>\n", page.id,
+                       i + 1, shortened(title_of(runs[i])), seed ? ", seed " + brief(*seed) : "",
+                       run_body(page));
   }
   return out;
 }
@@ -92,30 +87,31 @@ static std::string date(const std::string& when) {
   return escape_html(when.substr(0, 10) + ", " + when.substr(11, 5) + " UTC");
 }
 
-static std::string heading(const json& report, const json& runs) {
-  const std::string when = text(report, "generated");
-  const std::string title = runs.size() == 1 ? shortened(name_of(runs[0]), 80)
+static std::string heading(const Report& report) {
+  const std::vector<RunReport>& runs = report.runs;
+  const std::string& when = report.generated;
+  const std::string title = runs.size() == 1 ? shortened(title_of(runs[0]), 80)
                             : runs.empty()   ? "No run"
                                              : count(static_cast<double>(runs.size())) + " runs compared";
   return "<header><p class=\"eyebrow\">eb_engine report" + (when.empty() ? "" : " · " + date(when)) +
          "</p><h1>" + title + "</h1></header>\n";
 }
 
-static std::string whole_page(const json& report) {
-  const json& runs = list(report, "runs");
+static std::string whole_page(const Report& report) {
+  const std::vector<RunReport>& runs = report.runs;
   const std::string title =
-      runs.size() == 1 ? shorten(name_of(runs[0]), 60) : std::to_string(runs.size()) + " runs";
+      runs.size() == 1 ? shorten(title_of(runs[0]), 60) : std::to_string(runs.size()) + " runs";
   const std::string body = runs.empty()       ? "<p class=\"lead\">There is no run in this report.</p>"
                            : runs.size() == 1 ? run_body({runs[0], "run-1", 2})
-                                              : several_runs(report, runs);
-  const std::string version = text(report, "eb_engine");
-  return head(title + " · eb_engine") + "<body><main>" + heading(report, runs) + body +
+                                              : several_runs(report);
+  const std::string& version = report.eb_engine;
+  return head(title + " · eb_engine") + "<body><main>" + heading(report) + body +
          "</main><footer><p>Made by eb_engine" + (version.empty() ? "" : " " + shortened(version)) +
          " from report.json, which holds every number of this page.</p></footer></body></html>\n";
 }
 
 }  // namespace eb::tools::page
 
-std::string eb::tools::report_html(const nlohmann::json& report) {
+std::string eb::tools::report_html(const Report& report) {
   return page::whole_page(report);
 }

@@ -7,16 +7,13 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
-
 static std::string subheading(const RunPage& page, const char* title) {
   return fmt::format("<h{0}>{1}</h{0}>", page.heading + 1, title);
 }
 
 static std::string equivalence(const RunPage& page) {
   const std::string title = subheading(page, "The compact network against the masked one");
-  const json& e = value(page.run, "equivalence");
-  const Number difference = number(e, "max_abs_difference");
+  const Number difference = page.run.equivalence ? page.run.equivalence->max_abs_difference : std::nullopt;
   if (!difference)
     return title + "<p>Their outputs were " + not_measured() + " against each other in this run.</p>";
   return title +
@@ -29,11 +26,10 @@ static std::string equivalence(const RunPage& page) {
 
 static std::string environment(const RunPage& page) {
   std::string rows;
-  for (const json& e : list(page.run, "environment"))
-    rows +=
-        "<tr><th scope=\"row\">" + shortened(text(e, "key"), 40) + "</th><td>" +
-        (value(e, "value").is_string() ? shortened(text(e, "value"), 120) : json_text(value(e, "value"))) +
-        "</td></tr>\n";
+  for (const EnvironmentEntry& e : page.run.environment)
+    rows += "<tr><th scope=\"row\">" + shortened(e.key, 40) + "</th><td>" +
+            (e.value.is_string() ? shortened(e.value.get<std::string>(), 120) : json_text(e.value)) +
+            "</td></tr>\n";
   if (rows.empty()) return "";
   return subheading(page, "Environment") +
          table_box("Environment",
@@ -44,9 +40,9 @@ static std::string environment(const RunPage& page) {
 
 static std::string config(const RunPage& page) {
   std::string rows;
-  for (const json& c : list(page.run, "config_changes"))
-    rows += "<tr><th scope=\"row\"><code>" + shortened(text(c, "key"), 60) + "</code></th><td><code>" +
-            json_text(value(c, "value")) + "</code></td><td><code>" + json_text(value(c, "default")) +
+  for (const ConfigChange& c : page.run.config_changes)
+    rows += "<tr><th scope=\"row\"><code>" + shortened(c.key, 60) + "</code></th><td><code>" +
+            json_text(c.value) + "</code></td><td><code>" + json_text(c.default_value) +
             "</code></td></tr>\n";
   const std::string title = subheading(page, "Configuration, where it differs from the defaults");
   if (rows.empty()) return title + "<p>Nowhere.</p>";
@@ -58,27 +54,26 @@ static std::string config(const RunPage& page) {
 
 static std::string commands(const RunPage& page) {
   std::string lines;
-  for (const json& c : list(page.run, "command_lines"))
-    if (c.is_string()) lines += "<li><code>" + shortened(c.get<std::string>(), 1000) + "</code></li>";
+  for (const std::string& c : page.run.command_lines)
+    lines += "<li><code>" + shortened(c, 1000) + "</code></li>";
   if (lines.empty()) return "";
   return subheading(page, "Command lines") + "<ol class=\"commands\">" + lines + "</ol>";
 }
 
 static std::string bad_samples(const RunPage& page) {
+  if (!page.run.bad_samples || page.run.bad_samples->empty()) return "";
   std::string lines;
-  for (const json& sample : list(page.run, "bad_samples"))
-    if (sample.is_string())
-      lines += "<li><code>" + shortened(sample.get<std::string>(), 200) + "</code></li>";
-  if (lines.empty()) return "";
+  for (const std::string& sample : *page.run.bad_samples)
+    lines += "<li><code>" + shortened(sample, 200) + "</code></li>";
   return subheading(page, "Samples that could not be read, and were replaced by others") +
          "<ol class=\"commands\">" + lines + "</ol>";
 }
 
 static std::string facts(const RunPage& page) {
-  const json& run = page.run;
-  const Number seed = number(run, "seed");
-  const std::string version = text(run, "eb_engine");
-  return "<p class=\"note\">Run directory <code>" + shortened(text(run, "path"), 100) + "</code>, seed " +
+  const RunReport& run = page.run;
+  const Number seed = run.seed;
+  const std::string version = run.eb_engine.value_or("");
+  return "<p class=\"note\">Run directory <code>" + shortened(run.path, 100) + "</code>, seed " +
          (seed ? brief(*seed) : not_measured()) + ", made by eb_engine " +
          (version.empty() ? "of unknown version" : shortened(version)) + ".</p>";
 }

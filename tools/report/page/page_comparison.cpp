@@ -10,51 +10,51 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
+using Rows = std::vector<ComparisonRow>;
+using Stat = std::optional<Statistic>;
+
+static Number mean(const Stat& s) {
+  return s ? s->mean : std::nullopt;
+}
 
 // mean ± std. `format` takes a number and the one whose unit it is to have: both have that of the mean.
 template <typename Format>
-static std::string stat(const json& s, const Format& format) {
-  const Number mean = number(s, "mean"), spread = number(s, "std");
-  if (!mean) return not_measured();
-  return format(mean, mean) +
-         (spread ? "<small class=\"spread\">± " + format(spread, mean) + "</small>" : "");
+static std::string stat(const Stat& s, const Format& format) {
+  if (!mean(s)) return not_measured();
+  return format(s->mean, s->mean) +
+         (s->std ? "<small class=\"spread\">± " + format(s->std, s->mean) + "</small>" : "");
 }
 
 // Each leads to its run.
-static std::string seeds(const json& row) {
+static std::string seeds(const ComparisonRow& row) {
   std::string out;
-  const json &runs = list(row, "runs"), &seeds = list(row, "seeds");
-  for (size_t i = 0; i < runs.size(); ++i) {
-    const Number run = number(runs[i]), seed = i < seeds.size() ? number(seeds[i]) : std::nullopt;
-    if (run)
-      out += fmt::format("{}<a href=\"#run-{}\">{}</a>", out.empty() ? "" : ", ", *run + 1,
-                         seed ? brief(*seed) : "?");
+  for (size_t i = 0; i < row.runs.size(); ++i) {
+    const Number seed = i < row.seeds.size() ? row.seeds[i] : std::nullopt;
+    out += fmt::format("{}<a href=\"#run-{}\">{}</a>", out.empty() ? "" : ", ", row.runs[i] + 1,
+                       seed ? brief(*seed) : "?");
   }
   return out.empty() ? "–" : out;
 }
 
-static bool any_energy(const json& rows) {
-  return std::any_of(rows.begin(), rows.end(), [](const json& r) { return !value(r, "joules").is_null(); });
+static bool any_energy(const Rows& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const ComparisonRow& r) { return r.joules.has_value(); });
 }
 
-static std::string comparison_row(const json& r, size_t position, bool with_energy) {
+static std::string comparison_row(const ComparisonRow& r, size_t position, bool with_energy) {
   const auto share_of = [](Number n, Number) { return percent(n); };
   const auto flops = [](Number n, Number like) { return metric(n, "FLOPs", like); };
   const auto joules = [](Number n, Number like) { return metric(n, "J", like); };
   const auto whole = [](Number n, Number) { return count(n); };
   const auto epoch = [](Number n, Number) { return n && is_whole(*n) ? count(n) : decimal(n, 1); };
-  const auto cell = [&](const char* key, const auto& format) {
-    return "<td>" + stat(value(r, key), format) + "</td>";
-  };
-  return "<tr><td>" + std::to_string(position) + "</td><th scope=\"row\">" + shortened(text(r, "label"), 60) +
-         "</th><td class=\"seeds\">" + seeds(r) + "</td>" + cell("top1", share_of) + cell("top5", share_of) +
-         cell("params", whole) + cell("flops_per_image", flops) + cell("training_flops", flops) +
-         cell("seconds", duration) + (with_energy ? cell("joules", joules) : "") +
-         (value(r, "draw_epoch").is_null() ? "<td>–</td>" : cell("draw_epoch", epoch)) + "</tr>\n";
+  const auto cell = [](const Stat& s, const auto& format) { return "<td>" + stat(s, format) + "</td>"; };
+  return "<tr><td>" + std::to_string(position) + "</td><th scope=\"row\">" + shortened(r.label, 60) +
+         "</th><td class=\"seeds\">" + seeds(r) + "</td>" + cell(r.top1, share_of) + cell(r.top5, share_of) +
+         cell(r.params, whole) + cell(r.flops_per_image, flops) + cell(r.training_flops, flops) +
+         cell(r.seconds, duration) + (with_energy ? cell(r.joules, joules) : "") +
+         (r.draw_epoch ? cell(r.draw_epoch, epoch) : "<td>–</td>") + "</tr>\n";
 }
 
-static std::string comparison_table(const json& rows) {
+static std::string comparison_table(const Rows& rows) {
   std::string head, body;
   const bool with_energy = any_energy(rows);
   for (const std::string name : {"#", "What", "Seeds", "Top-1", "Top-5", "Parameters", "FLOPs per image",
@@ -75,16 +75,13 @@ static std::string scatter_of_costs(Scatter& scatter, bool in_joules) {
   return scatter_plot(scatter);
 }
 
-static std::string cost_scatter(const json& comparison) {
-  const bool in_joules = text(comparison, "cost") == "joules";
-  const char* key = in_joules ? "joules" : "training_flops";
+static std::string cost_scatter(const ComparisonReport& comparison) {
+  const bool in_joules = comparison.cost == CostOf::joules;
   Scatter scatter{"Top-1 accuracy against the cost of training", "", "top-1", {}, true};
-  const json& rows = list(comparison, "rows");
+  const Rows& rows = comparison.rows;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const Number x = number(value(rows[i], key), "mean"), y = number(value(rows[i], "top1"), "mean");
-    if (x && y)
-      scatter.points.push_back(
-          {static_cast<int>(i + 1), text(rows[i], "label"), *x, *y, number(value(rows[i], "top1"), "std")});
+    const Number x = mean(in_joules ? rows[i].joules : rows[i].training_flops), y = mean(rows[i].top1);
+    if (x && y) scatter.points.push_back({static_cast<int>(i + 1), rows[i].label, *x, *y, rows[i].top1->std});
   }
   return figure("Accuracy against cost", scatter_of_costs(scatter, in_joules),
                 "Each point is a row of the table, by its number; the bar is one standard deviation of the "
@@ -93,24 +90,22 @@ static std::string cost_scatter(const json& comparison) {
 }
 
 // The paper's question whether tickets are there early: one curve for each ratio.
-static std::string draw_epoch_plot(const json& comparison) {
-  const json& draws = value(comparison, "draw_epochs");
+static std::string draw_epoch_plot(const DrawEpochs& draws) {
   Plot plot;
   plot.title = "Top-1 accuracy against the epoch at which the ticket was drawn";
   plot.x_name = "drawn after epoch", plot.y_name = "top-1";
   plot.percent_y = plot.markers = true;
-  for (const json& curve : list(draws, "curves")) {
-    Series series{text(curve, "label"), static_cast<int>(plot.series.size() % 8 + 1)};
-    for (const json& point : list(curve, "points")) {
-      const Number epoch = number(point, "epoch");
-      if (!epoch) continue;
-      series.x.push_back(*epoch);
-      series.y.push_back(number(value(point, "top1"), "mean"));
-      series.y_std.push_back(number(value(point, "top1"), "std"));
+  for (const DrawCurve& curve : draws.curves) {
+    Series series{curve.label, static_cast<int>(plot.series.size() % 8 + 1)};
+    for (const DrawPoint& point : curve.points) {
+      if (!point.epoch) continue;
+      series.x.push_back(*point.epoch);
+      series.y.push_back(mean(point.top1));
+      series.y_std.push_back(point.top1 ? point.top1->std : std::nullopt);
     }
     plot.series.push_back(std::move(series));
   }
-  plot.level = number(value(draws, "dense"), "mean");
+  plot.level = mean(draws.dense);
   if (plot.level) plot.level_name = "dense, " + percent(plot.level);
   return figure(
       "Accuracy against the epoch of the draw", line_plot(plot),
@@ -118,44 +113,45 @@ static std::string draw_epoch_plot(const json& comparison) {
       "deviation. Where a curve is flat, drawing later buys nothing: the ticket was there already.");
 }
 
-// The row whose mean of `key` is highest, or lowest; null if none has one.
-static const json* extreme(const json& rows, const char* key, bool highest) {
-  const json* best = nullptr;
-  for (const json& row : rows) {
-    const Number n = number(value(row, key), "mean");
+// The row whose mean of `what` is highest, or lowest; null if none has one.
+static const ComparisonRow* extreme(const Rows& rows, Stat ComparisonRow::*what, bool highest) {
+  const ComparisonRow* best = nullptr;
+  for (const ComparisonRow& row : rows) {
+    const Number n = mean(row.*what);
     if (!n) continue;
-    const Number so_far = best ? number(value(*best, key), "mean") : std::nullopt;
+    const Number so_far = best ? mean(best->*what) : std::nullopt;
     if (!so_far || (highest ? *n > *so_far : *n < *so_far)) best = &row;
   }
   return best;
 }
 
-static std::string comparison_sentence(const json& rows) {
-  const json *best = extreme(rows, "top1", true), *cheapest = extreme(rows, "training_flops", false);
+static std::string comparison_sentence(const Rows& rows) {
+  const ComparisonRow *best = extreme(rows, &ComparisonRow::top1, true),
+                      *cheapest = extreme(rows, &ComparisonRow::training_flops, false);
   if (!best || !cheapest) return "";
-  const std::string top1 = percent(number(value(*best, "top1"), "mean"), 1);
-  const std::string cost = metric(number(value(*cheapest, "training_flops"), "mean"), "FLOPs");
+  const std::string top1 = percent(mean(best->top1), 1);
+  const std::string cost = metric(mean(cheapest->training_flops), "FLOPs");
   if (best == cheapest)
-    return "<p class=\"lead\">" + shortened(text(*best, "label")) + " has both the highest top-1, " + top1 +
+    return "<p class=\"lead\">" + shortened(best->label) + " has both the highest top-1, " + top1 +
            ", and the cheapest training, " + cost + ".</p>";
-  return "<p class=\"lead\">The highest top-1 is " + top1 + " (" + shortened(text(*best, "label")) +
-         "); the cheapest training took " + cost + " (" + shortened(text(*cheapest, "label")) + ", " +
-         percent(number(value(*cheapest, "top1"), "mean"), 1) + ").</p>";
+  return "<p class=\"lead\">The highest top-1 is " + top1 + " (" + shortened(best->label) +
+         "); the cheapest training took " + cost + " (" + shortened(cheapest->label) + ", " +
+         percent(mean(cheapest->top1), 1) + ").</p>";
 }
 
-std::string comparison_section(const json& report) {
-  const json& comparison = value(report, "comparison");
-  const json& rows = list(comparison, "rows");
-  if (rows.empty())
+std::string comparison_section(const Report& report) {
+  if (!report.comparison || report.comparison->rows.empty())
     return "<section id=\"comparison\"><h2>Comparison</h2><p class=\"empty\">There is nothing to compare "
            "yet.</p></section>\n";
-  return comparison_sentence(rows) + "<section id=\"comparison\"><h2>Comparison</h2>" +
-         comparison_table(rows) +
+  const ComparisonReport& comparison = *report.comparison;
+  return comparison_sentence(comparison.rows) + "<section id=\"comparison\"><h2>Comparison</h2>" +
+         comparison_table(comparison.rows) +
          "<p class=\"note\">Mean over the runs of a row, ± the standard deviation where there are several. "
          "FLOPs = 2&nbsp;×&nbsp;MACs of "
          "convolutions and linear layers plus batch norms, activations and pools. Everything spent on the "
          "search is included.</p>" +
-         cost_scatter(comparison) + draw_epoch_plot(comparison) + "</section>\n";
+         cost_scatter(comparison) + draw_epoch_plot(comparison.draw_epochs.value_or(DrawEpochs{})) +
+         "</section>\n";
 }
 
 }  // namespace eb::tools::page

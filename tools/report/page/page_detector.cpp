@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "pruning/detector.h"
 #include "pruning/found_by.h"
 #include "tools/plot/html_text.h"
 #include "tools/plot/svg_plot.h"
@@ -13,21 +12,14 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
 using pruning::FoundBy;
 
-static bool compares_neighbours(const json& eb) {
-  using Compare = pruning::EarlyBirdDetector::Compare;
-  return text(eb, "compare") == engine::name_of(Compare::consecutive);
+static std::string ratio_words(const RatioReport& ratio) {
+  return ratio.ratio ? "p&nbsp;=&nbsp;" + brief(*ratio.ratio) : shortened(ratio.name);
 }
 
-static std::string ratio_words(const json& ratio) {
-  const Number p = number(ratio, "ratio");
-  return p ? "p&nbsp;=&nbsp;" + brief(*p) : shortened(text(ratio, "name"));
-}
-
-static std::string what_a_mask_is(const json& ratio) {
-  const Number bits = number(ratio, "bits"), kept = number(ratio, "kept"), p = number(ratio, "ratio");
+static std::string what_a_mask_is(const RatioReport& ratio) {
+  const Number bits = ratio.bits, kept = ratio.kept, p = ratio.ratio;
   std::string out =
       "<p>Every batch norm multiplies each of its channels by a learned scale, γ. A <em>mask</em> says ";
   out +=
@@ -41,8 +33,8 @@ static std::string what_a_mask_is(const json& ratio) {
          "1 for no agreement at all.</p>";
 }
 
-static std::string rule_words(const json& eb, const json& ratio) {
-  const Number threshold = number(eb, "threshold"), bits = number(ratio, "bits");
+static std::string rule_words(const SearchReport& eb, const RatioReport& ratio) {
+  const Number threshold = eb.threshold, bits = ratio.bits;
   const int window = window_of(eb);
   if (!threshold || window < 2) return "";
   std::string limit = "at most <strong>" + brief(*threshold) + "</strong>";
@@ -58,7 +50,8 @@ static std::string rule_words(const json& eb, const json& ratio) {
          " (a window of " + count(window) + " masks).</p>";
 }
 
-static std::string check_row(const json& eb, const Comparison& c, const MaskDistances& m, double threshold) {
+static std::string check_row(const SearchReport& eb, const Comparison& c, const MaskDistances& m,
+                             double threshold) {
   const double distance = m.distance(c.older, c.newer);
   const bool within = distance <= threshold, pairs = compares_neighbours(eb);
   const std::string other = pairs ? "s " + count(m.epochs[c.older]) + " and " + count(m.epochs[c.newer])
@@ -69,8 +62,8 @@ static std::string check_row(const json& eb, const Comparison& c, const MaskDist
 }
 
 // The comparisons the detector made at one mask, as a table.
-static std::string check_table(const json& eb, const MaskDistances& m, size_t at) {
-  const Number threshold = number(eb, "threshold");
+static std::string check_table(const SearchReport& eb, const MaskDistances& m, size_t at) {
+  const Number threshold = eb.threshold;
   std::string rows;
   for (const Comparison& c : comparisons(eb, at)) rows += check_row(eb, c, m, threshold.value_or(1));
   if (rows.empty()) return "";
@@ -85,7 +78,7 @@ static std::string check_table(const json& eb, const MaskDistances& m, size_t at
                        "</tbody></table>");
 }
 
-static std::string why_not_before(const json& eb, const MaskDistances& m, size_t at) {
+static std::string why_not_before(const SearchReport& eb, const MaskDistances& m, size_t at) {
   const size_t window = static_cast<size_t>(window_of(eb));
   if (at < window)
     return " It was the first epoch with " + count(static_cast<double>(window)) + " masks to look at.";
@@ -97,10 +90,9 @@ static std::string why_not_before(const json& eb, const MaskDistances& m, size_t
 }
 
 // " The ticket was drawn by the detector at epoch 10."; "" before the draw.
-static std::string how_drawn(const json& eb, bool emerged) {
-  const json& draw = value(eb, "draw");
-  if (!draw.is_object()) return "";
-  const std::string by = text(draw, "found_by"), epoch = "epoch " + count(number(draw, "epoch"));
+static std::string how_drawn(const SearchReport& eb, bool emerged) {
+  if (!eb.draw) return "";
+  const std::string by = eb.draw->found_by.value_or(""), epoch = "epoch " + count(eb.draw->epoch);
   const auto known = engine::value_of<FoundBy>(by);
   const std::string how = known == FoundBy::detector   ? "by the detector at " + epoch
                           : known == FoundBy::deadline ? "at the deadline, " + epoch
@@ -110,7 +102,8 @@ static std::string how_drawn(const json& eb, bool emerged) {
   return std::string(" The ticket was drawn ") + (emerged ? "" : "all the same, ") + how + ".";
 }
 
-static std::string emerged_words(const json& eb, const json& ratio, const MaskDistances& m, size_t at) {
+static std::string emerged_words(const SearchReport& eb, const RatioReport& ratio, const MaskDistances& m,
+                                 size_t at) {
   const auto worst = largest(m, comparisons(eb, at));
   std::string out = "<p><strong>Epoch " + count(m.epochs[at]) + "</strong> was the first to fulfil it for " +
                     ratio_words(ratio);
@@ -120,7 +113,8 @@ static std::string emerged_words(const json& eb, const json& ratio, const MaskDi
   return out + "." + why_not_before(eb, m, at) + how_drawn(eb, true) + "</p>" + check_table(eb, m, at);
 }
 
-static std::string not_emerged_words(const json& eb, const json& ratio, const MaskDistances& m) {
+static std::string not_emerged_words(const SearchReport& eb, const RatioReport& ratio,
+                                     const MaskDistances& m) {
   std::string out = "<p>The masks of " + ratio_words(ratio) + " have not settled.";
   const auto worst = m.epochs.empty() ? std::nullopt : largest(m, comparisons(eb, m.epochs.size() - 1));
   if (worst)
@@ -131,25 +125,24 @@ static std::string not_emerged_words(const json& eb, const json& ratio, const Ma
          (m.epochs.empty() ? "" : check_table(eb, m, m.epochs.size() - 1));
 }
 
-static std::string why(const json& eb, const json& ratio) {
+static std::string why(const SearchReport& eb, const RatioReport& ratio) {
   const MaskDistances m = mask_distances(ratio);
   const auto at = emergence(ratio, m);
   if (at) return emerged_words(eb, ratio, m, *at);
-  const Number epoch = number(ratio, "emerged_epoch");
+  const Number epoch = ratio.emerged_epoch;
   if (!epoch) return not_emerged_words(eb, ratio, m);
   return "<p><strong>Epoch " + count(epoch) + "</strong> was the first to fulfil it for " +
          ratio_words(ratio) + "; the masks themselves are not in this report." + how_drawn(eb, true) + "</p>";
 }
 
-static std::string watched_table(const json& eb) {
+static std::string watched_table(const SearchReport& eb) {
   std::string rows;
-  for (const json& r : list(eb, "ratios")) {
-    const Number epoch = number(r, "emerged_epoch");
-    const json& checks = list(r, "window_distance");
+  for (const RatioReport& r : eb.ratios) {
+    const Number epoch = r.emerged_epoch;
     rows += "<tr><th scope=\"row\">" + ratio_words(r) +
-            (is_drawn(eb, r) ? " <span class=\"tag\">drawn</span>" : "") + "</th><td>" +
-            count(number(r, "kept")) + "</td><td>" + (epoch ? "epoch " + count(epoch) : "not settled") +
-            "</td><td>" + decimal(checks.empty() ? Number() : number(checks.back(), "distance"), 4) +
+            (is_drawn(eb, r) ? " <span class=\"tag\">drawn</span>" : "") + "</th><td>" + count(r.kept) +
+            "</td><td>" + (epoch ? "epoch " + count(epoch) : "not settled") + "</td><td>" +
+            decimal(r.window_distance.empty() ? Number() : r.window_distance.back().distance, 4) +
             "</td></tr>";
   }
   return table_box("Watched ratios",
@@ -159,23 +152,22 @@ static std::string watched_table(const json& eb) {
                        rows + "</tbody></table>");
 }
 
-static Series distance_series(const json& ratio, int color) {
-  const Number p = number(ratio, "ratio");
-  Series s{p ? "p = " + brief(*p) : shorten(text(ratio, "name")), color, false, {}, {}};
-  for (const json& check : list(ratio, "window_distance"))
-    if (const Number epoch = number(check, "epoch"))
-      s.x.push_back(*epoch), s.y.push_back(number(check, "distance"));
+static Series distance_series(const RatioReport& ratio, int color) {
+  const Number p = ratio.ratio;
+  Series s{p ? "p = " + brief(*p) : shorten(ratio.name), color, false, {}, {}};
+  for (const WindowDistance& check : ratio.window_distance)
+    s.x.push_back(static_cast<double>(check.epoch)), s.y.push_back(check.distance);
   return s;
 }
 
-static std::string distance_plot(const json& run, const json& eb) {
+static std::string distance_plot(const RunReport& run, const SearchReport& eb) {
   Plot plot;
   plot.title = "Largest mask distance in the window against the epoch, with the threshold";
-  plot.level = number(eb, "threshold");
+  plot.level = eb.threshold;
   if (plot.level) plot.level_name = "threshold " + brief(*plot.level);
   plot.y_low = 0;
   int color = 1;  // the first is for the ratio that is explained
-  for (const json& r : list(eb, "ratios"))
+  for (const RatioReport& r : eb.ratios)
     plot.series.push_back(distance_series(r, &r == ratio_to_explain(eb) ? 1 : ++color));
   for (const PhaseChange& c : phase_changes(run)) plot.phases.push_back({c.epoch, c.name});
   return figure(
@@ -186,19 +178,19 @@ static std::string distance_plot(const json& run, const json& eb) {
 }
 
 std::string early_bird_section(const RunPage& page) {
-  const json& eb = value(page.run, "early_bird");
-  if (!eb.is_object())
+  if (!page.run.early_bird)
     return section(page, "early-bird", "Early Bird",
                    "<p class=\"empty\">This run did not look for a ticket.</p>");
-  const json* ratio = ratio_to_explain(eb);
+  const SearchReport& eb = *page.run.early_bird;
+  const RatioReport* ratio = ratio_to_explain(eb);
   if (!ratio)
     return section(page, "early-bird", "Early Bird", "<p class=\"empty\">No mask has been drawn yet.</p>");
-  const Number drawn = number(value(eb, "draw"), "epoch");
+  const Number drawn = draw_epoch(page.run);
   const std::string title = drawn ? "Why epoch " + count(drawn) : "Early Bird: no ticket yet";
   const std::string words = what_a_mask_is(*ratio) + rule_words(eb, *ratio) + why(eb, *ratio);
   return section(page, "early-bird", title,
                  "<div class=\"columns\"><div>" + words + "</div><div>" + distance_plot(page.run, eb) +
-                     watched_table(eb) + "</div></div>" + heat_maps(page));
+                     watched_table(eb) + "</div></div>" + heat_maps(page, eb));
 }
 
 }  // namespace eb::tools::page

@@ -15,8 +15,6 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
-
 static constexpr double left = 46, top = 30, side = 304, width = 360, height = 442;
 
 static std::string image(const Picture& picture, const char* css, double x, double y, double w, double h) {
@@ -63,9 +61,9 @@ static std::string axes(const MaskDistances& m) {
 }
 
 // The block of the masks in the detector's window, and a pointer at the epoch that decided.
-static std::string window_mark(const json& eb, const MaskDistances& m, size_t at) {
+static std::string window_mark(const SearchReport& search, const MaskDistances& m, size_t at) {
   const double cell = side / static_cast<double>(m.epochs.size());
-  const auto masks = static_cast<size_t>(std::max(window_of(eb), 1));
+  const auto masks = static_cast<size_t>(std::max(window_of(search), 1));
   const size_t first = at + 1 - std::min(at + 1, masks);
   const double from = cell * static_cast<double>(first), size = cell * static_cast<double>(at + 1 - first);
   const std::string box = fmt::format("x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"", px(left + from),
@@ -80,7 +78,7 @@ static std::string window_mark(const json& eb, const MaskDistances& m, size_t at
 }
 
 // The scale runs with the square root of the distance, as the colours do.
-static std::string color_bar(const json& eb) {
+static std::string color_bar(const SearchReport& search) {
   constexpr int steps = 128;
   Picture bar{steps, 1, {}};
   for (int i = 0; i < steps; ++i) {
@@ -95,41 +93,40 @@ static std::string color_bar(const json& eb) {
     out += fmt::format("<path class=\"axis\" d=\"M{} {}v4\"/>", px(x), px(y + 12)) +
            svg_text(x, y + 29, "middle", brief(d));
   }
-  if (const Number threshold = number(eb, "threshold"); threshold && *threshold >= 0)
+  if (const Number threshold = search.threshold; threshold && *threshold >= 0)
     out += fmt::format("<path class=\"level\" d=\"M{} {}v18\"/>",
                        px(left + side * std::sqrt(std::min(1.0, *threshold))), px(y - 3));
   return out + svg_text(left + side / 2, y + 46, "middle", "distance of two masks; dashed: threshold");
 }
 
-static std::string map_title(const json& ratio, const MaskDistances& m, const std::optional<size_t>& at) {
-  const Number p = number(ratio, "ratio");
+static std::string map_title(const RatioReport& ratio, const MaskDistances& m,
+                             const std::optional<size_t>& at) {
+  const Number p = ratio.ratio;
   return "Mask distances of every two epochs" + (p ? ", p = " + brief(*p) : std::string()) + ", epochs " +
          brief(m.epochs.front()) + " to " + brief(m.epochs.back()) +
          (at ? "; the ticket emerged at epoch " + brief(m.epochs[*at]) : "; no ticket emerged");
 }
 
-static std::string one_map(const json& eb, const json& ratio) {
+static std::string one_map(const SearchReport& search, const RatioReport& ratio) {
   const MaskDistances m = mask_distances(ratio);
-  const Number p = number(ratio, "ratio");
-  const std::string name = p ? "p = " + brief(*p) : text(ratio, "name");
+  const std::string name = ratio.ratio ? "p = " + brief(*ratio.ratio) : ratio.name;
   if (m.epochs.empty()) return "<p class=\"empty\">" + shortened(name) + ": no masks were kept.</p>";
   const auto at = emergence(ratio, m);
   const std::string picture =
       svg_open(map_title(ratio, m, at), "map", width, height) + cells(m) +
       fmt::format("<rect class=\"rim\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", px(left), px(top),
                   px(side), px(side)) +
-      axes(m) + (at ? window_mark(eb, m, *at) : "") + color_bar(eb) + "</svg>";
+      axes(m) + (at ? window_mark(search, m, *at) : "") + color_bar(search) + "</svg>";
   const std::string found =
       at ? "Emerged at epoch " + count(m.epochs[*at]) + "; the square is the detector's window."
          : "No ticket emerged while masks were drawn.";
-  return figure(escape_html(name) + (is_drawn(eb, ratio) ? " <span class=\"tag\">drawn</span>" : ""), picture,
-                found);
+  return figure(escape_html(name) + (is_drawn(search, ratio) ? " <span class=\"tag\">drawn</span>" : ""),
+                picture, found);
 }
 
-std::string heat_maps(const RunPage& page) {
-  const json& eb = value(page.run, "early_bird");
+std::string heat_maps(const RunPage& page, const SearchReport& search) {
   std::string maps;
-  for (const json& ratio : list(eb, "ratios")) maps += one_map(eb, ratio);
+  for (const RatioReport& ratio : search.ratios) maps += one_map(search, ratio);
   if (maps.empty()) return "";
   const int level = page.heading + 1;
   return fmt::format("<h{}>The masks of every two epochs</h{}>", level, level) +

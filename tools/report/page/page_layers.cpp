@@ -7,31 +7,29 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
+using Layers = std::vector<LayerReport>;
 
-static std::vector<ShareBar> layer_bars(const json& layers) {
+static std::vector<ShareBar> layer_bars(const Layers& layers) {
   std::vector<ShareBar> bars;
-  for (const json& layer : layers) {
-    const Number kept = number(layer, "kept"), total = number(layer, "total");
-    const std::string name = text(layer, "id");
+  for (const LayerReport& layer : layers) {
+    const Number kept = layer.kept, total = layer.total;
     const std::string numbers = kept && total ? brief(*kept) + " of " + brief(*total) : "not measured";
     // A thousand tooltips would be a large part of the page, and their bars are too thin to point at.
-    const std::string tooltip = layers.size() > 200 ? "" : shorten(name, 80) + ": " + numbers;
-    bars.push_back(
-        {name, tooltip, share(kept, total).value_or(0), flag(layer, "held_up"), number(layer, "group")});
+    const std::string tooltip = layers.size() > 200 ? "" : shorten(layer.id, 80) + ": " + numbers;
+    bars.push_back({layer.id, tooltip, share(kept, total).value_or(0), layer.held_up, layer.group});
   }
   return bars;
 }
 
-static std::string layer_row(const json& layer, size_t position) {
-  const Number kept = number(layer, "kept"), total = number(layer, "total"), group = number(layer, "group");
+static std::string layer_row(const LayerReport& layer, size_t position) {
   return "<tr><td>" + count(static_cast<double>(position)) + "</td><th scope=\"row\">" +
-         shortened(text(layer, "id"), 40) + "</th><td>" + count(kept) + "</td><td>" + count(total) +
-         "</td><td>" + percent(share(kept, total), 1) + "</td><td>" + (group ? count(group) : "–") +
-         "</td><td>" + (flag(layer, "held_up") ? "held up" : "–") + "</td></tr>\n";
+         shortened(layer.id, 40) + "</th><td>" + count(layer.kept) + "</td><td>" + count(layer.total) +
+         "</td><td>" + percent(share(layer.kept, layer.total), 1) + "</td><td>" +
+         (layer.group ? count(layer.group) : "–") + "</td><td>" + (layer.held_up ? "held up" : "–") +
+         "</td></tr>\n";
 }
 
-static std::string layer_table(const json& layers) {
+static std::string layer_table(const Layers& layers) {
   std::string rows;
   for (size_t i = 0; i < layers.size(); ++i) rows += layer_row(layers[i], i + 1);
   return table_box(
@@ -43,11 +41,11 @@ static std::string layer_table(const json& layers) {
       true);
 }
 
-static std::string explanation(const json& layers) {
+static std::string explanation(const Layers& layers) {
   bool tied = false, held = false;
-  for (const json& layer : layers) {
-    tied = tied || number(layer, "group");
-    held = held || flag(layer, "held_up");
+  for (const LayerReport& layer : layers) {
+    tied = tied || layer.group;
+    held = held || layer.held_up;
   }
   std::string out =
       "One bar for each batch norm, in the order of the network: the filled part is the share of its "
@@ -62,10 +60,10 @@ static std::string explanation(const json& layers) {
   return out;
 }
 
-static std::string bars_legend(const json& layers) {
+static std::string bars_legend(const Layers& layers) {
   std::string out = legend_entry("block f1", "kept by the ranking");
-  for (const json& layer : layers)
-    if (flag(layer, "held_up")) {
+  for (const LayerReport& layer : layers)
+    if (layer.held_up) {
       out += legend_entry("block f3", "held up");
       break;
     }
@@ -73,7 +71,7 @@ static std::string bars_legend(const json& layers) {
 }
 
 std::string layers_section(const RunPage& page) {
-  const json& layers = list(page.run, "layers");
+  const Layers& layers = page.run.layers;
   if (layers.empty())
     return section(page, "channels", "Channels",
                    "<p class=\"empty\">No ticket has been drawn, so every channel is still there.</p>");

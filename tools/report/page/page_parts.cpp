@@ -8,8 +8,6 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
-
 std::string section(const RunPage& page, const char* id, const std::string& title, const std::string& body) {
   return fmt::format("<section id=\"{0}-{1}\"><h{2}>{3}</h{2}>{4}</section>\n", page.id, id, page.heading,
                      title, body);
@@ -26,18 +24,19 @@ std::string table_box(const std::string& name, const std::string& table, bool ta
                      tall ? " tall" : "", escape_html(name), table);
 }
 
-const json& dense_of(const json& run) {
-  static const json nothing;
-  const json& networks = list(run, "networks");
-  return networks.empty() ? nothing : networks[0];
+const NetworkReport& dense_of(const RunReport& run) {
+  static const NetworkReport none;
+  return run.networks.empty() ? none : run.networks[0];
 }
 
-const json& ticket_of(const json& run) {
-  static const json nothing;
-  const json& networks = list(run, "networks");
-  for (size_t i = 1; i < networks.size(); ++i)
-    if (number(networks[i], "ratio")) return networks[i];
-  return nothing;
+const NetworkReport* ticket_of(const RunReport& run) {
+  for (size_t i = 1; i < run.networks.size(); ++i)
+    if (run.networks[i].ratio) return &run.networks[i];
+  return nullptr;
+}
+
+Count draw_epoch(const RunReport& run) {
+  return run.early_bird && run.early_bird->draw ? run.early_bird->draw->epoch : std::nullopt;
 }
 
 static bool contains(const std::vector<PhaseChange>& changes, double epoch) {
@@ -46,16 +45,19 @@ static bool contains(const std::vector<PhaseChange>& changes, double epoch) {
   return false;
 }
 
-std::vector<PhaseChange> phase_changes(const json& run) {
+std::string phase_name(const PhaseReport& phase) {
+  return phase.name ? std::string(engine::name_of(*phase.name)) : "";
+}
+
+std::vector<PhaseChange> phase_changes(const RunReport& run) {
   std::vector<PhaseChange> changes;
-  const json& phases = list(run, "phases");
-  for (size_t i = 1; i < phases.size(); ++i)
-    if (const Number start = number(phases[i], "start_epoch"))
-      changes.push_back({*start, text(phases[i], "name")});
-  const Number drawn = number(value(value(run, "early_bird"), "draw"), "epoch");
+  for (size_t i = 1; i < run.phases.size(); ++i)
+    if (const auto& start = run.phases[i].start_epoch)
+      changes.push_back({start->value, phase_name(run.phases[i])});
+  const Number drawn = draw_epoch(run);
   if (drawn && !contains(changes, *drawn)) changes.push_back({*drawn, "ticket drawn"});
   for (PhaseChange& c : changes)
-    if (drawn && c.name == name_of(engine::Phase::retrain) && std::abs(c.epoch - *drawn) < 0.5)
+    if (drawn && c.name == engine::name_of(engine::Phase::retrain) && std::abs(c.epoch - *drawn) < 0.5)
       c.name = "drawn, retrained from here";
   return changes;
 }

@@ -8,89 +8,87 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
+using Phases = std::vector<PhaseReport>;
 
 namespace {
 
 struct Part {
-  const char* key;
+  Number PhaseSeconds::*seconds;
   const char* name;
 };
 
 }  // namespace
 
-static const std::vector<Part> parts = {{"forward", "forward"},        {"backward", "backward"},
-                                        {"optimizer", "optimizer"},    {"data_wait", "waiting for data"},
-                                        {"early_bird", "masks"},       {"evaluation", "evaluation"},
-                                        {"checkpoint", "checkpoints"}, {"other", "other"}};
+using S = PhaseSeconds;
+static const std::vector<Part> parts = {{&S::forward, "forward"},        {&S::backward, "backward"},
+                                        {&S::optimizer, "optimizer"},    {&S::data_wait, "waiting for data"},
+                                        {&S::early_bird, "masks"},       {&S::evaluation, "evaluation"},
+                                        {&S::checkpoint, "checkpoints"}, {&S::other, "other"}};
 
-static Number sum(const json& seconds) {
+static Number sum(const PhaseSeconds& seconds) {
   Number all;
   for (const Part& p : parts)
-    if (const Number s = number(seconds, p.key)) all = all.value_or(0) + *s;
+    if (const Number s = seconds.*p.seconds) all = all.value_or(0) + *s;
   return all;
 }
 
-static std::string phase_heads(const json& phases) {
+static std::string phase_heads(const Phases& phases) {
   std::string out;
-  for (const json& p : phases) out += "<th scope=\"col\">" + shortened(text(p, "name"), 24) + "</th>";
+  for (const PhaseReport& p : phases) out += "<th scope=\"col\">" + shortened(phase_name(p), 24) + "</th>";
   return out;
 }
 
 // One row: what `cell` says of each phase.
 template <typename Cell>
-static std::string row(const std::string& name, const json& phases, const Cell& cell) {
+static std::string row(const std::string& name, const Phases& phases, const Cell& cell) {
   std::string out = "<tr><th scope=\"row\">" + name + "</th>";
-  for (const json& p : phases) out += "<td>" + cell(p) + "</td>";
+  for (const PhaseReport& p : phases) out += "<td>" + cell(p) + "</td>";
   return out + "</tr>\n";
 }
 
-static std::string energy_cell(const json& p) {
-  const std::string method = text(p, "energy_method");
-  return energy(number(p, "joules")) +
-         (method.empty() ? "" : "<small class=\"remark\">" + shortened(method) + "</small>");
+static std::string energy_cell(const PhaseReport& p) {
+  return energy(p.joules) +
+         (p.energy_method ? "<small class=\"remark\">" + shortened(*p.energy_method) + "</small>" : "");
 }
 
-static std::string time_rows(const json& phases) {
+static std::string time_rows(const Phases& phases) {
   std::string out;
   for (const Part& part : parts)
-    out += row(part.name, phases,
-               [&](const json& p) { return duration(number(value(p, "seconds"), part.key)); });
+    out += row(part.name, phases, [&](const PhaseReport& p) { return duration(p.seconds.*part.seconds); });
   return out +
-         row("<strong>sum</strong>", phases,
-             [](const json& p) { return duration(sum(value(p, "seconds"))); }) +
+         row("<strong>sum</strong>", phases, [](const PhaseReport& p) { return duration(sum(p.seconds)); }) +
          row("energy", phases, energy_cell);
 }
 
-static std::string work_rows(const json& phases) {
-  const auto counted = [](const char* key) { return [key](const json& p) { return count(number(p, key)); }; };
-  const auto in_bytes = [](const char* key) {
-    return [key](const json& p) { return bytes(number(value(p, "bytes"), key)); };
-  };
-  return row("images per second", phases, counted("images_per_s")) + row("steps", phases, counted("steps")) +
-         row("images", phases, counted("samples")) + row("parameters", phases, counted("params")) +
-         row("FLOPs per image", phases,
-             [](const json& p) { return metric(number(p, "flops_per_image"), "FLOPs"); }) +
-         row("arithmetic", phases, [](const json& p) { return shortened(text(p, "precision")); }) +
-         row("bytes of weights", phases, in_bytes("weights")) +
-         row("bytes of gradients", phases, in_bytes("gradients")) +
-         row("bytes of momentum", phases, in_bytes("momentum")) +
-         row("bytes of activations", phases, in_bytes("activations"));
+static std::string work_rows(const Phases& phases) {
+  using P = PhaseReport;
+  using B = engine::PhaseFormat::Bytes;
+  const auto counted = [](auto P::*number) { return [=](const P& p) { return count(p.*number); }; };
+  const auto in_bytes = [](Count B::*number) { return [=](const P& p) { return bytes(p.bytes.*number); }; };
+  return row("images per second", phases, counted(&P::images_per_s)) +
+         row("steps", phases, counted(&P::steps)) + row("images", phases, counted(&P::samples)) +
+         row("parameters", phases, counted(&P::params)) +
+         row("FLOPs per image", phases, [](const P& p) { return metric(p.flops_per_image, "FLOPs"); }) +
+         row("arithmetic", phases, [](const P& p) { return shortened(p.precision.value_or("")); }) +
+         row("bytes of weights", phases, in_bytes(&B::weights)) +
+         row("bytes of gradients", phases, in_bytes(&B::gradients)) +
+         row("bytes of momentum", phases, in_bytes(&B::momentum)) +
+         row("bytes of activations", phases, in_bytes(&B::activations));
 }
 
-static std::string time_bars(const json& phases) {
+static std::string time_bars(const Phases& phases) {
   std::vector<std::string> names;
   for (const Part& p : parts) names.push_back(p.name);
   std::vector<StackedBar> bars;
-  for (const json& phase : phases) {
-    StackedBar bar{text(phase, "name"), {}};
-    for (const Part& p : parts) bar.parts.push_back(number(value(phase, "seconds"), p.key));
+  for (const PhaseReport& phase : phases) {
+    StackedBar bar{phase_name(phase), {}};
+    for (const Part& p : parts) bar.parts.push_back(phase.seconds.*p.seconds);
     bars.push_back(std::move(bar));
   }
   return stacked_bars("Seconds of each phase by what they were spent on", names, bars);
 }
 
-static std::string phase_table(const char* name, const json& phases, const std::string& rows) {
+static std::string phase_table(const char* name, const Phases& phases, const std::string& rows) {
   return table_box(name,
                    fmt::format("<table class=\"phases\"><thead><tr><th scope=\"col\">{}</th>{}</tr></thead>"
                                "<tbody>{}</tbody></table>",
@@ -98,7 +96,7 @@ static std::string phase_table(const char* name, const json& phases, const std::
 }
 
 std::string time_section(const RunPage& page) {
-  const json& phases = list(page.run, "phases");
+  const Phases& phases = page.run.phases;
   if (phases.empty())
     return section(page, "time", "Time and energy",
                    "<p class=\"empty\">Time was not measured: no phase is complete.</p>");

@@ -4,12 +4,12 @@
 
 namespace eb::tools::page {
 
-using nlohmann::json;
+using engine::EpochRecord;
 
 namespace {
 
 struct Curve {
-  const char* key;
+  Number EpochRecord::*value;
   const char* name;
   int color;
   bool dashed;
@@ -23,14 +23,14 @@ static bool any(const Series& s) {
   return false;
 }
 
-static Series series_of(const json& run, const Curve& c) {
+static Series series_of(const RunReport& run, const Curve& c) {
   Series s{c.name, c.color, c.dashed, {}, {}};
-  for (const json& epoch : list(run, "epochs"))
-    if (const Number e = number(epoch, "epoch")) s.x.push_back(*e), s.y.push_back(number(epoch, c.key));
+  for (const EpochRecord& epoch : run.epochs)
+    s.x.push_back(static_cast<double>(epoch.epoch)), s.y.push_back(epoch.*c.value);
   return s;
 }
 
-static Plot plot_of(const json& run, const std::string& title, const std::vector<Curve>& curves) {
+static Plot plot_of(const RunReport& run, const std::string& title, const std::vector<Curve>& curves) {
   Plot plot;
   plot.title = title + " by epoch";
   for (const Curve& c : curves)
@@ -39,17 +39,17 @@ static Plot plot_of(const json& run, const std::string& title, const std::vector
   return plot;
 }
 
-static std::string one_epoch(const json& run) {
-  return list(run, "epochs").size() == 1
+static std::string one_epoch(const RunReport& run) {
+  return run.epochs.size() == 1
              ? "<p class=\"note\">There is one epoch so far: a point, and no curve yet.</p>"
              : "";
 }
 
-static std::string accuracy(const json& run) {
+static std::string accuracy(const RunReport& run) {
   Plot plot = plot_of(run, "Top-1 accuracy",
-                      {{"train_top1", "training images", 2, true},
-                       {"test_top1", "test images", 1, false},
-                       {"holdout_top1", "hold-out", 3, false}});
+                      {{&EpochRecord::train_top1, "training images", 2, true},
+                       {&EpochRecord::test_top1, "test images", 1, false},
+                       {&EpochRecord::holdout_top1, "hold-out", 3, false}});
   plot.percent_y = true;
   return figure("Top-1 accuracy", line_plot(plot),
                 "The share of images whose first guess is right. The test line is the one that counts; a "
@@ -57,24 +57,26 @@ static std::string accuracy(const json& run) {
                 "above it says that the network learns its images by heart.");
 }
 
-static std::string loss(const json& run) {
+static std::string loss(const RunReport& run) {
   Plot plot = plot_of(run, "Loss",
-                      {{"train_loss", "training images", 2, true}, {"test_loss", "test images", 1, false}});
+                      {{&EpochRecord::train_loss, "training images", 2, true},
+                       {&EpochRecord::test_loss, "test images", 1, false}});
   return figure("Loss", line_plot(plot),
                 "What training makes small. A step up at a vertical line is the price of cutting channels "
                 "out; it should "
                 "be gone a few epochs later.");
 }
 
-static std::string learning_rate(const json& run) {
-  Plot plot = plot_of(run, "Learning rate", {{"lr", "learning rate", 1, false}});
+static std::string learning_rate(const RunReport& run) {
+  Plot plot = plot_of(run, "Learning rate", {{&EpochRecord::lr, "learning rate", 1, false}});
   plot.log_y = true;
   return figure("Learning rate", line_plot(plot),
                 "The step size at the end of each epoch, as the schedule gave it.");
 }
 
-static std::string speed(const json& run) {
-  Plot plot = plot_of(run, "Training images per second", {{"images_per_s", "images per second", 1, false}});
+static std::string speed(const RunReport& run) {
+  Plot plot = plot_of(run, "Training images per second",
+                      {{&EpochRecord::images_per_s, "images per second", 1, false}});
   plot.y_low = 0;
   return figure(
       "Training speed, images per second", line_plot(plot),

@@ -10,6 +10,7 @@
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "tools/plot/heat_map.h"
+#include "tools/report/gather/report_fields.h"
 #include "tools/report/page/html.h"
 
 namespace eb::tools {
@@ -44,13 +45,13 @@ static void put_back(const fs::path& file, const std::optional<std::string>& bef
   }
 }
 
-void write_report(const json& report, const fs::path& page) {
+void write_report(const Report& report, const fs::path& page) {
   const fs::path numbers = numbers_beside(page);
   const std::string html = report_html(report);
   std::error_code error;
   std::optional<std::string> before;
   if (fs::exists(numbers, error)) before = read_file(numbers);
-  replace_file(numbers, report.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  replace_file(numbers, to_json(report).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
   try {
     replace_file(page, html);
   } catch (const Error&) {
@@ -60,6 +61,15 @@ void write_report(const json& report, const fs::path& page) {
 }
 
 // --- tables ---
+
+template <class T>
+static json cell(const T& v) {
+  return v;
+}
+template <class T>
+static json cell(const std::optional<T>& v) {
+  return or_null(v);
+}
 
 // RFC 4180. Empty where there is no number: a spreadsheet takes 0 for a measurement.
 static std::string csv_cell(const json& value) {
@@ -77,36 +87,39 @@ static void add_line(std::string& table, const std::vector<json>& cells) {
   table += "\r\n";
 }
 
-using Columns = std::vector<const char*>;
+using Cells = std::vector<json>;
 
-// One line for each element of runs[i][list].
-static std::string table_of(const json& report, const char* list, const Columns& columns) {
+// One line for each element of a list of every run, a column for each of its keys.
+template <class Row>
+static std::string table_of(const Report& report, std::vector<Row> RunReport::*list) {
   std::string table;
-  std::vector<json> line = {"run", "name"};
-  line.insert(line.end(), columns.begin(), columns.end());
+  Cells line = {"run", "name"};
+  const Row any{};
+  fields(any, [&](const char* key, const auto&) { line.push_back(key); });
   add_line(table, line);
-  for (size_t i = 0; i < report["runs"].size(); ++i)
-    for (const json& row : report["runs"][i][list]) {
-      line = {i + 1, report["runs"][i]["name"]};
-      for (const char* column : columns) line.push_back(row[column]);
+  for (size_t i = 0; i < report.runs.size(); ++i)
+    for (const Row& row : report.runs[i].*list) {
+      line = {i + 1, report.runs[i].name};
+      fields(row, [&](const char*, const auto& v) { line.push_back(cell(v)); });
       add_line(table, line);
     }
   return table;
 }
 
-static std::string comparison_table(const json& comparison) {
-  static const Columns statistics = {"top1",           "top5",    "params", "flops_per_image",
-                                     "training_flops", "seconds", "joules", "draw_epoch"};
+static std::string comparison_table(const ComparisonReport& comparison) {
   std::string table;
-  std::vector<json> line = {"label", "runs", "ratio"};
-  for (const char* name : statistics)
-    for (const char* part : {"mean", "std", "n"}) line.push_back(fmt::format("{}_{}", name, part));
+  Cells line = {"label", "runs", "ratio"};
+  const ComparisonRow any{};
+  const Statistic none{};
+  statistics(any, [&](const char* key, const auto&) {
+    fields(none, [&](const char* part, const auto&) { line.push_back(fmt::format("{}_{}", key, part)); });
+  });
   add_line(table, line);
-  for (const json& row : comparison["rows"]) {
-    line = {row["label"], row["runs"].size(), row["ratio"]};
-    for (const char* name : statistics)
-      for (const char* part : {"mean", "std", "n"})
-        line.push_back(row[name].is_null() ? json(nullptr) : row[name][part]);
+  for (const ComparisonRow& row : comparison.rows) {
+    line = {row.label, row.runs.size(), cell(row.ratio)};
+    statistics(row, [&](const char*, const auto& statistic) {
+      fields(statistic ? *statistic : none, [&](const char*, const auto& v) { line.push_back(cell(v)); });
+    });
     add_line(table, line);
   }
   return table;
@@ -115,55 +128,45 @@ static std::string comparison_table(const json& comparison) {
 // --- masks ---
 
 // First line and first column are epochs.
-static std::string distance_table(const json& ratio, const std::vector<double>& distances) {
-  const json& epochs = ratio["epochs"];
-  std::vector<json> line = {"epoch"};
-  line.insert(line.end(), epochs.begin(), epochs.end());
+static std::string distance_table(const RatioReport& ratio, const std::vector<double>& distances) {
+  const size_t n = ratio.epochs.size();
+  Cells line = {"epoch"};
+  for (const EpochNumber& epoch : ratio.epochs) line.push_back(to_json(epoch));
   std::string table;
   add_line(table, line);
-  for (size_t i = 0; i < epochs.size(); ++i) {
-    line = {epochs[i]};
-    for (size_t j = 0; j < epochs.size(); ++j) line.push_back(distances[i * epochs.size() + j]);
+  for (size_t i = 0; i < n; ++i) {
+    line = {to_json(ratio.epochs[i])};
+    line.insert(line.end(), distances.begin() + i * n, distances.begin() + (i + 1) * n);
     add_line(table, line);
   }
   return table;
 }
 
-static void write_masks(const json& ratio, const fs::path& directory) {
-  const int n = static_cast<int>(ratio["epochs"].size());
+static void write_masks(const RatioReport& ratio, const fs::path& directory) {
+  const int n = static_cast<int>(ratio.epochs.size());
   if (n == 0) return;
   std::vector<double> distances;
-  for (const json& differing : ratio["differing"])
-    distances.push_back(differing.get<double>() / ratio["bits"].get<double>());
-  const std::string name = "mask_distance_" + ratio["name"].get<std::string>();
+  for (const int64_t differing : ratio.differing)
+    distances.push_back(static_cast<double>(differing) / static_cast<double>(ratio.bits.value_or(0)));
+  const std::string name = "mask_distance_" + ratio.name;
   replace_file(directory / (name + ".csv"), distance_table(ratio, distances));
   constexpr int paper_width = 640;
   const std::vector<uint8_t> png = to_png(enlarge_to(heat_map(distances, n), paper_width));
   replace_file(directory / (name + ".png"), {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 
-void write_assets(const json& report, const fs::path& directory) {
-  static const Columns networks = {
-      "label",          "ratio",     "top1_last",    "top5_last",      "top1_best",         "best_epoch",
-      "best_rule",      "top1_note", "params",       "macs_per_image", "flops_per_image",   "weight_bytes",
-      "training_flops", "seconds",   "seconds_note", "images_per_s",   "peak_memory_bytes", "joules",
-      "energy_method"};
-  static const Columns epochs = {"epoch",     "phase",        "train_loss", "train_top1",
-                                 "test_loss", "test_top1",    "test_top5",  "holdout_top1",
-                                 "lr",        "images_per_s", "seconds"};
-  static const Columns layers = {"id", "kept", "total", "group", "held_up"};
+void write_assets(const Report& report, const fs::path& directory) {
   make_directories(directory);
-  replace_file(directory / "networks.csv", table_of(report, "networks", networks));
-  replace_file(directory / "epochs.csv", table_of(report, "epochs", epochs));
-  replace_file(directory / "layers.csv", table_of(report, "layers", layers));
-  if (!report["comparison"].is_null())
-    replace_file(directory / "comparison.csv", comparison_table(report["comparison"]));
-  const json& runs = report["runs"];
+  replace_file(directory / "networks.csv", table_of(report, &RunReport::networks));
+  replace_file(directory / "epochs.csv", table_of(report, &RunReport::epochs));
+  replace_file(directory / "layers.csv", table_of(report, &RunReport::layers));
+  if (report.comparison) replace_file(directory / "comparison.csv", comparison_table(*report.comparison));
+  const std::vector<RunReport>& runs = report.runs;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i]["early_bird"].is_null()) continue;
+    if (!runs[i].early_bird) continue;
     const fs::path place = runs.size() == 1 ? directory : directory / fmt::format("run{}", i + 1);
     make_directories(place);
-    for (const json& ratio : runs[i]["early_bird"]["ratios"]) write_masks(ratio, place);
+    for (const RatioReport& ratio : runs[i].early_bird->ratios) write_masks(ratio, place);
   }
 }
 

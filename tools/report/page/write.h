@@ -2,7 +2,8 @@
 // are replaced whole, so one that could not be written leaves the one before. Errors 8001 and 8002.
 #pragma once
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+
+#include "tools/report/gather/report.h"
 
 namespace eb::tools {
 
@@ -10,11 +11,11 @@ namespace eb::tools {
 std::filesystem::path numbers_beside(const std::filesystem::path& page);
 
 // `page` is FILE.html; the numbers go beside it. Both are there afterwards, or both as they were before.
-void write_report(const nlohmann::json& report, const std::filesystem::path& page);
+void write_report(const Report& report, const std::filesystem::path& page);
 
 // networks.csv, epochs.csv, layers.csv, for several runs comparison.csv, and for each watched ratio
 // mask_distance_p50.csv and .png (at least 640 pixels wide). `directory` is made. Of several runs the masks
 // are in directories run1, run2, ...; the tables have a column "run" that counts from 1.
-void write_assets(const nlohmann::json& report, const std::filesystem::path& directory);
+void write_assets(const Report& report, const std::filesystem::path& directory);
 
 }  // namespace eb::tools
