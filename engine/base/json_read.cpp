@@ -1,6 +1,7 @@
 #include "engine/base/json_read.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 namespace eb::engine::lenient {
 

@@ -1,7 +1,7 @@
 // Reading JSON that may lack anything: a missing key, null or another type is "nothing", never an error.
 #pragma once
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -30,10 +30,11 @@ bool flag(const nlohmann::json& object, const char* key);
 
 }  // namespace lenient
 
-// Null where there is none.
-template <class T>
-nlohmann::json or_null(const std::optional<T>& v) {
-  return v ? nlohmann::json(*v) : nlohmann::json();
+// Null where there is none. For callers that have json.hpp: this header is in many that have no other use of
+// it.
+template <class T, class Json = nlohmann::json>
+Json or_null(const std::optional<T>& v) {
+  return v ? Json(*v) : Json();
 }
 
 }  // namespace eb::engine
