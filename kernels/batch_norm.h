@@ -17,6 +17,7 @@ struct BatchNorm {
     bool relu = false;
     int64_t sample_rows = 0;  // H * W, read only where the largest of each sample is wanted
   };
+  enum class Direction : uint8_t { forward_train, forward_infer, backward };
   // Statistics of x that the convolution before computed along the way: mean and sum of squared deviations of
   // every channel over runs of rows, (ceil(rows / rows_per_slice), 2, c_in). Null: the kernel reads x itself.
   struct Moments {
@@ -35,6 +36,7 @@ struct BatchNorm {
     // (rows / sample_rows) or null: overwritten with the bits of the largest |y| of each sample as it is
     // stored, more than infinity's where there is a NaN, for Quantize::quantize.
     uint32_t* largest = nullptr;
+    void* workspace = nullptr;  // (workspace_bytes)
   };
   struct ForwardInfer {
     const void* x;                            // (rows, c_in)
@@ -44,6 +46,7 @@ struct BatchNorm {
     const void* residual = nullptr;           // (rows, c)
     void* y;                                  // (rows, c)
     uint32_t* largest = nullptr;              // (rows / sample_rows)
+    void* workspace = nullptr;                // (workspace_bytes)
   };
   struct Backward {
     const void* x;                    // (rows, c_in)
@@ -57,7 +60,10 @@ struct BatchNorm {
     void* dx;                   // (rows, c_in), zero at unselected channels; may be dy if c == c_in
     void* dresidual = nullptr;  // (rows, c)
     float *dgamma, *dbeta;      // (c_in), zero at unselected channels
+    void* workspace = nullptr;  // (workspace_bytes)
   };
+  // Bytes of temporary memory for any call of these Params.
+  size_t (*workspace_bytes)(const Params&, Direction);
   void (*forward_train)(const Params&, const ForwardTrain&);
   void (*forward_infer)(const Params&, const ForwardInfer&);
   void (*backward)(const Params&, const Backward&);

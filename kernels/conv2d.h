@@ -20,11 +20,11 @@ struct Conv2d {
   };
   enum class Direction : uint8_t { forward, backward_data, backward_weight };
 
-  // Scratch bytes the call needs; contents need not survive it.
+  // Bytes of temporary memory the call needs, aligned to 64; contents need not survive it.
   size_t (*workspace_bytes)(const Params&, Direction);
   // Bytes of w in the layout the direction wants; 0 if it reads OHWI as it is. Pack once per update.
   size_t (*packed_bytes)(const Params&, Direction);
-  void (*pack)(const Params&, Direction, const void* w, void* packed);
+  void (*pack)(const Params&, Direction, const void* w, void* packed, void* workspace);  // as for the call
   // Rows of y that one slice of the moments covers; 0: none to be had of this shape here.
   int64_t (*moment_rows)(const Params&);
   struct Forward {

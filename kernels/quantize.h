@@ -29,10 +29,12 @@ struct Quantize {
     const uint32_t* step = nullptr;  // (1) number of the training step for stochastic rounding; null: 0
     // (blocks) bits of the largest |x| of each block, where whoever wrote x has found them already
     const uint32_t* largest = nullptr;
-    int8_t* codes;             // (blocks, block), zero where the block holds NaN or infinity
-    int16_t* exponents;        // (blocks), bad_block there
-    Counts* counts = nullptr;  // (1) added to
+    int8_t* codes;              // (blocks, block), zero where the block holds NaN or infinity
+    int16_t* exponents;         // (blocks), bad_block there
+    Counts* counts = nullptr;   // (1) added to
+    void* workspace = nullptr;  // (workspace_bytes)
   };
+  size_t (*workspace_bytes)(const Params&);  // of quantize
   void (*quantize)(const Params&, const Arrays&);
   // y (blocks, block); NaN throughout a bad block, so that a check for finite numbers sees it.
   void (*dequantize)(const Params&, const int8_t* codes, const int16_t* exponents, void* y);

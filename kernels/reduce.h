@@ -5,9 +5,11 @@
 namespace eb::kernels {
 
 struct Reduce {
-  void (*sum)(int64_t n, const float* x, double* result);
-  void (*sum_of_squares)(int64_t n, const float* x, double* result);
-  void (*all_finite)(int64_t n, const float* x, int32_t* flag);  // flag = 1 or 0; a device-side gate for sgd
+  size_t (*workspace_bytes)(int64_t n);  // of each call
+  void (*sum)(int64_t n, const float* x, double* result, void* workspace);
+  void (*sum_of_squares)(int64_t n, const float* x, double* result, void* workspace);
+  // flag = 1 or 0; a device-side gate for sgd
+  void (*all_finite)(int64_t n, const float* x, int32_t* flag, void* workspace);
 };
 
 namespace cpu {

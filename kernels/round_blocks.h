@@ -26,7 +26,9 @@ struct RoundBlocks {
     int8_t* codes = nullptr;             // (arena)
     int16_t* exponents;                  // (blocks of all segments), always written
     Quantize::Counts* counts = nullptr;  // (n_segments), added to
+    void* workspace = nullptr;           // (workspace_bytes)
   };
+  size_t (*workspace_bytes)(const Segment* segments, int64_t n_segments);
   void (*round)(const Params&, const Arrays&);
 };
 

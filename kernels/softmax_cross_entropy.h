@@ -14,12 +14,14 @@ struct SoftmaxCrossEntropy {
   // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a
   // NaN logit at the label is never correct.
   struct Arrays {
-    const void* logits;       // (N, K)
-    const int32_t* labels;    // (N)
-    float* loss;              // (1)
-    int32_t *top1, *top5;     // (1) each: counts of correct samples
-    void* dlogits = nullptr;  // (N, K)
+    const void* logits;         // (N, K)
+    const int32_t* labels;      // (N)
+    float* loss;                // (1)
+    int32_t *top1, *top5;       // (1) each: counts of correct samples
+    void* dlogits = nullptr;    // (N, K)
+    void* workspace = nullptr;  // (workspace_bytes)
   };
+  size_t (*workspace_bytes)(const Params&);
   void (*forward_backward)(const Params&, const Arrays&);
 };
 

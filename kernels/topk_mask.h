@@ -29,11 +29,16 @@ struct TopkMask {
     const float* values;
     const int32_t *index = nullptr, *first = nullptr;
   };
-  // Writes mask (words(total)), result (1) and, where window > 0,
-  // distances (window): the differing bits between mask and each mask of fifo (window, words(total)). On a
-  // card nothing waits for the host.
-  void (*draw)(const Params&, const Scores& scores, const uint64_t* fifo, uint64_t* mask, Result* result,
-               int64_t* distances);
+  struct Draw {
+    Scores scores;
+    const uint64_t* fifo = nullptr;  // (window, words(total)) earlier masks
+    uint64_t* mask;                  // (words(total))
+    Result* result;                  // (1)
+    int64_t* distances = nullptr;    // (window) differing bits between mask and each mask of fifo
+    void* workspace = nullptr;       // (workspace_bytes)
+  };
+  size_t (*workspace_bytes)(const Params&);
+  void (*draw)(const Params&, const Draw&);  // on a card nothing waits for the host
   // Number of differing bits of two masks in host memory.
   int64_t (*hamming)(int64_t total, const uint64_t* a, const uint64_t* b);
 };

@@ -61,6 +61,7 @@ std::vector<MaskDrawer::Drawn> MaskDrawer::draw(const Model& model,
                                                 const std::vector<Request>& requests) const {
   const Device device = model.device();
   const auto& memory = kernels::memory(device);
+  const TopkMask& kernel = kernels::topk_mask(device);
   std::vector<Tensor> blocks;
   for (const Request& r : requests) {
     const int64_t k = pruned_count(bits_, r.ratio);
@@ -71,11 +72,14 @@ std::vector<MaskDrawer::Drawn> MaskDrawer::draw(const Model& model,
     const Tensor block = Tensor::empty({l.all}, DType::i64, device);
     memory.to_device(block.raw(), host.data(), block.bytes());
     auto* at = block.data<uint64_t>();
-    kernels::topk_mask(device).draw(
-        {rule_, bits_, k, l.window, merge_ == Merge::max},
-        {model.values().data<float>(), index_.data<int32_t>(), first_.data<int32_t>()}, at + l.fifo,
-        at + l.mask, reinterpret_cast<TopkMask::Result*>(at + l.result),
-        reinterpret_cast<int64_t*>(at + l.distances));
+    const TopkMask::Params p{rule_, bits_, k, l.window, merge_ == Merge::max};
+    const Tensor space = workspace(kernel.workspace_bytes(p), device);
+    kernel.draw(p, {.scores = {model.values().data<float>(), index_.data<int32_t>(), first_.data<int32_t>()},
+                    .fifo = at + l.fifo,
+                    .mask = at + l.mask,
+                    .result = reinterpret_cast<TopkMask::Result*>(at + l.result),
+                    .distances = reinterpret_cast<int64_t*>(at + l.distances),
+                    .workspace = space.raw()});
     blocks.push_back(block);
   }
   std::vector<Drawn> drawn;

@@ -118,8 +118,11 @@ PackedMask draw_mask(const Scores& s, double ratio, Rule rule) {
   const int64_t k = pruned_count(m.bits, ratio);
   m.words.assign(static_cast<size_t>((m.bits + 63) / 64), 0);
   kernels::TopkMask::Result r;
-  kernels::topk_mask(Device::cpu)
-      .draw({rule, m.bits, k}, {s.values.data()}, nullptr, m.words.data(), &r, nullptr);
+  const kernels::TopkMask& kernel = kernels::topk_mask(Device::cpu);
+  const kernels::TopkMask::Params p{rule, m.bits, k};
+  const Tensor space = workspace(kernel.workspace_bytes(p), Device::cpu);
+  kernel.draw(p,
+              {.scores = {s.values.data()}, .mask = m.words.data(), .result = &r, .workspace = space.raw()});
   check_drawn(r);
   m.threshold = r.threshold;
   m.kept = r.kept;

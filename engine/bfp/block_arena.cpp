@@ -23,7 +23,10 @@ void BlockArena::round(Quantize::Rounding rounding, uint64_t seed, RoundBlocks::
   arrays.segments = segments_.data();
   arrays.n_segments = static_cast<int64_t>(segments_.size());
   arrays.exponents = exponents_.data<int16_t>();
-  kernels::round_blocks(device_).round({.bits = bits_, .rounding = rounding, .seed = seed}, arrays);
+  const RoundBlocks& k = kernels::round_blocks(device_);
+  const Tensor space = workspace(k.workspace_bytes(arrays.segments, arrays.n_segments), device_);
+  arrays.workspace = space.raw();
+  k.round({.bits = bits_, .rounding = rounding, .seed = seed}, arrays);
 }
 
 Tensor BlockArena::exponents_of(size_t parameter) const {

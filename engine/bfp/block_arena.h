@@ -14,7 +14,7 @@ class BlockArena {
  public:
   // weight, bias: who rounds a weight and a vector of this arena.
   BlockArena(const Arenas& arenas, const BlockFormat& format, RoundedTensor weight, RoundedTensor bias);
-  // x -> y and codes; the segments and exponents are the arena's own.
+  // x -> y and codes; segments, exponents and workspace are the arena's own.
   void round(Quantize::Rounding rounding, uint64_t seed, kernels::RoundBlocks::Arrays arrays) const;
   int64_t block_of(size_t parameter) const { return segments_[parameter].block; }
   Tensor exponents_of(size_t parameter) const;  // view

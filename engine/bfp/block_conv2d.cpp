@@ -16,19 +16,18 @@ static Conv2dInt8::Operand operand(const Tensor& x) {
 
 namespace {
 
-// One call of the int8 kernels: the path the operands allow, and its scratch memory.
+// One call of the int8 kernels: the path the operands allow, and its workspace.
 struct Call {
   const Conv2dInt8& kernel;
   Path path;
-  Tensor workspace;
+  Tensor space;
 
   Call(const Conv2dInt8::Params& p, Direction d, const Tensor& first, const Tensor& second, bool integer)
       : kernel(kernels::conv2d_int8(first.device())),
         path(integer && kernel.has_integer(p, d, first.blocks()->block, second.blocks()->block)
                  ? Path::integer
                  : Path::exact),
-        workspace(Tensor::empty({static_cast<int64_t>(kernel.workspace_bytes(p, d, path))}, DType::u8,
-                                first.device())) {}
+        space(workspace(kernel.workspace_bytes(p, d, path), first.device())) {}
 };
 
 }  // namespace
@@ -45,7 +44,7 @@ static Tensor int8_forward(const Conv2dInt8::Params& p, const Tensor& x, const C
                        .b = weights.b.data<float>(),
                        .y = y.raw(),
                        .largest = largest.data<uint32_t>(),
-                       .workspace = call.workspace.raw()});
+                       .workspace = call.space.raw()});
   return quantize(y, o.activation, o.output_rounding, largest);
 }
 
@@ -55,7 +54,7 @@ static Tensor int8_backward_data(const Conv2dInt8::Params& p, const Tensor& e, c
   const Call call(p, Direction::backward_data, e, w, integer);
   const Tensor dx = Tensor::empty(shape, p.dtype, e.device());
   call.kernel.backward_data(
-      p, call.path, {.dy = operand(e), .w = operand(w), .dx = dx.raw(), .workspace = call.workspace.raw()});
+      p, call.path, {.dy = operand(e), .w = operand(w), .dx = dx.raw(), .workspace = call.space.raw()});
   return dx;
 }
 
@@ -67,7 +66,7 @@ static void int8_backward_weight(const Conv2dInt8::Params& p, const Tensor& x, c
                                .dy = operand(e),
                                .dw = dw.data<float>(),
                                .db = db.data<float>(),
-                               .workspace = call.workspace.raw()});
+                               .workspace = call.space.raw()});
 }
 
 Tensor block_conv2d(const Tensor& x, Conv2dWeights& weights, const BlockConv2dOptions& o) {

@@ -19,13 +19,15 @@ Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& roun
                               .tensor = rounding.tensor};
   Tensor codes = Tensor::empty(x.shape(), DType::i8, x.device());
   const Tensor exponents = Tensor::empty({p.blocks}, DType::i16, x.device());
-  kernels::quantize(x.device())
-      .quantize(p, {.x = x.raw(),
-                    .step = rounding.step,
-                    .largest = largest.data<uint32_t>(),
-                    .codes = codes.data<int8_t>(),
-                    .exponents = exponents.data<int16_t>(),
-                    .counts = rounding.counts});
+  const Quantize& k = kernels::quantize(x.device());
+  const Tensor space = workspace(k.workspace_bytes(p), x.device());
+  k.quantize(p, {.x = x.raw(),
+                 .step = rounding.step,
+                 .largest = largest.data<uint32_t>(),
+                 .codes = codes.data<int8_t>(),
+                 .exponents = exponents.data<int16_t>(),
+                 .counts = rounding.counts,
+                 .workspace = space.raw()});
   codes.set_blocks(std::make_shared<Blocks>(Blocks{exponents, p.block, p.bits, x.dtype()}));
   codes.set_node(x.node());
   return codes;

@@ -38,11 +38,12 @@ void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int6
   const int64_t n = model.gradients().size();
   const auto* gradients = model.gradients().data<float>();
   const Tensor finite = Tensor::empty({1}, DType::i32, device);
-  reduce.all_finite(n, gradients, finite.data<int32_t>());
+  const Tensor space = workspace(reduce.workspace_bytes(n), device);
+  reduce.all_finite(n, gradients, finite.data<int32_t>(), space.raw());
   Tensor squares;
   if (config_.clip_norm) {
     squares = Tensor::empty({1}, DType::f64, device);
-    reduce.sum_of_squares(n, gradients, squares.data<double>());
+    reduce.sum_of_squares(n, gradients, squares.data<double>(), space.raw());
   }
   auto* s = state.data<kernels::StepState>();
   kernels::step_control(device).judge({.samples = samples, .clip_norm = config_.clip_norm.value_or(0.f)},

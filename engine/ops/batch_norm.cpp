@@ -7,6 +7,7 @@
 namespace eb::engine {
 
 using kernels::BatchNorm;
+using Direction = BatchNorm::Direction;
 
 static BatchNorm::Params params_of(const Tensor& x, const BatchNormOptions& o) {
   const int64_t c = x.dim(3);
@@ -33,6 +34,7 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()),
          rstd = Tensor::empty({p.c}, DType::f32, x.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Direction::forward_train), x.device());
   k.forward_train(p, {.x = x.raw(),
                       .select = select.data<int32_t>(),
                       .gamma = gamma.data<float>(),
@@ -44,7 +46,8 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
                       .running_mean = running_mean,
                       .running_var = running_var,
                       .moments = {o.moments.values.data<float>(), o.moments.rows_per_slice},
-                      .largest = room_for_largest(x, o)});
+                      .largest = room_for_largest(x, o),
+                      .workspace = space.raw()});
   const Tensor saved_y = o.relu && residual.defined() ? y.detach() : Tensor();
   const auto gradients = [p, select, saved_x = given.detach(), gamma = gamma, beta = beta, mean, rstd,
                           saved_y, want_residual = needs_grad(residual)](const Tensor& dy) {
@@ -53,6 +56,7 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
     Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
+    const Tensor space = workspace(k.workspace_bytes(p, Direction::backward), dy.device());
     k.backward(p, {.x = x.raw(),
                    .select = select.data<int32_t>(),
                    .gamma = gamma.data<float>(),
@@ -64,7 +68,8 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
                    .dx = dx.raw(),
                    .dresidual = dresidual.raw(),
                    .dgamma = dgamma.data<float>(),
-                   .dbeta = dbeta.data<float>()});
+                   .dbeta = dbeta.data<float>(),
+                   .workspace = space.raw()});
     return std::vector<Tensor>{dx, dgamma, dbeta, dresidual};
   };
   return record(y, {given, gamma, beta, residual}, gradients);
@@ -72,18 +77,20 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
 
 static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, const float* running_mean,
                     const float* running_var, const Tensor& residual, const BatchNormOptions& o) {
+  const BatchNorm& k = kernels::batch_norm(x.device());
   const BatchNorm::Params p = params_of(x, o);
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
-  kernels::batch_norm(x.device())
-      .forward_infer(p, {.x = x.raw(),
-                         .select = o.select.data<int32_t>(),
-                         .gamma = gamma.data<float>(),
-                         .beta = beta.data<float>(),
-                         .running_mean = running_mean,
-                         .running_var = running_var,
-                         .residual = residual.raw(),
-                         .y = y.raw(),
-                         .largest = room_for_largest(x, o)});
+  const Tensor space = workspace(k.workspace_bytes(p, Direction::forward_infer), x.device());
+  k.forward_infer(p, {.x = x.raw(),
+                      .select = o.select.data<int32_t>(),
+                      .gamma = gamma.data<float>(),
+                      .beta = beta.data<float>(),
+                      .running_mean = running_mean,
+                      .running_var = running_var,
+                      .residual = residual.raw(),
+                      .y = y.raw(),
+                      .largest = room_for_largest(x, o),
+                      .workspace = space.raw()});
   return y;
 }
 

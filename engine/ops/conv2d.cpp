@@ -30,25 +30,23 @@ Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, cons
   return p;
 }
 
-static Tensor workspace(const Conv2d& k, const Conv2d::Params& p, Direction d, Device device) {
-  return Tensor::empty({static_cast<int64_t>(k.workspace_bytes(p, d))}, DType::u8, device);
-}
-
-static Tensor pack(const Conv2d& k, const Conv2d::Params& p, Direction d, const Tensor& w) {
+static Tensor pack(const Conv2d& k, const Conv2d::Params& p, Direction d, const Tensor& w,
+                   const Tensor& space) {
   const size_t bytes = k.packed_bytes(p, d);
   if (bytes == 0) return w;
   Tensor packed = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, w.device());
-  k.pack(p, d, w.raw(), packed.raw());
+  k.pack(p, d, w.raw(), packed.raw(), space.raw());
   return packed;
 }
 
 // Packed once for all calls until the values change. Another batch size may want another layout, and so may
 // another implementation.
-static const Tensor& keep_packed(const Conv2d& k, const Conv2d::Params& p, Conv2dWeights& weights) {
+static const Tensor& keep_packed(const Conv2d& k, const Conv2d::Params& p, Conv2dWeights& weights,
+                                 const Tensor& space) {
   if (weights.packed.defined() && weights.packed_for == p && weights.packed_by == &k) return weights.packed;
   weights.packed_for = p;
   weights.packed_by = &k;
-  return weights.packed = pack(k, p, Direction::forward, weights.w);
+  return weights.packed = pack(k, p, Direction::forward, weights.w, space);
 }
 
 static Moments empty_moments(const Conv2d& k, const Conv2d::Params& p, Device device) {
@@ -61,10 +59,10 @@ Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& w
                       ConvChoice* choice) {
   Tensor y = Tensor::empty({p.n, p.out_h(), p.out_w(), p.k}, x.dtype(), x.device());
   run_conv(choice, x.device(), p, Direction::forward, [&](const Conv2d& k) {
-    const Tensor w =
-        needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w) : keep_packed(k, p, weights);
+    const Tensor space = workspace(k.workspace_bytes(p, Direction::forward), x.device());
+    const Tensor w = needs_grad(weights.w) ? pack(k, p, Direction::forward, weights.w, space)
+                                           : keep_packed(k, p, weights, space);
     if (moments) *moments = empty_moments(k, p, x.device());
-    const Tensor space = workspace(k, p, Direction::forward, x.device());
     k.forward(p, {.x = x.raw(),
                   .w = w.raw(),
                   .b = weights.b.data<float>(),
@@ -78,7 +76,7 @@ Tensor conv2d_forward(const Conv2d::Params& p, const Tensor& x, Conv2dWeights& w
 void conv2d_backward_weight(const Conv2d::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
                             const Tensor& db, ConvChoice* choice) {
   run_conv(choice, dy.device(), p, Direction::backward_weight, [&](const Conv2d& k) {
-    const Tensor space = workspace(k, p, Direction::backward_weight, dy.device());
+    const Tensor space = workspace(k.workspace_bytes(p, Direction::backward_weight), dy.device());
     k.backward_weight(p, {.x = x.raw(),
                           .dy = dy.raw(),
                           .dw = dw.data<float>(),
@@ -91,8 +89,8 @@ Tensor conv2d_backward_data(const Conv2d::Params& p, const Tensor& w, const Tens
                             ConvChoice* choice) {
   Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
   run_conv(choice, dy.device(), p, Direction::backward_data, [&](const Conv2d& k) {
-    const Tensor packed = pack(k, p, Direction::backward_data, w),
-                 space = workspace(k, p, Direction::backward_data, dy.device());
+    const Tensor space = workspace(k.workspace_bytes(p, Direction::backward_data), dy.device()),
+                 packed = pack(k, p, Direction::backward_data, w, space);
     k.backward_data(p, {.dy = dy.raw(), .w = packed.raw(), .dx = dx.raw(), .workspace = space.raw()});
   });
   return dx;

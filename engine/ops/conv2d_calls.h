@@ -1,5 +1,5 @@
 // The calls that plain and block floating point convolutions share: checked parameters, and the kernels of
-// kernels/conv2d.h that `choice` picks, with their packing and scratch memory.
+// kernels/conv2d.h that `choice` picks, with their packing and workspace.
 #pragma once
 #include "engine/ops/conv2d.h"
 

@@ -54,7 +54,7 @@ bool ConvChoice::use_library(Device device, const Conv2d& ours, const Conv2d& li
 // Medians of rounds that take turns, so that a clock that rises or falls favours neither.
 bool ConvChoice::library_is_faster(Device device, const Conv2d& ours, const Conv2d& library,
                                    const Call& call) const {
-  call(ours);  // first calls search algorithms and grow scratch memory
+  call(ours);  // first calls search algorithms and grow the allocator's cache
   try {
     call(library);
   } catch (const std::exception&) {  // no algorithm for the shape, or no memory for it

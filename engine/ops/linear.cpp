@@ -6,6 +6,26 @@
 namespace eb::engine {
 
 using kernels::Linear;
+using Direction = Linear::Direction;
+
+static void backward_weight(const Linear::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
+                            const Tensor& db) {
+  const Linear& k = kernels::linear(dy.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Direction::backward_weight), dy.device());
+  k.backward_weight(p, {.x = x.raw(),
+                        .dy = dy.raw(),
+                        .dw = dw.data<float>(),
+                        .db = db.data<float>(),
+                        .workspace = space.raw()});
+}
+
+static Tensor backward_data(const Linear::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
+  const Linear& k = kernels::linear(dy.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Direction::backward_data), dy.device());
+  Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
+  k.backward_data(p, {.dy = dy.raw(), .w = w.raw(), .dx = dx.raw(), .workspace = space.raw()});
+  return dx;
+}
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool deterministic) {
   const auto got = [&] { return "x " + describe(x) + ", w " + describe(w) + ", b " + describe(b); };
@@ -15,14 +35,13 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool determinis
   check(!b.defined() || (b.size() == out && b.dtype() == DType::f32), "linear", got, "b (out) f32");
   const Linear::Params p{.dtype = x.dtype(), .n = n, .in = in, .out = out, .deterministic = deterministic};
   Tensor y = Tensor::empty({n, 1, 1, out}, x.dtype(), x.device());
-  kernels::linear(x.device()).forward(p, x.raw(), w.raw(), b.data<float>(), y.raw());
+  const Linear& k = kernels::linear(x.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Direction::forward), x.device());
+  k.forward(p, {.x = x.raw(), .w = w.raw(), .b = b.data<float>(), .y = y.raw(), .workspace = space.raw()});
   return record(y, {x, w, b}, [p, x = x.detach(), w = w, b = b, want_dx = needs_grad(x)](const Tensor& dy) {
-    const Linear& k = kernels::linear(dy.device());
     Tensor dw = grad_buffer(w), db = b.defined() ? grad_buffer(b) : Tensor();
-    k.backward_weight(p, x.raw(), dy.raw(), dw.data<float>(), db.data<float>());
-    Tensor dx = want_dx ? Tensor::empty(x.shape(), x.dtype(), x.device()) : Tensor();
-    if (want_dx) k.backward_data(p, dy.raw(), w.raw(), dx.raw());
-    return std::vector<Tensor>{dx, dw, db};
+    backward_weight(p, x, dy, dw, db);
+    return std::vector<Tensor>{want_dx ? backward_data(p, w, dy, x.shape()) : Tensor(), dw, db};
   });
 }
 

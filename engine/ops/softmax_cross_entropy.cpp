@@ -7,6 +7,8 @@
 
 namespace eb::engine {
 
+using kernels::SoftmaxCrossEntropy;
+
 static const int32_t* first_outside(const Tensor& labels, int64_t classes) {
   const int32_t *begin = labels.data<int32_t>(), *end = begin + labels.size();
   const int32_t* bad = std::find_if(begin, end, [=](int32_t label) { return label < 0 || label >= classes; });
@@ -27,17 +29,19 @@ LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, flo
   auto* counts = r.counts.data<int32_t>();
   Tensor dlogits =
       needs_grad(logits) ? Tensor::empty(logits.shape(), logits.dtype(), logits.device()) : Tensor();
-  kernels::softmax_cross_entropy(logits.device())
-      .forward_backward({.dtype = logits.dtype(),
-                         .n = logits.dim(0),
-                         .classes = logits.dim(1),
-                         .label_smoothing = label_smoothing},
-                        {.logits = logits.raw(),
+  const SoftmaxCrossEntropy& k = kernels::softmax_cross_entropy(logits.device());
+  const SoftmaxCrossEntropy::Params p{.dtype = logits.dtype(),
+                                      .n = logits.dim(0),
+                                      .classes = logits.dim(1),
+                                      .label_smoothing = label_smoothing};
+  const Tensor space = workspace(k.workspace_bytes(p), logits.device());
+  k.forward_backward(p, {.logits = logits.raw(),
                          .labels = labels.data<int32_t>(),
                          .loss = r.loss.data<float>(),
                          .top1 = counts,
                          .top5 = counts + 1,
-                         .dlogits = dlogits.raw()});
+                         .dlogits = dlogits.raw(),
+                         .workspace = space.raw()});
   // The loss is where backward starts, so dy is 1 and dlogits is already the answer.
   r.loss = record(r.loss, {logits}, [dlogits](const Tensor&) { return std::vector<Tensor>{dlogits}; });
   return r;

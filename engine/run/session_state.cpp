@@ -188,7 +188,9 @@ static std::string last_good_checkpoint(const std::filesystem::path& directory) 
 void Session::require_finite_values() {
   const Tensor& values = trainer_.model().values();
   const Tensor finite = Tensor::empty({1}, DType::i32, values.device());
-  kernels::reduce(values.device()).all_finite(values.size(), values.data<float>(), finite.data<int32_t>());
+  const kernels::Reduce& k = kernels::reduce(values.device());
+  const Tensor space = workspace(k.workspace_bytes(values.size()), values.device());
+  k.all_finite(values.size(), values.data<float>(), finite.data<int32_t>(), space.raw());
   if (finite.item<int32_t>()) return;
   epoch_sum_.bad_step = trainer_.steps() - 1;
   diverged();

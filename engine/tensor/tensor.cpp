@@ -69,6 +69,10 @@ Tensor list_tensor(const std::vector<int32_t>& list, Device device) {
   return t;
 }
 
+Tensor workspace(size_t bytes, Device device) {
+  return bytes ? Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, device) : Tensor();
+}
+
 Tensor Tensor::reshape(Shape shape) const {
   if (element_count(shape) != size())
     throw std::logic_error("[reshape] got " + to_string(shape_) + ", want as many elements as " +

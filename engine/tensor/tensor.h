@@ -23,6 +23,8 @@ struct TapeNode;
 struct Blocks;
 class Tensor;
 Tensor list_tensor(const std::vector<int32_t>& list, Device device);  // (n) i32
+// (bytes) u8, undefined for none: the temporary memory of one kernel call, as its contract asks for.
+Tensor workspace(size_t bytes, Device device);
 
 class Tensor {
  public:

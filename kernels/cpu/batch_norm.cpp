@@ -12,6 +12,7 @@
 #include "kernels/cpu/batch_norm_rows.h"
 #include "kernels/cpu/by_dtype.h"
 #include "kernels/cpu/largest.h"
+#include "kernels/cpu/no_workspace.h"
 
 namespace eb::kernels::cpu {
 namespace {
@@ -155,7 +156,9 @@ void forward_infer(const BatchNorm::Params& p, const BatchNorm::ForwardInfer& ca
 // In batch_norm_backward.cpp.
 void batch_norm_backward(const BatchNorm::Params& p, const BatchNorm::Backward& call);
 
-const BatchNorm batch_norm = {
-    .forward_train = forward_train, .forward_infer = forward_infer, .backward = batch_norm_backward};
+const BatchNorm batch_norm = {.workspace_bytes = no_workspace,
+                              .forward_train = forward_train,
+                              .forward_infer = forward_infer,
+                              .backward = batch_norm_backward};
 
 }  // namespace eb::kernels::cpu

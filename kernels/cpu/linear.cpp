@@ -61,9 +61,11 @@ const float* floats(DType dtype, const void* x, int64_t n, float*& scratch) {
   return copy;
 }
 
-size_t scratch_bytes(const Linear::Params& p) {
-  if (p.dtype == DType::f32) return 0;
-  return (p.n * p.in + p.in * p.out + p.n * p.out + 48) * sizeof(float);
+size_t workspace_bytes(const Linear::Params& p, Linear::Direction d) {
+  const size_t copies =
+      p.dtype == DType::f32 ? 0 : (p.n * p.in + p.in * p.out + p.n * p.out + 48) * sizeof(float);
+  return d == Linear::Direction::backward_weight ? std::max(copies, bias_gradient_workspace(p.n, p.out))
+                                                 : copies;
 }
 
 // y (rows, k) as dtype; b may be null.
@@ -75,32 +77,33 @@ void multiply(DType dtype, const Gemm& g, const float* a, const float* w, const 
   if (dtype == DType::bf16) to_bf16(g.m * g.n, y32, static_cast<bf16*>(y));
 }
 
-void forward(const Linear::Params& p, const void* x, const void* w, const float* b, void* y) {
-  float* scratch = static_cast<float*>(thread_scratch(scratch_bytes(p)));
-  const float* x32 = floats(p.dtype, x, p.n * p.in, scratch);
-  const float* w32 = floats(p.dtype, w, p.out * p.in, scratch);
-  multiply(p.dtype, {p.n, p.out, p.in, false, true}, x32, w32, b, y, scratch);
+void forward(const Linear::Params& p, const Linear::Forward& a) {
+  auto* scratch = static_cast<float*>(a.workspace);
+  const float* x32 = floats(p.dtype, a.x, p.n * p.in, scratch);
+  const float* w32 = floats(p.dtype, a.w, p.out * p.in, scratch);
+  multiply(p.dtype, {p.n, p.out, p.in, false, true}, x32, w32, a.b, a.y, scratch);
 }
 
-void backward_data(const Linear::Params& p, const void* dy, const void* w, void* dx) {
-  float* scratch = static_cast<float*>(thread_scratch(scratch_bytes(p)));
-  const float* dy32 = floats(p.dtype, dy, p.n * p.out, scratch);
-  const float* w32 = floats(p.dtype, w, p.out * p.in, scratch);
-  multiply(p.dtype, {p.n, p.in, p.out, false, false}, dy32, w32, nullptr, dx, scratch);
+void backward_data(const Linear::Params& p, const Linear::BackwardData& a) {
+  auto* scratch = static_cast<float*>(a.workspace);
+  const float* dy32 = floats(p.dtype, a.dy, p.n * p.out, scratch);
+  const float* w32 = floats(p.dtype, a.w, p.out * p.in, scratch);
+  multiply(p.dtype, {p.n, p.in, p.out, false, false}, dy32, w32, nullptr, a.dx, scratch);
 }
 
-void backward_weight(const Linear::Params& p, const void* x, const void* dy, float* dw, float* db) {
-  const size_t bytes = std::max(scratch_bytes(p), bias_gradient_workspace(p.n, p.out));
-  float* scratch = static_cast<float*>(thread_scratch(bytes));
-  if (db) bias_gradient(p.dtype, p.n, p.out, dy, db, scratch);
-  const float* x32 = floats(p.dtype, x, p.n * p.in, scratch);
-  const float* dy32 = floats(p.dtype, dy, p.n * p.out, scratch);
-  gemm({p.out, p.in, p.n, true, false}, dy32, x32, dw);
+void backward_weight(const Linear::Params& p, const Linear::BackwardWeight& a) {
+  auto* scratch = static_cast<float*>(a.workspace);
+  if (a.db) bias_gradient(p.dtype, p.n, p.out, a.dy, a.db, scratch);
+  const float* x32 = floats(p.dtype, a.x, p.n * p.in, scratch);
+  const float* dy32 = floats(p.dtype, a.dy, p.n * p.out, scratch);
+  gemm({p.out, p.in, p.n, true, false}, dy32, x32, a.dw);
 }
 
 }  // namespace
 
-const Linear cpu::linear = {
-    .forward = forward, .backward_data = backward_data, .backward_weight = backward_weight};
+const Linear cpu::linear = {.workspace_bytes = workspace_bytes,
+                            .forward = forward,
+                            .backward_data = backward_data,
+                            .backward_weight = backward_weight};
 
 }  // namespace eb::kernels

@@ -2,9 +2,6 @@
 
 #include <omp.h>
 
-#include <cstdlib>
-#include <new>
-
 namespace eb::kernels::cpu {
 
 using dnnl::memory;
@@ -62,22 +59,6 @@ SingleThread::SingleThread() : threads_(omp_get_max_threads()) {
 }
 SingleThread::~SingleThread() {
   omp_set_num_threads(threads_);
-}
-
-void* thread_scratch(size_t bytes) {
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  thread_local std::unique_ptr<void, Free> memory;
-  thread_local size_t capacity = 0;
-  if (bytes > capacity) {
-    memory.reset();
-    capacity = 0;
-    memory.reset(std::aligned_alloc(64, align_up(bytes)));
-    if (!memory) throw std::bad_alloc();
-    capacity = bytes;
-  }
-  return memory.get();
 }
 
 }  // namespace eb::kernels::cpu

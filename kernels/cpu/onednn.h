@@ -1,4 +1,4 @@
-// What the oneDNN (2.x) backends share: engine, streams, thread guard, plan cache and scratch memory.
+// What the oneDNN (2.x) backends share: engine, streams, thread guard and plan cache.
 // oneDNN fixes the number of threads of a primitive when it is created. Executing a primitive made for two
 // threads where only one runs loses half of the sum or hangs, so plans for use inside a parallel region are
 // made under SingleThread.
@@ -40,9 +40,6 @@ class SingleThread {
 constexpr size_t align_up(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
-
-// `bytes` of 64-byte aligned memory of the calling thread, valid until its next call; kept for reuse.
-void* thread_scratch(size_t bytes);
 
 // Plans by shape, least recently used out first. A handed-out plan stays alive while its user holds it.
 template <class Plan>

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "kernels/cpu/by_dtype.h"
+#include "kernels/cpu/no_workspace.h"
 #include "kernels/cpu/parallel.h"
 
 namespace eb::kernels::cpu {
@@ -190,6 +191,7 @@ void dequantize(const Params& p, const int8_t* codes, const int16_t* exponents, 
 
 }  // namespace
 
-const Quantize quantize = {.quantize = quantize_all, .dequantize = dequantize};
+const Quantize quantize = {
+    .workspace_bytes = no_workspace, .quantize = quantize_all, .dequantize = dequantize};
 
 }  // namespace eb::kernels::cpu

@@ -1,6 +1,7 @@
 // Sums in double, one partial per fixed chunk, added in order.
 #include "kernels/reduce.h"
 
+#include "kernels/cpu/no_workspace.h"
 #include "kernels/cpu/parallel.h"
 
 namespace eb::kernels::cpu {
@@ -23,7 +24,7 @@ double sum_range(const float* x, int64_t begin, int64_t end) {
 }
 
 template <bool squared>
-void sum(int64_t n, const float* x, double* result) {
+void sum(int64_t n, const float* x, double* result, void*) {
   double total = 0;
   for (double part :
        per_chunk(n, [x](int64_t begin, int64_t end) { return sum_range<squared>(x, begin, end); }))
@@ -31,7 +32,7 @@ void sum(int64_t n, const float* x, double* result) {
   *result = total;
 }
 
-void all_finite(int64_t n, const float* x, int32_t* flag) {
+void all_finite(int64_t n, const float* x, int32_t* flag, void*) {
   constexpr uint32_t exponent = 0x7f800000u;
   const auto parts = per_chunk(n, [x](int64_t begin, int64_t end) {
     int32_t bad = 0;
@@ -43,6 +44,9 @@ void all_finite(int64_t n, const float* x, int32_t* flag) {
 
 }  // namespace
 
-const Reduce reduce = {.sum = sum<false>, .sum_of_squares = sum<true>, .all_finite = all_finite};
+const Reduce reduce = {.workspace_bytes = no_workspace,
+                       .sum = sum<false>,
+                       .sum_of_squares = sum<true>,
+                       .all_finite = all_finite};
 
 }  // namespace eb::kernels::cpu

@@ -1,5 +1,6 @@
 #include "kernels/round_blocks.h"
 
+#include "kernels/cpu/no_workspace.h"
 #include "kernels/cpu/quantize.h"
 
 namespace eb::kernels::cpu {
@@ -19,6 +20,6 @@ void round_all(const RoundBlocks::Params& p, const RoundBlocks::Arrays& a) {
 
 }  // namespace
 
-const RoundBlocks round_blocks = {.round = round_all};
+const RoundBlocks round_blocks = {.workspace_bytes = no_workspace, .round = round_all};
 
 }  // namespace eb::kernels::cpu

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/cpu/by_dtype.h"
+#include "kernels/cpu/no_workspace.h"
 #include "kernels/cpu/parallel.h"
 
 namespace eb::kernels::cpu {
@@ -77,6 +78,7 @@ void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
 
 }  // namespace
 
-const SoftmaxCrossEntropy softmax_cross_entropy = {.forward_backward = forward_backward};
+const SoftmaxCrossEntropy softmax_cross_entropy = {.workspace_bytes = no_workspace,
+                                                   .forward_backward = forward_backward};
 
 }  // namespace eb::kernels::cpu

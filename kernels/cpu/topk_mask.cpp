@@ -7,6 +7,8 @@
 #include <bit>
 #include <vector>
 
+#include "kernels/cpu/no_workspace.h"
+
 namespace eb::kernels::cpu {
 namespace {
 
@@ -69,19 +71,19 @@ int64_t hamming(int64_t total, const uint64_t* a, const uint64_t* b) {
   return differing;
 }
 
-void draw(const TopkMask::Params& p, const TopkMask::Scores& s, const uint64_t* fifo, uint64_t* mask,
-          TopkMask::Result* result, int64_t* distances) {
+void draw(const TopkMask::Params& p, const TopkMask::Draw& a) {
+  const TopkMask::Scores& s = a.scores;
   std::vector<float> gathered;
   for (int64_t i = 0; s.index && i < p.total; ++i)
     gathered.push_back(s.first ? merged_score(s, s.first[i], s.first[i + 1], p.largest)
                                : s.values[s.index[i]]);
-  *result = select(p.rule, p.total, p.k, s.index ? gathered.data() : s.values, mask);
+  *a.result = select(p.rule, p.total, p.k, s.index ? gathered.data() : s.values, a.mask);
   for (int64_t i = 0; i < p.window; ++i)
-    distances[i] = hamming(p.total, mask, fifo + i * TopkMask::words(p.total));
+    a.distances[i] = hamming(p.total, a.mask, a.fifo + i * TopkMask::words(p.total));
 }
 
 }  // namespace
 
-const TopkMask topk_mask = {.draw = draw, .hamming = hamming};
+const TopkMask topk_mask = {.workspace_bytes = no_workspace, .draw = draw, .hamming = hamming};
 
 }  // namespace eb::kernels::cpu

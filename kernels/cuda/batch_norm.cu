@@ -1,8 +1,6 @@
 // Batch norm forward: sums shifted by the first row (so that the variance of a large mean survives fp32) or
 // the moments that the convolution left, a merge in double with a warp a channel; the last pass is in
 // batch_norm_apply.cu.
-#include <algorithm>
-
 #include "kernels/cuda/batch_norm.cuh"
 
 namespace eb::kernels::cuda {
@@ -185,12 +183,22 @@ __global__ void infer_kernel(Params p, const int32_t* select, Vectors v, BnAffin
   a.beta[j] = v.beta[at];
 }
 
-// Vectors of c floats in scratch memory, 32-byte aligned, then `more` floats.
-BnAffine scratch_affine(int64_t c, int64_t more, float** rest) {
-  const int64_t each = ceil_div(c, 8) * 8;
-  auto* base = static_cast<float*>(scratch(static_cast<size_t>(3 * each + more) * sizeof(float)));
-  if (rest) *rest = base + 3 * each;
+// The workspace: the affine, then in training the partials, or the slices that fold_kernel leaves.
+BnAffine affine_of(const Params& p, void* workspace) {
+  const int64_t each = bn_vector(p.c);
+  auto* base = static_cast<float*>(workspace);
   return {base, base + each, base + 2 * each};
+}
+float* partials_of(const Params& p, void* workspace) {
+  return static_cast<float*>(workspace) + 3 * bn_vector(p.c);
+}
+
+size_t workspace_bytes(const Params& p, BatchNorm::Direction d) {
+  const int64_t each = bn_vector(p.c);
+  const auto bytes = [](int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); };
+  if (d == BatchNorm::Direction::forward_infer) return bytes(3 * each);
+  if (d == BatchNorm::Direction::backward) return bytes(5 * each + bn_partials(p));
+  return bytes(3 * each + std::max(bn_partials(p), std::min(fold_most, p.rows) * 2 * p.c_in));
 }
 
 template <class T>
@@ -202,23 +210,19 @@ void merge(const Params& p, const Slices& slices, const T* x, const int32_t* sel
 
 // Statistics by reading x.
 template <class T, int N>
-BnAffine own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v) {
+void own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v, const BnAffine& a,
+                    float* partial) {
   const BnCut cut = bn_cut<N>(p);
-  float* partial = nullptr;
-  const BnAffine a = scratch_affine(p.c, cut.slices * 2 * p.c, &partial);
   launch({"batch_norm_statistics", bn_grid(cut), bn_threads, sizeof(ThreadMoments<N>)},
          statistics_kernel<T, N>, cut, x, select, partial);
   merge<T>(p, {partial, cut.slices, p.c, p.rows, cut.rows_per_slice}, x, select, v, a);
-  return a;
 }
 
 // Statistics that the convolution before left.
-BnAffine given_statistics(const Params& p, const BatchNorm::Moments& given, const int32_t* select,
-                          const Vectors& v) {
+void given_statistics(const Params& p, const BatchNorm::Moments& given, const int32_t* select,
+                      const Vectors& v, const BnAffine& a, float* partial) {
   Slices slices{given.values, ceil_div(p.rows, given.rows_per_slice), p.c_in, p.rows, given.rows_per_slice};
   const int64_t run = fold_run(slices.count), left = ceil_div(slices.count, run);
-  float* partial = nullptr;
-  const BnAffine a = scratch_affine(p.c, run > 1 ? left * 2 * p.c_in : 0, &partial);
   if (run > 1) {
     launch({"batch_norm_fold", dim3(blocks_for(p.c_in, fold_columns), static_cast<unsigned>(left)),
             bn_threads, sizeof(FoldStorage)},
@@ -226,7 +230,6 @@ BnAffine given_statistics(const Params& p, const BatchNorm::Moments& given, cons
     slices.values = partial, slices.count = left, slices.rows_per_slice *= run;
   }
   merge<float>(p, slices, nullptr, select, v, a);
-  return a;
 }
 
 void forward_train(const Params& p, const BatchNorm::ForwardTrain& call) {
@@ -238,18 +241,19 @@ void forward_train(const Params& p, const BatchNorm::ForwardTrain& call) {
                   .running_var = call.running_var,
                   .largest = call.largest,
                   .samples = samples_of(p, call.largest)};
-  BnAffine a;
+  const BnAffine a = affine_of(p, call.workspace);
+  float* partial = partials_of(p, call.workspace);
   if (call.moments.values)
-    a = given_statistics(p, call.moments, call.select, v);
+    given_statistics(p, call.moments, call.select, v, a, partial);
   else
     bn_by_width(p, call.select, [&]<class T, int N>() {
-      a = own_statistics<T, N>(p, static_cast<const T*>(call.x), call.select, v);
+      own_statistics<T, N>(p, static_cast<const T*>(call.x), call.select, v, a, partial);
     });
   batch_norm_apply(p, a, call.x, call.select, call.residual, call.y, call.largest);
 }
 
 void forward_infer(const Params& p, const BatchNorm::ForwardInfer& call) {
-  const BnAffine a = scratch_affine(p.c, 0, nullptr);
+  const BnAffine a = affine_of(p, call.workspace);
   const Vectors v{.gamma = call.gamma,
                   .beta = call.beta,
                   .mean = nullptr,
@@ -264,7 +268,9 @@ void forward_infer(const Params& p, const BatchNorm::ForwardInfer& call) {
 
 }  // namespace
 
-const BatchNorm batch_norm{
-    .forward_train = forward_train, .forward_infer = forward_infer, .backward = batch_norm_backward};
+const BatchNorm batch_norm{.workspace_bytes = workspace_bytes,
+                           .forward_train = forward_train,
+                           .forward_infer = forward_infer,
+                           .backward = batch_norm_backward};
 
 }  // namespace eb::kernels::cuda

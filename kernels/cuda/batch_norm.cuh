@@ -2,6 +2,8 @@
 // channels and walks down rows; a block's threads are `across` neighbours by `down` rows, and its rows are
 // one slice. All numbers depend on the shape alone, and so do the bits of the sums.
 #pragma once
+#include <algorithm>
+
 #include "kernels/batch_norm.h"
 #include "kernels/cuda/moments.cuh"
 #include "kernels/cuda/vector.cuh"
@@ -31,6 +33,17 @@ BnCut bn_cut(const BatchNorm::Params& p) {
   cut.rows_per_slice = ceil_div(p.rows, slices);
   cut.slices = ceil_div(p.rows, cut.rows_per_slice);
   return cut;
+}
+
+// Of the workspace: a vector of c floats, so that the next is aligned to 32 bytes, and the partials
+// (slices, 2, c) of whichever width a call takes.
+inline int64_t bn_vector(int64_t c) {
+  return ceil_div(c, 8) * 8;
+}
+inline int64_t bn_partials(const BatchNorm::Params& p) {
+  int64_t slices = bn_cut<1>(p).slices;
+  by_dtype(p.dtype, [&]<class T>() { slices = std::max(slices, bn_cut<widest<T>>(p).slices); });
+  return slices * 2 * p.c;
 }
 
 inline dim3 bn_grid(const BnCut& cut) {

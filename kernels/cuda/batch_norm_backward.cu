@@ -143,13 +143,13 @@ __global__ void apply_kernel(BnCut cut, Tensors<T> tensors, const int32_t* selec
 }
 
 template <class T, int N, Mask mask>
-void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select, const Gradients& v) {
+void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select, const Gradients& v,
+              float* workspace) {
   const BnCut cut = bn_cut<N>(p);
-  const int64_t each = ceil_div(p.c, 8) * 8;
-  auto* base =
-      static_cast<float*>(scratch(static_cast<size_t>(5 * each + cut.slices * 2 * p.c) * sizeof(float)));
-  const Coefficients a{base, base + each, base + 2 * each, base + 3 * each, base + 4 * each};
-  float* partial = base + 5 * each;
+  const int64_t each = bn_vector(p.c);
+  const Coefficients a{workspace, workspace + each, workspace + 2 * each, workspace + 3 * each,
+                       workspace + 4 * each};
+  float* partial = workspace + 5 * each;
   launch({"batch_norm_prepare", blocks_for(p.c_in, bn_threads), bn_threads}, prepare_kernel, p, select, v, a);
   launch({"batch_norm_sums", bn_grid(cut), bn_threads, sizeof(BnSums<N>)}, sums_kernel<T, N, mask>, cut,
          tensors, select, a, partial);
@@ -181,12 +181,13 @@ void batch_norm_backward(const Params& p, const BatchNorm::Backward& call) {
                        .dy = static_cast<const T*>(call.dy),
                        .dx = static_cast<T*>(call.dx),
                        .dresidual = static_cast<T*>(call.dresidual)};
+    auto* workspace = static_cast<float*>(call.workspace);
     if (!p.relu)
-      backward<T, N, Mask::none>(p, t, call.select, v);
+      backward<T, N, Mask::none>(p, t, call.select, v, workspace);
     else if (call.y)
-      backward<T, N, Mask::from_y>(p, t, call.select, v);
+      backward<T, N, Mask::from_y>(p, t, call.select, v, workspace);
     else
-      backward<T, N, Mask::from_x>(p, t, call.select, v);
+      backward<T, N, Mask::from_x>(p, t, call.select, v, workspace);
   });
 }
 

@@ -82,41 +82,44 @@ __global__ void decode_kernel(Params p, const uint8_t* codes, const int16_t* exp
 }
 
 template <class T, int N, bool stochastic, bool counted>
-void encode_blocks(const Params& p, const T* x, const uint32_t* step, const uint32_t* largest,
-                   const Outputs& out) {
+void encode_blocks(const Params& p, const Quantize::Arrays& a, const Outputs& out) {
+  const T* x = static_cast<const T*>(a.x);
   const Cut c = cut_block(p.block);
   const dim3 grid(static_cast<unsigned>(p.blocks), static_cast<unsigned>(c.slices));
-  const int64_t partials = largest ? 1 : c.slices;
+  const int64_t partials = a.largest ? 1 : c.slices;
+  const uint32_t* largest = a.largest;
   if (!largest) {
-    auto* partial =
-        static_cast<uint32_t*>(scratch(sizeof(uint32_t) * static_cast<size_t>(p.blocks * partials)));
+    auto* partial = static_cast<uint32_t*>(a.workspace);
     launch({"quantize_largest", grid, threads, sizeof(BlockLargest)}, largest_kernel<T, N>, p, c, x, partial);
     largest = partial;
   }
   launch({"quantize", grid, threads, sizeof(BlockLargest)}, encode_kernel<T, N, stochastic, counted>, p, c, x,
-         step, partials, largest, out);
+         a.step, partials, largest, out);
 }
 
 template <class T, bool stochastic, bool counted>
-void quantize_as(const Params& p, const T* x, const uint32_t* step, const uint32_t* largest,
-                 const Outputs& out) {
+void quantize_as(const Params& p, const Quantize::Arrays& a, const Outputs& out) {
   if (p.block == 1)
     launch({"quantize_elements", blocks_for(p.blocks, threads), threads},
-           encode_elements_kernel<T, stochastic, counted>, p, x, step, out);
+           encode_elements_kernel<T, stochastic, counted>, p, static_cast<const T*>(a.x), a.step, out);
   else if (p.block % 8 == 0)
-    encode_blocks<T, 8, stochastic, counted>(p, x, step, largest, out);
+    encode_blocks<T, 8, stochastic, counted>(p, a, out);
   else
-    encode_blocks<T, 1, stochastic, counted>(p, x, step, largest, out);
+    encode_blocks<T, 1, stochastic, counted>(p, a, out);
+}
+
+// The slices' maxima (blocks, slices).
+size_t workspace_bytes(const Params& p) {
+  if (p.block <= 1) return 0;
+  return static_cast<size_t>(p.blocks * cut_block(p.block).slices) * sizeof(uint32_t);
 }
 
 void quantize_all(const Params& p, const Quantize::Arrays& a) {
   if (p.blocks * p.block == 0) return;
   by_dtype(p.dtype, [&]<class T>() {
     const auto run = [&]<bool stochastic>() {
-      const T* x = static_cast<const T*>(a.x);
       const Outputs out{.codes = a.codes, .exponents = a.exponents, .counts = a.counts};
-      a.counts ? quantize_as<T, stochastic, true>(p, x, a.step, a.largest, out)
-               : quantize_as<T, stochastic, false>(p, x, a.step, a.largest, out);
+      a.counts ? quantize_as<T, stochastic, true>(p, a, out) : quantize_as<T, stochastic, false>(p, a, out);
     };
     p.rounding == Quantize::Rounding::stochastic ? run.template operator()<true>()
                                                  : run.template operator()<false>();
@@ -139,6 +142,7 @@ void dequantize(const Params& p, const int8_t* codes, const int16_t* exponents, 
 
 }  // namespace
 
-const Quantize quantize{.quantize = quantize_all, .dequantize = dequantize};
+const Quantize quantize{
+    .workspace_bytes = workspace_bytes, .quantize = quantize_all, .dequantize = dequantize};
 
 }  // namespace eb::kernels::cuda

@@ -75,10 +75,10 @@ __global__ void total_kernel(int64_t n, const Result* partial, Out* out) {
 }
 
 template <class Op, class Out, bool is_zero>
-void reduce_by(const char* name, int64_t n, const float* x, Out* out) {
+void reduce_by(const char* name, int64_t n, const float* x, Out* out, void* workspace) {
   using Result = typename Op::Result;
   const int64_t partials = partials_of(n);
-  auto* partial = static_cast<Result*>(scratch(static_cast<size_t>(partials) * sizeof(Result)));
+  auto* partial = static_cast<Result*>(workspace);
   constexpr size_t bytes = sizeof(BlockSum<Result, threads>);
   const auto run = [&]<bool aligned>() {
     launch({name, static_cast<unsigned>(partials), threads, bytes}, partials_kernel<Op, aligned>, n, Op{}, x,
@@ -90,18 +90,24 @@ void reduce_by(const char* name, int64_t n, const float* x, Out* out) {
          static_cast<const Result*>(partial), out);
 }
 
-void sum(int64_t n, const float* x, double* result) {
-  reduce_by<Sum, double, false>("sum", n, x, result);
+size_t workspace_bytes(int64_t n) {
+  return static_cast<size_t>(partials_of(n)) * sizeof(double);
 }
-void sum_of_squares(int64_t n, const float* x, double* result) {
-  reduce_by<SumOfSquares, double, false>("sum_of_squares", n, x, result);
+void sum(int64_t n, const float* x, double* result, void* workspace) {
+  reduce_by<Sum, double, false>("sum", n, x, result, workspace);
 }
-void all_finite(int64_t n, const float* x, int32_t* flag) {
-  reduce_by<CountBad, int32_t, true>("all_finite", n, x, flag);
+void sum_of_squares(int64_t n, const float* x, double* result, void* workspace) {
+  reduce_by<SumOfSquares, double, false>("sum_of_squares", n, x, result, workspace);
+}
+void all_finite(int64_t n, const float* x, int32_t* flag, void* workspace) {
+  reduce_by<CountBad, int32_t, true>("all_finite", n, x, flag, workspace);
 }
 
 }  // namespace
 
-const Reduce reduce{.sum = sum, .sum_of_squares = sum_of_squares, .all_finite = all_finite};
+const Reduce reduce{.workspace_bytes = workspace_bytes,
+                    .sum = sum,
+                    .sum_of_squares = sum_of_squares,
+                    .all_finite = all_finite};
 
 }  // namespace eb::kernels::cuda

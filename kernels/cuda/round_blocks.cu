@@ -185,6 +185,10 @@ void launch_round(const Params& p, const Table& table, unsigned blocks, const Ar
              : launch(at, round_kernel<false, false>, p, table, a, partial);
 }
 
+size_t workspace_bytes(const RoundBlocks::Segment* segments, int64_t n_segments) {
+  return static_cast<size_t>(Segments(segments, n_segments).first_partial.back()) * sizeof(uint32_t);
+}
+
 void round_all(const Params& p, const RoundBlocks::Arrays& given) {
   const Segments all(given.segments, given.n_segments);
   const auto addresses = reinterpret_cast<uintptr_t>(given.x) | reinterpret_cast<uintptr_t>(given.y) |
@@ -197,8 +201,7 @@ void round_all(const Params& p, const RoundBlocks::Arrays& given) {
                  .exponents = given.exponents,
                  .counts = given.counts,
                  .aligned = addresses % 16 == 0};
-  const auto partials = static_cast<size_t>(all.first_partial.back());
-  auto* partial = partials ? static_cast<uint32_t*>(scratch(partials * sizeof(uint32_t))) : nullptr;
+  auto* partial = static_cast<uint32_t*>(given.workspace);
   all.for_each_table(true, [&](const Table& table, unsigned blocks) {
     launch({"round_blocks_largest", blocks, threads, sizeof(BlockLargest)}, largest_kernel, table, a,
            partial);
@@ -209,6 +212,6 @@ void round_all(const Params& p, const RoundBlocks::Arrays& given) {
 
 }  // namespace
 
-const RoundBlocks round_blocks{.round = round_all};
+const RoundBlocks round_blocks{.workspace_bytes = workspace_bytes, .round = round_all};
 
 }  // namespace eb::kernels::cuda

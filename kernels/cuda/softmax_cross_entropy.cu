@@ -90,8 +90,12 @@ __global__ void totals_kernel(int64_t n, const Sample* samples, float* loss, int
   }
 }
 
+size_t workspace_bytes(const Params& p) {
+  return static_cast<size_t>(p.n) * sizeof(Sample);
+}
+
 void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
-  auto* samples = static_cast<Sample*>(scratch(static_cast<size_t>(p.n) * sizeof(Sample)));
+  auto* samples = static_cast<Sample*>(a.workspace);
   by_dtype(p.dtype, [&]<class T>() {
     launch({"softmax_cross_entropy", blocks_for(p.n, samples_per_block), threads}, samples_kernel<T>, p,
            static_cast<const T*>(a.logits), a.labels, static_cast<T*>(a.dlogits), samples);
@@ -102,6 +106,7 @@ void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
 
 }  // namespace
 
-const SoftmaxCrossEntropy softmax_cross_entropy{.forward_backward = forward_backward};
+const SoftmaxCrossEntropy softmax_cross_entropy{.workspace_bytes = workspace_bytes,
+                                                .forward_backward = forward_backward};
 
 }  // namespace eb::kernels::cuda

@@ -151,11 +151,14 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-void draw(const Params& p, const TopkMask::Scores& scores, const uint64_t* fifo, uint64_t* mask,
-          TopkMask::Result* result, int64_t* distances) {
-  auto* merged = scores.first ? static_cast<float*>(scratch(sizeof(float) * p.total)) : nullptr;
-  launch({"topk_mask", 1, threads, sizeof(Storage)}, draw_kernel, p, scores, merged, fifo, mask, result,
-         distances);
+// The merged scores, where there are any.
+size_t workspace_bytes(const Params& p) {
+  return static_cast<size_t>(p.total) * sizeof(float);
+}
+
+void draw(const Params& p, const TopkMask::Draw& a) {
+  launch({"topk_mask", 1, threads, sizeof(Storage)}, draw_kernel, p, a.scores,
+         static_cast<float*>(a.workspace), a.fifo, a.mask, a.result, a.distances);
 }
 
 // Masks on the host: the packed history of a run is compared there.
@@ -167,6 +170,6 @@ int64_t hamming(int64_t total, const uint64_t* a, const uint64_t* b) {
 
 }  // namespace
 
-const TopkMask topk_mask{.draw = draw, .hamming = hamming};
+const TopkMask topk_mask{.workspace_bytes = workspace_bytes, .draw = draw, .hamming = hamming};
 
 }  // namespace eb::kernels::cuda

@@ -3,6 +3,7 @@
 #include "kernels/capture.h"
 
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "kernels/device_error.h"
@@ -14,7 +15,6 @@ namespace {
 
 struct Recording {
   std::vector<std::function<void()>> operations;
-  std::vector<std::shared_ptr<void>> kept;
 };
 
 thread_local std::unique_ptr<Recording> open;
@@ -73,10 +73,6 @@ bool recording() {
 
 void record(std::function<void()> operation) {
   open->operations.push_back(std::move(operation));
-}
-
-void keep_for_recording(std::shared_ptr<void> memory) {
-  open->kept.push_back(std::move(memory));
 }
 
 void fail_if_broken(const char* what) {

@@ -2,7 +2,6 @@
 // process's kernel threads. Returns when all blocks are done and rethrows the first error.
 #pragma once
 #include <functional>
-#include <memory>
 
 #include "kernels/emulated/block.h"
 
@@ -17,7 +16,6 @@ void refuse_while_recording(const char* what);
 void fail_if_broken(const char* what);  // DeviceError once a kernel has failed for good
 bool recording();
 void record(std::function<void()> operation);
-void keep_for_recording(std::shared_ptr<void> memory);  // lives as long as the recording
 
 // For tests: the launch number `after` from now (0: the next one) of `kernel` fails with a DeviceError, once.
 void fail_launch(const char* kernel, int after, bool lost);

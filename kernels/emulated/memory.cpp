@@ -195,14 +195,6 @@ namespace eb::kernels::cuda {
 
 using namespace emulated;
 
-void* scratch(size_t bytes) {
-  thread_local std::shared_ptr<void> current;
-  current.reset();  // a fresh block each time: stale partial sums must not look right
-  current = {allocate(bytes), release};
-  if (recording()) keep_for_recording(current);
-  return current.get();
-}
-
 const Memory memory{.allocate = allocate,
                     .release = release,
                     .to_device = to_device,

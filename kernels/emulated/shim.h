@@ -184,6 +184,4 @@ void launch(const Launch& at, void (*kernel)(P...), A&&... args) {
   submit(at.name, at.grid, at.block, at.shared_bytes, [kernel, values] { std::apply(kernel, values); });
 }
 
-void* scratch(size_t bytes);
-
 }  // namespace eb::kernels::cuda

@@ -10,6 +10,7 @@ namespace eb::test {
 namespace {
 
 using kernels::DType;
+using Direction = kernels::BatchNorm::Direction;
 
 constexpr double float_error = 4e-6;  // a few float roundings of numbers of size 1 to 10
 
@@ -56,7 +57,8 @@ struct Trial {
                              .rstd = on(rstd),
                              .running_mean = on(running_mean),
                              .running_var = on(running_var),
-                             .largest = largest.empty() ? nullptr : on(largest)});
+                             .largest = largest.empty() ? nullptr : on(largest),
+                             .workspace = on.workspace(kernel.workspace_bytes(p, Direction::forward_train))});
   }
   void infer() {
     Staged on;
@@ -68,7 +70,8 @@ struct Trial {
                              .running_var = on(running_var),
                              .residual = shape.residual ? on(residual) : nullptr,
                              .y = on(y),
-                             .largest = largest.empty() ? nullptr : on(largest)});
+                             .largest = largest.empty() ? nullptr : on(largest),
+                             .workspace = on.workspace(kernel.workspace_bytes(p, Direction::forward_infer))});
   }
   void backward(Values& dx_out, bool give_y = true) {
     Staged on;
@@ -83,7 +86,8 @@ struct Trial {
                         .dx = on(dx_out),
                         .dresidual = shape.residual ? on(dresidual) : nullptr,
                         .dgamma = on(dgamma),
-                        .dbeta = on(dbeta)});
+                        .dbeta = on(dbeta),
+                        .workspace = on.workspace(kernel.workspace_bytes(p, Direction::backward))});
   }
   // Forward is to find the largest magnitudes of `samples` samples, from memory that holds anything.
   void want_largest(int64_t samples) {

@@ -41,7 +41,7 @@ struct Trial {
     Values result(p.dtype, size);
     const OnDevice source(device, in), weights(device, w), b_there(device, b), out(device, result);
     const Scratch packed(device, kernel.packed_bytes(p, d)), workspace(device, kernel.workspace_bytes(p, d));
-    kernel.pack(p, d, weights.get(), packed.get());
+    kernel.pack(p, d, weights.get(), packed.get(), workspace.get());
     const void* used = kernel.packed_bytes(p, d) ? packed.get() : weights.get();
     if (d == Direction::forward)
       kernel.forward(p, {.x = source.get(),

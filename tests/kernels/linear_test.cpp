@@ -11,6 +11,7 @@ namespace {
 
 using kernels::DType;
 using kernels::Linear;
+using Direction = Linear::Direction;
 
 struct LinearCase {
   const char* name;
@@ -35,22 +36,33 @@ struct Trial {
   Values forward(bool bias) const {
     Values y(dtype, p.n * p.out);
     const OnDevice in(device, x), weights(device, w), b_there(device, b), out(device, y);
-    kernel.forward(p, in.get(), weights.get(), bias ? b_there.as<float>() : nullptr, out.get());
+    const Scratch workspace(device, kernel.workspace_bytes(p, Direction::forward));
+    kernel.forward(p, {.x = in.get(),
+                       .w = weights.get(),
+                       .b = bias ? b_there.as<float>() : nullptr,
+                       .y = out.get(),
+                       .workspace = workspace.get()});
     out.fetch(y.data());
     return y;
   }
   Values backward_data() const {
     Values dx(dtype, p.n * p.in);
     const OnDevice in(device, dy), weights(device, w), out(device, dx);
-    kernel.backward_data(p, in.get(), weights.get(), out.get());
+    const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_data));
+    kernel.backward_data(p,
+                         {.dy = in.get(), .w = weights.get(), .dx = out.get(), .workspace = workspace.get()});
     out.fetch(dx.data());
     return dx;
   }
   std::pair<Floats, Floats> backward_weight(bool bias = true) const {
     Floats dw(p.out * p.in, NAN), db(p.out, NAN);
     const OnDevice in(device, x), gradient(device, dy), dw_there(device, dw), db_there(device, db);
-    kernel.backward_weight(p, in.get(), gradient.get(), dw_there.as<float>(),
-                           bias ? db_there.as<float>() : nullptr);
+    const Scratch workspace(device, kernel.workspace_bytes(p, Direction::backward_weight));
+    kernel.backward_weight(p, {.x = in.get(),
+                               .dy = gradient.get(),
+                               .dw = dw_there.as<float>(),
+                               .db = bias ? db_there.as<float>() : nullptr,
+                               .workspace = workspace.get()});
     dw_there.fetch(dw);
     db_there.fetch(db);
     return {dw, db};

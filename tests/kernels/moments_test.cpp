@@ -35,19 +35,20 @@ Normalised normalise(const BatchNormOracle& o, const Values& x, const Floats& mo
   const std::vector<int32_t> select = o.shape.select();
   const Floats gamma = to_floats(o.gamma), beta = to_floats(o.beta);
   Staged on;
-  kernels::batch_norm(test_device().device)
-      .forward_train(
-          {.dtype = x.dtype(), .rows = rows, .c_in = c_in, .c = c, .relu = relu},
-          {.x = on(x),
-           .select = select.empty() ? nullptr : on(select),
-           .gamma = on(gamma),
-           .beta = on(beta),
-           .y = on(r.y),
-           .mean = on(r.mean),
-           .rstd = on(r.rstd),
-           .running_mean = on(r.running_mean),
-           .running_var = on(r.running_var),
-           .moments = moments.empty() ? BatchNorm::Moments{} : BatchNorm::Moments{on(moments), each}});
+  const BatchNorm& kernel = kernels::batch_norm(test_device().device);
+  const BatchNorm::Params p{.dtype = x.dtype(), .rows = rows, .c_in = c_in, .c = c, .relu = relu};
+  kernel.forward_train(
+      p, {.x = on(x),
+          .select = select.empty() ? nullptr : on(select),
+          .gamma = on(gamma),
+          .beta = on(beta),
+          .y = on(r.y),
+          .mean = on(r.mean),
+          .rstd = on(r.rstd),
+          .running_mean = on(r.running_mean),
+          .running_var = on(r.running_var),
+          .moments = moments.empty() ? BatchNorm::Moments{} : BatchNorm::Moments{on(moments), each},
+          .workspace = on.workspace(kernel.workspace_bytes(p, BatchNorm::Direction::forward_train))});
   return r;
 }
 

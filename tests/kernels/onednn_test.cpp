@@ -34,11 +34,5 @@ TEST(PlanCache, is_bounded_and_drops_the_least_recently_used) {
   EXPECT_EQ(*get(0, -1), -1);
 }
 
-TEST(ThreadScratch, is_aligned_and_kept) {
-  void* first = thread_scratch(1000);
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 64, 0u);
-  EXPECT_EQ(thread_scratch(10), first);
-}
-
 }  // namespace
 }  // namespace eb::kernels::cpu

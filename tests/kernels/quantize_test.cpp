@@ -32,8 +32,11 @@ Quantized quantize(const Params& p, const Floats& x, uint32_t step = test_step) 
   for (size_t i = 0; i < x.size(); ++i) v.set(static_cast<int64_t>(i), x[i]);
   {
     Staged on;
-    kernel.quantize(
-        p, {.x = on(std::as_const(v)), .step = on(step), .codes = on(q.codes), .exponents = on(q.exponents)});
+    kernel.quantize(p, {.x = on(std::as_const(v)),
+                        .step = on(step),
+                        .codes = on(q.codes),
+                        .exponents = on(q.exponents),
+                        .workspace = on.workspace(kernel.workspace_bytes(p))});
   }
   return q;
 }
@@ -184,7 +187,8 @@ TEST(Quantize, takes_the_largest_as_given) {
                             .step = on(step),
                             .largest = on(given),
                             .codes = on(q.codes),
-                            .exponents = on(q.exponents)});
+                            .exponents = on(q.exponents),
+                            .workspace = on.workspace(kernel.workspace_bytes(p))});
       }
       return q;
     };
@@ -216,7 +220,8 @@ TEST(Quantize, counts_what_rounding_did) {
         kernel.quantize(p, {.x = on(std::as_const(x)),
                             .codes = on(codes),
                             .exponents = on(exponents),
-                            .counts = on(counts)});
+                            .counts = on(counts),
+                            .workspace = on.workspace(kernel.workspace_bytes(p))});
       }
       EXPECT_EQ(counts.saturated, 11u) << "a negative tie goes up, to the last code; block " << block;
       EXPECT_EQ(counts.flushed, 24u) << block;

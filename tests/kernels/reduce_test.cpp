@@ -21,12 +21,12 @@ TEST_P(ReduceTest, SumsMatch) {
   double got;
   {
     Staged on;
-    kernel.sum(n, on(x), on(got));
+    kernel.sum(n, on(x), on(got), on.workspace(kernel.workspace_bytes(n)));
   }
   EXPECT_NEAR(got, static_cast<double>(sum), static_cast<double>(absolute) * 4e-12);
   {
     Staged on;
-    kernel.sum_of_squares(n, on(x), on(got));
+    kernel.sum_of_squares(n, on(x), on(got), on.workspace(kernel.workspace_bytes(n)));
   }
   EXPECT_NEAR(got, static_cast<double>(squares), static_cast<double>(squares) * 4e-12);
 }
@@ -36,11 +36,11 @@ TEST_P(ReduceTest, SameBitsForAnyThreads) {
     double sum, squares;
     {
       Staged on;
-      kernel.sum(n, on(x), on(sum));
+      kernel.sum(n, on(x), on(sum), on.workspace(kernel.workspace_bytes(n)));
     }
     {
       Staged on;
-      kernel.sum_of_squares(n, on(x), on(squares));
+      kernel.sum_of_squares(n, on(x), on(squares), on.workspace(kernel.workspace_bytes(n)));
     }
     return std::pair(sum, squares);
   });
@@ -50,7 +50,7 @@ TEST_P(ReduceTest, OneBadNumberAnywhereIsSeen) {
   int32_t flag = -1;
   {
     Staged on;
-    kernel.all_finite(n, on(x), on(flag));
+    kernel.all_finite(n, on(x), on(flag), on.workspace(kernel.workspace_bytes(n)));
   }
   EXPECT_EQ(flag, 1);
   for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
@@ -60,7 +60,7 @@ TEST_P(ReduceTest, OneBadNumberAnywhereIsSeen) {
       x[at] = bad;
       {
         Staged on;
-        kernel.all_finite(n, on(x), on(flag));
+        kernel.all_finite(n, on(x), on(flag), on.workspace(kernel.workspace_bytes(n)));
       }
       EXPECT_EQ(flag, 0) << bad << " at " << at;
       x[at] = good;
@@ -76,11 +76,11 @@ TEST_P(ReduceTest, SameBitsAtAnyAddress) {
     double got, want;
     {
       Staged on;
-      kernel.sum(n, on(shifted) + offset, on(got));
+      kernel.sum(n, on(shifted) + offset, on(got), on.workspace(kernel.workspace_bytes(n)));
     }
     {
       Staged on;
-      kernel.sum(n, on(x), on(want));
+      kernel.sum(n, on(x), on(want), on.workspace(kernel.workspace_bytes(n)));
     }
     EXPECT_EQ(got, want) << offset;
   }
@@ -93,7 +93,7 @@ TEST(Reduce, LargestFloatIsFinite) {
   int32_t flag = -1;
   {
     Staged on;
-    kernel.all_finite(5, on(x), on(flag));
+    kernel.all_finite(5, on(x), on(flag), on.workspace(kernel.workspace_bytes(5)));
   }
   EXPECT_EQ(flag, 1);
 }

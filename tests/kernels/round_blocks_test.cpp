@@ -109,7 +109,9 @@ Rounded round(const RoundBlocks::Params& p, const Arena& a, const Given& given =
                      .y = given.y ? on(r.y) : nullptr,
                      .codes = given.codes ? on(r.codes) : nullptr,
                      .exponents = on(r.exponents),
-                     .counts = counts});
+                     .counts = counts,
+                     .workspace = on.workspace(kernel.workspace_bytes(
+                         a.segments.data(), static_cast<int64_t>(a.segments.size())))});
   }
   return r;
 }
@@ -203,12 +205,13 @@ TEST_P(RoundBlocksTest, SameCodesAsQuantize) {
                              .tensor = s.tensor};
     {
       Staged on;
-      kernels::quantize(test_device().device)
-          .quantize(q, {.x = on(x),
-                        .step = on(step),
-                        .codes = on(codes),
-                        .exponents = on(exponents),
-                        .counts = on(counts)});
+      const Quantize& quantize = kernels::quantize(test_device().device);
+      quantize.quantize(q, {.x = on(x),
+                            .step = on(step),
+                            .codes = on(codes),
+                            .exponents = on(exponents),
+                            .counts = on(counts),
+                            .workspace = on.workspace(quantize.workspace_bytes(q))});
     }
     for (int64_t i = 0; i < s.blocks * s.block; ++i) ASSERT_EQ(codes[i], rounded.codes[s.offset + i]) << n;
     for (int64_t b = 0; b < s.blocks && s.block; ++b)

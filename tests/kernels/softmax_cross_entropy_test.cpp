@@ -19,14 +19,15 @@ struct Outcome {
 void run(const SoftmaxCase& shape, const Values& logits, Values* dlogits, Outcome& o) {
   const auto labels = shape.labels();
   Staged on;
-  kernels::softmax_cross_entropy(test_device().device)
-      .forward_backward({logits.dtype(), shape.n, shape.classes, shape.label_smoothing},
-                        {.logits = on(logits),
-                         .labels = on(labels),
-                         .loss = on(o.loss),
-                         .top1 = on(o.top1),
-                         .top5 = on(o.top5),
-                         .dlogits = dlogits ? on(*dlogits) : nullptr});
+  const auto& kernel = kernels::softmax_cross_entropy(test_device().device);
+  const kernels::SoftmaxCrossEntropy::Params p{logits.dtype(), shape.n, shape.classes, shape.label_smoothing};
+  kernel.forward_backward(p, {.logits = on(logits),
+                              .labels = on(labels),
+                              .loss = on(o.loss),
+                              .top1 = on(o.top1),
+                              .top5 = on(o.top5),
+                              .dlogits = dlogits ? on(*dlogits) : nullptr,
+                              .workspace = on.workspace(kernel.workspace_bytes(p))});
 }
 
 Outcome run(const SoftmaxCase& shape, const Values& logits, Values* dlogits) {

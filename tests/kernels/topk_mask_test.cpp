@@ -26,7 +26,11 @@ Drawn draw(Rule rule, const Floats& scores, int64_t k) {
   TopkMask::Result result;
   {
     Staged on;
-    kernel.draw({rule, total, k}, {on(scores)}, nullptr, on(mask), on(result), nullptr);
+    const TopkMask::Params p{rule, total, k};
+    kernel.draw(p, {.scores = {on(scores)},
+                    .mask = on(mask),
+                    .result = on(result),
+                    .workspace = on.workspace(kernel.workspace_bytes(p))});
   }
   return {result, mask};
 }
@@ -151,8 +155,13 @@ TEST(TopkMask, GathersByIndexAndComparesWithTheWindow) {
   TopkMask::Result result;
   {
     Staged on;
-    kernel.draw({Rule::exact_k, total, total / 2, window}, {on(arena), on(index)}, on(fifo), on(mask),
-                on(result), on(distances));
+    const TopkMask::Params p{Rule::exact_k, total, total / 2, window};
+    kernel.draw(p, {.scores = {on(arena), on(index)},
+                    .fifo = on(fifo),
+                    .mask = on(mask),
+                    .result = on(result),
+                    .distances = on(distances),
+                    .workspace = on.workspace(kernel.workspace_bytes(p))});
   }
   EXPECT_EQ(mask, draw(Rule::exact_k, gathered, total / 2).mask);
   EXPECT_EQ(result.kept, total - total / 2);
@@ -183,8 +192,11 @@ TEST(TopkMask, MergesScoresByMeanOrLargest) {
     TopkMask::Result result;
     {
       Staged on;
-      kernel.draw({Rule::exact_k, total, 400, 0, by_largest}, {on(arena), on(index), on(first)}, nullptr,
-                  on(mask), on(result), nullptr);
+      const TopkMask::Params p{Rule::exact_k, total, 400, 0, by_largest};
+      kernel.draw(p, {.scores = {on(arena), on(index), on(first)},
+                      .mask = on(mask),
+                      .result = on(result),
+                      .workspace = on.workspace(kernel.workspace_bytes(p))});
     }
     const Drawn want = draw(Rule::exact_k, by_largest ? largest : mean, 400);
     EXPECT_EQ(mask, want.mask);

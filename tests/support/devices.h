@@ -70,6 +70,21 @@ class OnDevice {
   void* block_;
 };
 
+// Device memory whose contents do not matter.
+class Scratch {
+ public:
+  Scratch(kernels::Device device, size_t bytes)
+      : memory_(kernels::memory(device)), block_(memory_.allocate(bytes)) {}
+  ~Scratch() { memory_.release(block_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* get() const { return block_; }
+
+ private:
+  const kernels::Memory& memory_;
+  void* block_;
+};
+
 // For one kernel call: on(array) is its copy on the device under test, brought back when the Staged ends
 // unless the array is const. On the CPU it is the array itself.
 class Staged {
@@ -95,6 +110,10 @@ class Staged {
   requires std::is_trivially_copyable_v<T> T* operator()(T& v) {
     return static_cast<T*>(stage(&v, sizeof v, true));
   }
+  // Memory of exactly as many bytes as the contract asks for.
+  void* workspace(size_t bytes) {
+    return spaces_.emplace_back(std::make_unique<Scratch>(test_device().device, bytes))->get();
+  }
 
  private:
   static size_t bytes_of(const Values& v) { return v.size() * kernels::size_of(v.dtype()); }
@@ -110,21 +129,7 @@ class Staged {
 
   std::map<const void*, std::unique_ptr<OnDevice>> staged_;
   std::map<OnDevice*, void*> out_;
-};
-
-// Device memory whose contents do not matter.
-class Scratch {
- public:
-  Scratch(kernels::Device device, size_t bytes)
-      : memory_(kernels::memory(device)), block_(memory_.allocate(bytes)) {}
-  ~Scratch() { memory_.release(block_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  void* get() const { return block_; }
-
- private:
-  const kernels::Memory& memory_;
-  void* block_;
+  std::vector<std::unique_ptr<Scratch>> spaces_;
 };
 
 // What must not change a bit: on the CPU the number of threads, on the emulated device the schedule, on a

@@ -13,41 +13,42 @@ using kernels::DType;
 
 namespace {
 
-enum class BatchNormPass : uint8_t { forward, infer, backward };
+using Direction = BatchNorm::Direction;
 constexpr const char* batch_norm_families[] = {"batch_norm_forward", "batch_norm_infer",
                                                "batch_norm_backward"};
 
 struct BatchNormBuffers {
-  BatchNormBuffers(Device d, const BatchNorm::Params& p)
-      : x(d, p.rows * p.c_in, p.dtype),
-        dx(d, p.rows * p.c_in, p.dtype),
-        y(d, p.rows * p.c, p.dtype),
-        dy(d, p.rows * p.c, p.dtype),
-        gamma(d, p.c_in, DType::f32),
-        beta(d, p.c_in, DType::f32),
-        running_mean(d, p.c_in, DType::f32),
-        running_var(d, p.c_in, DType::f32),
-        dgamma(d, p.c_in, DType::f32),
-        dbeta(d, p.c_in, DType::f32),
-        mean(d, p.c, DType::f32),
-        rstd(d, p.c, DType::f32),
-        select(d, static_cast<size_t>(p.c) * sizeof(int32_t)),
-        largest(d, static_cast<size_t>(p.rows / p.sample_rows) * sizeof(uint32_t)) {
+  BatchNormBuffers(Device device, const BatchNorm::Params& p, Direction direction)
+      : x(device, p.rows * p.c_in, p.dtype),
+        dx(device, p.rows * p.c_in, p.dtype),
+        y(device, p.rows * p.c, p.dtype),
+        dy(device, p.rows * p.c, p.dtype),
+        gamma(device, p.c_in, DType::f32),
+        beta(device, p.c_in, DType::f32),
+        running_mean(device, p.c_in, DType::f32),
+        running_var(device, p.c_in, DType::f32),
+        dgamma(device, p.c_in, DType::f32),
+        dbeta(device, p.c_in, DType::f32),
+        mean(device, p.c, DType::f32),
+        rstd(device, p.c, DType::f32),
+        select(device, static_cast<size_t>(p.c) * sizeof(int32_t)),
+        largest(device, static_cast<size_t>(p.rows / p.sample_rows) * sizeof(uint32_t)),
+        workspace(device, kernels::batch_norm(device).workspace_bytes(p, direction)) {
     running_var.repeat(std::vector<float>(static_cast<size_t>(p.c_in), 1.f));
     std::vector<int32_t> kept(static_cast<size_t>(p.c));
     for (int64_t i = 0; i < p.c; ++i) kept[i] = static_cast<int32_t>(i * p.c_in / p.c);
     select.repeat(kept);
   }
   BenchBuffer x, dx, y, dy, gamma, beta, running_mean, running_var, dgamma, dbeta, mean, rstd, select,
-      largest;
+      largest, workspace;
 };
 
-std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p, BatchNormPass pass,
+std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p, Direction d,
                                       bool with_largest, std::shared_ptr<BatchNormBuffers> b) {
   const int32_t* select = p.c < p.c_in ? b->select.get<int32_t>() : nullptr;
   auto* largest = with_largest ? b->largest.get<uint32_t>() : nullptr;
-  return [&kernel = kernels::batch_norm(device), p, pass, b, select, largest] {
-    if (pass == BatchNormPass::backward)
+  return [&kernel = kernels::batch_norm(device), p, d, b, select, largest] {
+    if (d == Direction::backward)
       kernel.backward(p, {.x = b->x.get(),
                           .select = select,
                           .gamma = b->gamma.get<float>(),
@@ -57,8 +58,9 @@ std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p,
                           .dy = b->dy.get(),
                           .dx = b->dx.get(),
                           .dgamma = b->dgamma.get<float>(),
-                          .dbeta = b->dbeta.get<float>()});
-    else if (pass == BatchNormPass::infer)
+                          .dbeta = b->dbeta.get<float>(),
+                          .workspace = b->workspace.get()});
+    else if (d == Direction::forward_infer)
       kernel.forward_infer(p, {.x = b->x.get(),
                                .select = select,
                                .gamma = b->gamma.get<float>(),
@@ -66,7 +68,8 @@ std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p,
                                .running_mean = b->running_mean.get<float>(),
                                .running_var = b->running_var.get<float>(),
                                .y = b->y.get(),
-                               .largest = largest});
+                               .largest = largest,
+                               .workspace = b->workspace.get()});
     else
       kernel.forward_train(p, {.x = b->x.get(),
                                .select = select,
@@ -77,31 +80,30 @@ std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p,
                                .rstd = b->rstd.get<float>(),
                                .running_mean = b->running_mean.get<float>(),
                                .running_var = b->running_var.get<float>(),
-                               .largest = largest});
+                               .largest = largest,
+                               .workspace = b->workspace.get()});
   };
 }
 
-BenchCase batch_norm_case(Device device, const BatchNorm::Params& p, BatchNormPass pass, bool largest,
+BenchCase batch_norm_case(Device device, const BatchNorm::Params& p, Direction d, bool largest,
                           const LazyCase& lazy) {
-  auto b = std::make_shared<BatchNormBuffers>(device, p);
+  auto b = std::make_shared<BatchNormBuffers>(device, p, d);
   BenchCase k{lazy.family, lazy.name, ""};
   // Forward reads x twice and writes y; backward reads x and dy twice and writes dx; inference reads x once.
   const auto x = static_cast<double>(b->x.bytes()), y = static_cast<double>(b->y.bytes());
-  k.bytes = pass == BatchNormPass::backward ? 3 * x + 2 * y
-            : pass == BatchNormPass::infer  ? x + y
-                                            : 2 * x + y;
-  k.run = batch_norm_call(device, p, pass, largest, b);
+  k.bytes = d == Direction::backward ? 3 * x + 2 * y : d == Direction::forward_infer ? x + y : 2 * x + y;
+  k.run = batch_norm_call(device, p, d, largest, b);
   return k;
 }
 
-void add_batch_norm(const BenchCasesConfig& config, const BatchNorm::Params& p, BatchNormPass pass,
-                    bool largest, std::vector<LazyCase>& cases) {
-  LazyCase lazy{batch_norm_families[static_cast<int>(pass)],
+void add_batch_norm(const BenchCasesConfig& config, const BatchNorm::Params& p, Direction d, bool largest,
+                    std::vector<LazyCase>& cases) {
+  LazyCase lazy{batch_norm_families[static_cast<int>(d)],
                 fmt::format("{} x {}{}{}", p.rows, p.c_in, p.c < p.c_in ? fmt::format(", {} kept", p.c) : "",
                             largest ? ", largest of each sample" : ""),
                 {}};
   lazy.make = [=, device = config.device, named = lazy] {
-    return batch_norm_case(device, p, pass, largest, named);
+    return batch_norm_case(device, p, d, largest, named);
   };
   cases.push_back(lazy);
 }
@@ -115,7 +117,6 @@ void add_batch_norm_cases(const BenchCasesConfig& config, std::vector<LazyCase>&
   const int64_t shapes[][4] = {{small, 1024, 64, 64},  {small, 1024, 16, 16}, {large, 3136, 256, 256},
                                {small, 256, 128, 128}, {small, 64, 256, 256}, {small, 256, 113, 113},
                                {small, 4, 512, 512},   {small, 1024, 64, 32}};
-  using Pass = BatchNormPass;
   for (const auto& [samples, sample_rows, c_in, c] : shapes) {
     const BatchNorm::Params p{.dtype = config.dtype,
                               .rows = samples * sample_rows,
@@ -123,10 +124,11 @@ void add_batch_norm_cases(const BenchCasesConfig& config, std::vector<LazyCase>&
                               .c = c,
                               .relu = true,
                               .sample_rows = sample_rows};
-    for (const Pass pass : {Pass::forward, Pass::infer, Pass::backward})
-      add_batch_norm(config, p, pass, false, cases);
-    for (const Pass pass : {Pass::forward, Pass::infer})  // with what the quantiser behind it needs
-      add_batch_norm(config, p, pass, true, cases);
+    for (const Direction d : {Direction::forward_train, Direction::forward_infer, Direction::backward})
+      add_batch_norm(config, p, d, false, cases);
+    for (const Direction d :
+         {Direction::forward_train, Direction::forward_infer})  // with what the quantiser behind it needs
+      add_batch_norm(config, p, d, true, cases);
   }
 }
 

@@ -64,7 +64,7 @@ std::function<void()> conv_call(const Conv2d& kernel, Device device, const Conv2
   auto packed = std::make_shared<BenchBuffer>(device, kernel.packed_bytes(p, d));
   const void* w = b->w.get();
   if (packed->bytes()) {
-    kernel.pack(p, d, b->w.get(), packed->get());
+    kernel.pack(p, d, b->w.get(), packed->get(), workspace->get());
     w = packed->get();
   }
   return [&kernel, p, d, b, workspace, packed, w] {

@@ -35,7 +35,7 @@ double time_call(Device device, const KernelBench& f, const std::function<void()
     memory.synchronize();
     return clock_seconds(f.cpu_time) - start;
   };
-  group(1);  // first calls choose algorithms and grow scratch memory
+  group(1);  // first calls choose algorithms
   const double once = std::max(group(2) / 2, 1e-7);
   const auto n = std::clamp<int64_t>(static_cast<int64_t>(f.seconds / once), 1, 10'000);
   std::vector<double> seconds;

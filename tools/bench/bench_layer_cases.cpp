@@ -85,30 +85,40 @@ struct LinearBuffers {
   BenchBuffer x, w, y, b, dw, db;
 };
 
-enum class Pass : uint8_t { forward, backward_data, backward_weight };
+using Direction = Linear::Direction;
 constexpr const char* pass_names[] = {"forward", "backward_data", "backward_weight"};
 
-std::function<void()> linear_call(const Linear& k, const Linear::Params& p, Pass pass,
+std::function<void()> linear_call(const Linear& k, Device device, const Linear::Params& p, Direction d,
                                   std::shared_ptr<LinearBuffers> b) {
-  return [&k, p, pass, b] {
-    if (pass == Pass::forward)
-      k.forward(p, b->x.get(), b->w.get(), b->b.get<float>(), b->y.get());
-    else if (pass == Pass::backward_data)
-      k.backward_data(p, b->y.get(), b->w.get(), b->x.get());
+  auto workspace = std::make_shared<BenchBuffer>(device, k.workspace_bytes(p, d));
+  return [&k, p, d, b, workspace] {
+    if (d == Direction::forward)
+      k.forward(p, {.x = b->x.get(),
+                    .w = b->w.get(),
+                    .b = b->b.get<float>(),
+                    .y = b->y.get(),
+                    .workspace = workspace->get()});
+    else if (d == Direction::backward_data)
+      k.backward_data(p,
+                      {.dy = b->y.get(), .w = b->w.get(), .dx = b->x.get(), .workspace = workspace->get()});
     else
-      k.backward_weight(p, b->x.get(), b->y.get(), b->dw.get<float>(), b->db.get<float>());
+      k.backward_weight(p, {.x = b->x.get(),
+                            .dy = b->y.get(),
+                            .dw = b->dw.get<float>(),
+                            .db = b->db.get<float>(),
+                            .workspace = workspace->get()});
   };
 }
 
-BenchCase linear_case(Device device, const Linear::Params& p, Pass pass, const LazyCase& lazy) {
+BenchCase linear_case(Device device, const Linear::Params& p, Direction d, const LazyCase& lazy) {
   auto b = std::make_shared<LinearBuffers>(device, p);
   BenchCase c{lazy.family, lazy.name, ""};
   c.flops = 2 * static_cast<double>(p.n * p.in) * static_cast<double>(p.out);
   c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes() +
-                                (pass == Pass::backward_weight ? b->dw.bytes() : b->w.bytes()));
-  c.run = linear_call(kernels::linear(device), p, pass, b);
+                                (d == Direction::backward_weight ? b->dw.bytes() : b->w.bytes()));
+  c.run = linear_call(kernels::linear(device), device, p, d, b);
   if (const Linear* reference = kernels::reference_linear(device))
-    c.reference = linear_call(*reference, p, pass, b);
+    c.reference = linear_call(*reference, device, p, d, b);
   return c;
 }
 
@@ -119,36 +129,39 @@ void add_linears(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
                                {config.batch_cifar, 157, 10},       {config.batch_imagenet, 512, 1000},
                                {config.batch_imagenet, 2048, 1000}, {config.batch_cifar, 4096, 4096}};
   for (const auto& s : shapes)
-    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weight}) {
+    for (const Direction d : {Direction::forward, Direction::backward_data, Direction::backward_weight}) {
       const Linear::Params p{.dtype = config.dtype, .n = s[0], .in = s[1], .out = s[2]};
-      LazyCase lazy{fmt::format("linear_{}", pass_names[static_cast<int>(pass)]),
+      LazyCase lazy{fmt::format("linear_{}", pass_names[static_cast<int>(d)]),
                     fmt::format("n{} {}->{}", p.n, p.in, p.out),
                     {}};
-      lazy.make = [=, device = config.device, family = lazy] { return linear_case(device, p, pass, family); };
+      lazy.make = [=, device = config.device, family = lazy] { return linear_case(device, p, d, family); };
       cases.push_back(lazy);
     }
 }
 
 BenchCase loss_case(Device device, int64_t n, int64_t classes) {
+  const auto& kernel = kernels::softmax_cross_entropy(device);
+  const kernels::SoftmaxCrossEntropy::Params p{.n = n, .classes = classes};
   struct Buffers {
-    BenchBuffer logits, dlogits, labels, loss, top1, top5;
+    BenchBuffer logits, dlogits, labels, loss, top1, top5, workspace;
   };
   auto b = std::make_shared<Buffers>(Buffers{{device, n * classes, DType::f32},
                                              {device, n * classes, DType::f32},
                                              {device, static_cast<size_t>(n) * sizeof(int32_t)},
                                              {device, sizeof(float)},
                                              {device, sizeof(int32_t)},
-                                             {device, sizeof(int32_t)}});
+                                             {device, sizeof(int32_t)},
+                                             {device, kernel.workspace_bytes(p)}});
   BenchCase c{"softmax_cross_entropy", fmt::format("{} x {}", n, classes), ""};
   c.bytes = static_cast<double>(b->logits.bytes() + b->dlogits.bytes());
-  const auto& kernel = kernels::softmax_cross_entropy(device);
-  c.run = [&kernel, b, n, classes] {
-    kernel.forward_backward({.n = n, .classes = classes}, {.logits = b->logits.get(),
-                                                           .labels = b->labels.get<int32_t>(),
-                                                           .loss = b->loss.get<float>(),
-                                                           .top1 = b->top1.get<int32_t>(),
-                                                           .top5 = b->top5.get<int32_t>(),
-                                                           .dlogits = b->dlogits.get()});
+  c.run = [&kernel, p, b] {
+    kernel.forward_backward(p, {.logits = b->logits.get(),
+                                .labels = b->labels.get<int32_t>(),
+                                .loss = b->loss.get<float>(),
+                                .top1 = b->top1.get<int32_t>(),
+                                .top5 = b->top5.get<int32_t>(),
+                                .dlogits = b->dlogits.get(),
+                                .workspace = b->workspace.get()});
   };
   return c;
 }

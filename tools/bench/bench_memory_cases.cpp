@@ -31,31 +31,33 @@ BenchCase add_case(Device device, DType dtype, int64_t n, const LazyCase& lazy) 
 
 BenchCase reduce_case(Device device, int64_t n, bool finite, const LazyCase& lazy) {
   struct Buffers {
-    BenchBuffer x, result;
+    BenchBuffer x, result, workspace;
   };
-  auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32}, {device, sizeof(double)}});
+  const auto& kernel = kernels::reduce(device);
+  auto b = std::make_shared<Buffers>(
+      Buffers{{device, n, DType::f32}, {device, sizeof(double)}, {device, kernel.workspace_bytes(n)}});
   BenchCase c{lazy.family, lazy.name, ""};
   c.bytes = static_cast<double>(b->x.bytes());
-  const auto& kernel = kernels::reduce(device);
   c.run = [&kernel, n, finite, b] {
     if (finite)
-      kernel.all_finite(n, b->x.get<float>(), b->result.get<int32_t>());
+      kernel.all_finite(n, b->x.get<float>(), b->result.get<int32_t>(), b->workspace.get());
     else
-      kernel.sum_of_squares(n, b->x.get<float>(), b->result.get<double>());
+      kernel.sum_of_squares(n, b->x.get<float>(), b->result.get<double>(), b->workspace.get());
   };
   return c;
 }
 
 BenchCase pack_case(Device device, const Conv2d::Params& p, Direction d, const LazyCase& lazy) {
   struct Buffers {
-    BenchBuffer w, packed;
+    BenchBuffer w, packed, workspace;
   };
   const Conv2d& kernel = kernels::conv2d(device);
-  auto b = std::make_shared<Buffers>(
-      Buffers{{device, p.k * p.r * p.s * (p.c / p.groups), p.dtype}, {device, kernel.packed_bytes(p, d)}});
+  auto b = std::make_shared<Buffers>(Buffers{{device, p.k * p.r * p.s * (p.c / p.groups), p.dtype},
+                                             {device, kernel.packed_bytes(p, d)},
+                                             {device, kernel.workspace_bytes(p, d)}});
   BenchCase c{lazy.family, lazy.name, ""};
   c.bytes = static_cast<double>(b->w.bytes() + b->packed.bytes());
-  c.run = [&kernel, p, d, b] { kernel.pack(p, d, b->w.get(), b->packed.get()); };
+  c.run = [&kernel, p, d, b] { kernel.pack(p, d, b->w.get(), b->packed.get(), b->workspace.get()); };
   return c;
 }
 

@@ -32,23 +32,28 @@ BenchBuffer arena_index(Device device, int64_t total) {
 BenchCase topk_case(Device device, const LazyCase& lazy, TopkMask::Rule rule, int64_t total) {
   const int64_t arena = (total / run + 1) * run_distance;
   const auto words = static_cast<size_t>(TopkMask::words(total));
+  const TopkMask& kernel = kernels::topk_mask(device);
+  const TopkMask::Params p{.rule = rule, .total = total, .k = total / 2, .window = window};
   struct Buffers {
-    BenchBuffer scores, index, fifo, mask, result, distances;
+    BenchBuffer scores, index, fifo, mask, result, distances, workspace;
   };
   auto b = std::make_shared<Buffers>(Buffers{{device, arena, DType::f32},
                                              arena_index(device, total),
                                              {device, words * window * sizeof(uint64_t)},
                                              {device, words * sizeof(uint64_t)},
                                              {device, sizeof(TopkMask::Result)},
-                                             {device, window * sizeof(int64_t)}});
+                                             {device, window * sizeof(int64_t)},
+                                             {device, kernel.workspace_bytes(p)}});
   BenchCase c{lazy.family, lazy.name, ""};
   c.bytes = static_cast<double>(total) * sizeof(float) +
             static_cast<double>(b->index.bytes() + b->fifo.bytes() + b->mask.bytes());
-  const TopkMask& kernel = kernels::topk_mask(device);
-  const TopkMask::Params p{.rule = rule, .total = total, .k = total / 2, .window = window};
   c.run = [&kernel, p, b] {
-    kernel.draw(p, {b->scores.get<float>(), b->index.get<int32_t>()}, b->fifo.get<uint64_t>(),
-                b->mask.get<uint64_t>(), b->result.get<TopkMask::Result>(), b->distances.get<int64_t>());
+    kernel.draw(p, {.scores = {b->scores.get<float>(), b->index.get<int32_t>()},
+                    .fifo = b->fifo.get<uint64_t>(),
+                    .mask = b->mask.get<uint64_t>(),
+                    .result = b->result.get<TopkMask::Result>(),
+                    .distances = b->distances.get<int64_t>(),
+                    .workspace = b->workspace.get()});
   };
   return c;
 }

@@ -39,25 +39,27 @@ struct How {
 BenchCase quantize_case(Device device, const Activations& a, const How& how, const LazyCase& lazy) {
   const Quantize::Params p = a.params(how.rounding);
   struct Buffers {
-    BenchBuffer x, codes, exponents, largest, counts;
+    BenchBuffer x, codes, exponents, largest, counts, workspace;
   };
+  const auto& kernel = kernels::quantize(device);
   const auto blocks = static_cast<size_t>(p.blocks);
   auto b = std::make_shared<Buffers>(Buffers{{device, a.samples * a.sample, a.dtype},
                                              {device, static_cast<size_t>(a.samples * a.sample)},
                                              {device, blocks * sizeof(int16_t)},
                                              {device, blocks * sizeof(uint32_t)},
-                                             {device, sizeof(Quantize::Counts)}});
+                                             {device, sizeof(Quantize::Counts)},
+                                             {device, kernel.workspace_bytes(p)}});
   b->largest.repeat(std::vector(1, std::bit_cast<uint32_t>(0.499f)));  // of what BenchBuffer draws
   const int reads = a.by_sample || how.known ? 1 : 2;
   BenchCase c{lazy.family, lazy.name, ""};
   c.bytes = static_cast<double>(reads * b->x.bytes() + b->codes.bytes());
-  const auto& kernel = kernels::quantize(device);
   c.run = [&kernel, p, b, how] {
     kernel.quantize(p, {.x = b->x.get(),
                         .largest = how.known ? b->largest.get<uint32_t>() : nullptr,
                         .codes = b->codes.get<int8_t>(),
                         .exponents = b->exponents.get<int16_t>(),
-                        .counts = how.counted ? b->counts.get<Quantize::Counts>() : nullptr});
+                        .counts = how.counted ? b->counts.get<Quantize::Counts>() : nullptr,
+                        .workspace = b->workspace.get()});
   };
   return c;
 }

@@ -21,7 +21,7 @@ static int64_t output_rows(const Conv2d::Params& p) {
 struct Activation {
   size_t (*workspace_bytes)(const Conv2d::Params&, Direction);
   size_t (*packed_bytes)(const Conv2d::Params&, Direction);
-  void (*pack)(const Conv2d::Params&, Direction, const void* w, void* packed);
+  void (*pack)(const Conv2d::Params&, Direction, const void* w, void* packed, void* workspace);
   void (*run)(const Conv2d::Params&, Direction, const void* in, const void* packed, const float* b, void* out,
               void* workspace);
 };
@@ -43,8 +43,8 @@ static size_t packed_bytes(const Conv2d::Params& p, Direction d) {
   return d == Direction::backward_weight ? 0 : activation(p, d).packed_bytes(p, d);
 }
 
-static void pack(const Conv2d::Params& p, Direction d, const void* w, void* packed) {
-  if (d != Direction::backward_weight) activation(p, d).pack(p, d, w, packed);
+static void pack(const Conv2d::Params& p, Direction d, const void* w, void* packed, void* workspace) {
+  if (d != Direction::backward_weight) activation(p, d).pack(p, d, w, packed, workspace);
 }
 
 static int64_t moment_rows(const Conv2d::Params&) {

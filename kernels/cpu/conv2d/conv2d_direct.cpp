@@ -197,7 +197,7 @@ size_t direct_packed_bytes(const Conv2d::Params& p, Direction d) {
 }
 
 // packed (block of c, panel of k, r, s, channel of the block, tile_c)
-void direct_pack(const Conv2d::Params& p, Direction d, const void* w, void* packed) {
+void direct_pack(const Conv2d::Params& p, Direction d, const void* w, void* packed, void*) {
   const Problem a = problem(p, d);
   by_dtype(p.dtype, [&]<class T>() {
     parallel_for(a.blocks() * a.panels(), [&](int64_t i) {

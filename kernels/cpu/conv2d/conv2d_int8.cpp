@@ -51,7 +51,7 @@ const void* numbers(const Params& p, const Operand& a, int64_t size, void* to) {
 const void* weights(const Exact& e, Direction d, const Operand& w, std::byte* workspace) {
   const void* plain = numbers(e.p, w, w_size(e.p), workspace + e.second_at);
   if (e.packed_bytes == 0) return plain;
-  conv2d.pack(e.p, d, plain, workspace + e.packed_at);
+  conv2d.pack(e.p, d, plain, workspace + e.packed_at, workspace + e.own_at);
   return workspace + e.packed_at;
 }
 

@@ -81,6 +81,10 @@ Call make_call(const Conv2d::Params& p, Direction d, int64_t images, memory::dat
   return d == Direction::forward ? forward_call(a, p) : backward_call(a);
 }
 
+int64_t weight_count(const Conv2d::Params& p) {
+  return p.k * p.r * p.s * (p.c / p.groups);
+}
+
 memory::desc ohwi(const Conv2d::Params& p, memory::data_type type) {
   return {weight_dims(p), type, p.groups == 1 ? memory::format_tag::ohwi : memory::format_tag::gohwi};
 }
@@ -160,20 +164,21 @@ void run_chunk(const Plan& a, const Call& call, const void* in, const void* pack
 }  // namespace
 
 size_t onednn_workspace(const Conv2d::Params& p, Direction d) {
-  return omp_get_max_threads() * plan(p, d)->bytes_per_thread();
+  const auto a = plan(p, d);
+  const size_t weights = a->convert ? weight_count(p) * sizeof(float) : 0;  // of onednn_pack
+  return std::max(omp_get_max_threads() * a->bytes_per_thread(), weights);
 }
 
 size_t onednn_packed_bytes(const Conv2d::Params& p, Direction d) {
   return plan(p, d)->call.weights.get_size();
 }
 
-void onednn_pack(const Conv2d::Params& p, Direction d, const void* w, void* packed) {
+void onednn_pack(const Conv2d::Params& p, Direction d, const void* w, void* packed, void* workspace) {
   const auto a = plan(p, d);
-  const int64_t size = p.k * p.r * p.s * (p.c / p.groups);
   const SingleThread scope;
   if (a->convert) {
-    float* w32 = static_cast<float*>(thread_scratch(size * sizeof(float)));
-    to_f32(size, static_cast<const bf16*>(w), w32);
+    auto* w32 = static_cast<float*>(workspace);
+    to_f32(weight_count(p), static_cast<const bf16*>(w), w32);
     w = w32;
   }
   a->reorder.execute(stream(), {{DNNL_ARG_FROM, at(a->ohwi, w)}, {DNNL_ARG_TO, at(a->call.weights, packed)}});

@@ -11,7 +11,7 @@ size_t workspace_bytes(const Conv2d::Params& p, Conv2d::Direction d) {
 size_t packed_bytes(const Conv2d::Params&, Conv2d::Direction) {
   return 0;
 }
-void pack(const Conv2d::Params&, Conv2d::Direction, const void*, void*) {}
+void pack(const Conv2d::Params&, Conv2d::Direction, const void*, void*, void*) {}
 
 }  // namespace
 

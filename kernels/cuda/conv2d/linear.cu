@@ -13,20 +13,25 @@ Conv2d::Params as_conv(const Linear::Params& p) {
   return c;
 }
 
-void forward(const Linear::Params& p, const void* x, const void* w, const float* b, void* y) {
-  conv2d_forward(as_conv(p), {.x = x, .w = w, .b = b, .y = y});
+size_t workspace_bytes(const Linear::Params& p, Linear::Direction d) {
+  return conv2d.workspace_bytes(as_conv(p), d);
 }
-void backward_data(const Linear::Params& p, const void* dy, const void* w, void* dx) {
-  conv2d_backward_data(as_conv(p), {.dy = dy, .w = w, .dx = dx});
+void forward(const Linear::Params& p, const Linear::Forward& a) {
+  conv2d_forward(as_conv(p), {.x = a.x, .w = a.w, .b = a.b, .y = a.y, .workspace = a.workspace});
 }
-void backward_weight(const Linear::Params& p, const void* x, const void* dy, float* dw, float* db) {
-  const Conv2d::Params c = as_conv(p);
-  void* workspace = scratch(conv2d_backward_weight_workspace(c));
-  conv2d_backward_weight(c, {.x = x, .dy = dy, .dw = dw, .db = db, .workspace = workspace});
+void backward_data(const Linear::Params& p, const Linear::BackwardData& a) {
+  conv2d_backward_data(as_conv(p), {.dy = a.dy, .w = a.w, .dx = a.dx, .workspace = a.workspace});
+}
+void backward_weight(const Linear::Params& p, const Linear::BackwardWeight& a) {
+  conv2d_backward_weight(as_conv(p),
+                         {.x = a.x, .dy = a.dy, .dw = a.dw, .db = a.db, .workspace = a.workspace});
 }
 
 }  // namespace
 
-const Linear linear{.forward = forward, .backward_data = backward_data, .backward_weight = backward_weight};
+const Linear linear{.workspace_bytes = workspace_bytes,
+                    .forward = forward,
+                    .backward_data = backward_data,
+                    .backward_weight = backward_weight};
 
 }  // namespace eb::kernels::cuda

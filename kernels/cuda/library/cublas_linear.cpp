@@ -14,7 +14,7 @@ namespace eb::kernels::cuda {
 
 namespace {
 
-constexpr size_t workspace_bytes = size_t{32} << 20;  // what NVIDIA recommends for Hopper; older cards: 4 MiB
+constexpr size_t own_bytes = size_t{32} << 20;  // what NVIDIA recommends for Hopper; older cards: 4 MiB
 
 void check(cublasStatus_t status, const char* what) {
   if (status != CUBLAS_STATUS_SUCCESS)
@@ -26,7 +26,7 @@ class Handle {
   Handle() {
     check(cublasCreate(&handle_), "cublasCreate");
     check(cublasSetMathMode(handle_, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION), "cublasSetMathMode");
-    cuda::check(cudaMalloc(&workspace_, workspace_bytes), "cuBLAS workspace");
+    cuda::check(cudaMalloc(&workspace_, own_bytes), "cuBLAS workspace");
   }
   ~Handle() {
     cublasDestroy(handle_);
@@ -38,7 +38,7 @@ class Handle {
   // Setting a stream takes the workspace away, so both are set each time.
   cublasHandle_t on(cudaStream_t stream) {
     check(cublasSetStream(handle_, stream), "cublasSetStream");
-    check(cublasSetWorkspace(handle_, workspace_, workspace_bytes), "cublasSetWorkspace");
+    check(cublasSetWorkspace(handle_, workspace_, own_bytes), "cublasSetWorkspace");
     return handle_;
   }
 
@@ -79,10 +79,15 @@ void product(const Linear::Params& p, int64_t rows, int64_t columns, int64_t dep
         name);
 }
 
+size_t workspace_bytes(const Linear::Params& p, Linear::Direction d) {
+  if (d == Linear::Direction::forward) return static_cast<size_t>(p.n + p.out) * size_of(p.dtype);
+  return d == Linear::Direction::backward_weight ? column_sum_workspace(p.n, p.out) : 0;
+}
+
 // y (N, out) = b in every row: y^T (out, N) = b (out, 1) ones (1, N).
-void fill_with_bias(const Linear::Params& p, const float* b, void* y) {
+void fill_with_bias(const Linear::Params& p, const float* b, void* y, void* workspace) {
   const size_t size = size_of(p.dtype);
-  auto* ones = static_cast<char*>(scratch(static_cast<size_t>(p.n + p.out) * size));
+  auto* ones = static_cast<char*>(workspace);
   void* narrow = ones + static_cast<size_t>(p.n) * size;
   elementwise.fill({p.dtype, p.n}, 1.f, ones);
   elementwise.cast(p.out, DType::f32, b, p.dtype, narrow);
@@ -90,27 +95,29 @@ void fill_with_bias(const Linear::Params& p, const float* b, void* y) {
 }
 
 // y^T (out, N) = w (out, in) x^T (in, N)
-void forward(const Linear::Params& p, const void* x, const void* w, const float* b, void* y) {
-  if (b) fill_with_bias(p, b, y);
-  product(p, p.out, p.n, p.in, {w, p.in, CUBLAS_OP_T}, {x, p.in}, b ? 1.f : 0.f, p.dtype, y,
+void forward(const Linear::Params& p, const Linear::Forward& a) {
+  if (a.b) fill_with_bias(p, a.b, a.y, a.workspace);
+  product(p, p.out, p.n, p.in, {a.w, p.in, CUBLAS_OP_T}, {a.x, p.in}, a.b ? 1.f : 0.f, p.dtype, a.y,
           "cublas forward");
 }
 
 // dx^T (in, N) = w^T (in, out) dy^T (out, N)
-void backward_data(const Linear::Params& p, const void* dy, const void* w, void* dx) {
-  product(p, p.in, p.n, p.out, {w, p.in}, {dy, p.out}, 0.f, p.dtype, dx, "cublas backward data");
+void backward_data(const Linear::Params& p, const Linear::BackwardData& a) {
+  product(p, p.in, p.n, p.out, {a.w, p.in}, {a.dy, p.out}, 0.f, p.dtype, a.dx, "cublas backward data");
 }
 
 // dw^T (in, out) = x^T (in, N) dy (N, out)
-void backward_weight(const Linear::Params& p, const void* x, const void* dy, float* dw, float* db) {
-  if (db) column_sum(p.dtype, p.n, p.out, dy, db, scratch(column_sum_workspace(p.n, p.out)));
-  product(p, p.in, p.out, p.n, {x, p.in}, {dy, p.out, CUBLAS_OP_T}, 0.f, DType::f32, dw,
+void backward_weight(const Linear::Params& p, const Linear::BackwardWeight& a) {
+  if (a.db) column_sum(p.dtype, p.n, p.out, a.dy, a.db, a.workspace);
+  product(p, p.in, p.out, p.n, {a.x, p.in}, {a.dy, p.out, CUBLAS_OP_T}, 0.f, DType::f32, a.dw,
           "cublas backward weight");
 }
 
 }  // namespace
 
-const Linear cublas_linear{
-    .forward = forward, .backward_data = backward_data, .backward_weight = backward_weight};
+const Linear cublas_linear{.workspace_bytes = workspace_bytes,
+                           .forward = forward,
+                           .backward_data = backward_data,
+                           .backward_weight = backward_weight};
 
 }  // namespace eb::kernels::cuda

@@ -147,7 +147,7 @@ size_t workspace_bytes(const Conv2d::Params& p, Direction d) {
 size_t packed_bytes(const Conv2d::Params&, Direction) {
   return 0;
 }
-void pack(const Conv2d::Params&, Direction, const void*, void*) {}
+void pack(const Conv2d::Params&, Direction, const void*, void*, void*) {}
 
 int64_t moment_rows(const Conv2d::Params&) {
   return 0;

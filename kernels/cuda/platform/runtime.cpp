@@ -23,11 +23,6 @@ void allow_shared(const char* name, const void* kernel, size_t bytes) {
   most = bytes;
 }
 
-struct Scratch {
-  void* block = nullptr;
-  size_t bytes = 0;
-};
-
 // After these the card is gone, or must be taken out of service, for every process.
 bool is_loss(cudaError_t code) {
   return code == cudaErrorDevicesUnavailable || code == cudaErrorECCUncorrectable ||
@@ -69,19 +64,6 @@ void launch_kernel(const char* name, const void* kernel, dim3 grid, dim3 block, 
   cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
   check(cudaStreamIsCapturing(stream(), &capturing), name);
   if (capturing == cudaStreamCaptureStatusNone) check(cudaStreamSynchronize(stream()), name);
-}
-
-// Grows by doubling, so what is kept is less than what is used.
-void* scratch(size_t bytes) {
-  static Scratch buffer;
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  if (bytes <= buffer.bytes) return buffer.block;
-  size_t wanted = size_t{1} << 20;
-  while (wanted < bytes) wanted *= 2;
-  check(cudaMalloc(&buffer.block, wanted), "scratch");
-  buffer.bytes = wanted;
-  return buffer.block;
 }
 
 }  // namespace eb::kernels::cuda

@@ -1,4 +1,4 @@
-// Host side of the CUDA backend: the current stream, checked calls, launches and scratch memory.
+// Host side of the CUDA backend: the current stream, checked calls and launches.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -20,9 +20,5 @@ cudaStream_t stream();
 // Checked launch on the stream; opts into shared sizes over 48 KiB.
 void launch_kernel(const char* name, const void* kernel, dim3 grid, dim3 block, void** arguments,
                    size_t shared_bytes);
-
-// Device memory for one call's partial results, valid until the next call to scratch(). It only
-// grows, and what it outgrew is kept: a captured graph may hold its address.
-void* scratch(size_t bytes);
 
 }  // namespace eb::kernels::cuda
