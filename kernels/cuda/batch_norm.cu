@@ -197,8 +197,9 @@ size_t workspace_bytes(const Params& p, BatchNorm::Direction d) {
   const int64_t each = bn_vector(p.c);
   const auto bytes = [](int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); };
   if (d == BatchNorm::Direction::forward_infer) return bytes(3 * each);
-  if (d == BatchNorm::Direction::backward) return bytes(5 * each + bn_partials(p));
-  return bytes(3 * each + std::max(bn_partials(p), std::min(fold_most, p.rows) * 2 * p.c_in));
+  const int64_t partials = bn_partials(p, device_limits());
+  if (d == BatchNorm::Direction::backward) return bytes(5 * each + partials);
+  return bytes(3 * each + std::max(partials, std::min(fold_most, p.rows) * 2 * p.c_in));
 }
 
 template <class T>
@@ -212,7 +213,7 @@ void merge(const Params& p, const Slices& slices, const T* x, const int32_t* sel
 template <class T, int N>
 void own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v, const BnAffine& a,
                     float* partial) {
-  const BnCut cut = bn_cut<N>(p);
+  const BnCut cut = bn_cut<N>(p, device_limits());
   launch({"batch_norm_statistics", bn_grid(cut), bn_threads, sizeof(ThreadMoments<N>)},
          statistics_kernel<T, N>, cut, x, select, partial);
   merge<T>(p, {partial, cut.slices, p.c, p.rows, cut.rows_per_slice}, x, select, v, a);

@@ -1,17 +1,18 @@
 // What the batch norm kernels share: how a (rows, channels) tensor is cut into blocks. A thread keeps N
 // channels and walks down rows; a block's threads are `across` neighbours by `down` rows, and its rows are
-// one slice. All numbers depend on the shape alone, and so do the bits of the sums.
+// one slice. All numbers depend on the shape and the card's limits alone, and so do the bits of the sums.
 #pragma once
 #include <algorithm>
 
 #include "kernels/batch_norm.h"
 #include "kernels/cuda/moments.cuh"
+#include "kernels/cuda/platform/device_limits.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::cuda {
 
 inline constexpr int bn_threads = 256;
-inline constexpr int64_t bn_most_blocks = 1056;   // eight for every SM of an H200
+inline constexpr int64_t bn_most_blocks = 8;      // for every SM
 inline constexpr int64_t bn_rows_per_thread = 8;  // at least, so that sums outweigh their merging
 
 struct BnCut {
@@ -21,14 +22,14 @@ struct BnCut {
 };
 
 template <int N>
-BnCut bn_cut(const BatchNorm::Params& p) {
+BnCut bn_cut(const BatchNorm::Params& p, const DeviceLimits& limits) {
   BnCut cut{p.rows, p.c_in, p.c};
   cut.across = 1;
   while (cut.across < warp_size && cut.across * N < p.c) cut.across *= 2;
   cut.down = bn_threads / cut.across;
   cut.tiles = ceil_div(p.c, int64_t{cut.across} * N);
   int64_t slices = ceil_div(p.rows, cut.down * bn_rows_per_thread);
-  const int64_t most = ceil_div(bn_most_blocks, cut.tiles);
+  const int64_t most = ceil_div(bn_most_blocks * limits.processors, cut.tiles);
   if (slices > most) slices = most;
   cut.rows_per_slice = ceil_div(p.rows, slices);
   cut.slices = ceil_div(p.rows, cut.rows_per_slice);
@@ -40,9 +41,9 @@ BnCut bn_cut(const BatchNorm::Params& p) {
 inline int64_t bn_vector(int64_t c) {
   return ceil_div(c, 8) * 8;
 }
-inline int64_t bn_partials(const BatchNorm::Params& p) {
-  int64_t slices = bn_cut<1>(p).slices;
-  by_dtype(p.dtype, [&]<class T>() { slices = std::max(slices, bn_cut<widest<T>>(p).slices); });
+inline int64_t bn_partials(const BatchNorm::Params& p, const DeviceLimits& limits) {
+  int64_t slices = bn_cut<1>(p, limits).slices;
+  by_dtype(p.dtype, [&]<class T>() { slices = std::max(slices, bn_cut<widest<T>>(p, limits).slices); });
   return slices * 2 * p.c;
 }
 

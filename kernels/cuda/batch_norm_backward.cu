@@ -145,7 +145,7 @@ __global__ void apply_kernel(BnCut cut, Tensors<T> tensors, const int32_t* selec
 template <class T, int N, Mask mask>
 void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select, const Gradients& v,
               float* workspace) {
-  const BnCut cut = bn_cut<N>(p);
+  const BnCut cut = bn_cut<N>(p, device_limits());
   const int64_t each = bn_vector(p.c);
   const Coefficients a{workspace, workspace + each, workspace + 2 * each, workspace + 3 * each,
                        workspace + 4 * each};

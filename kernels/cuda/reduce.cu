@@ -1,8 +1,12 @@
 // Sums in double: a fixed number of partials, each thread's elements, the block's threads and the partials
-// added in an order that depends on n alone (on how x lies in memory only the width of the loads depends).
+// added in an order that depends on n and the card's limits alone (on how x lies in memory only the width of
+// the loads depends).
 #include "kernels/reduce.h"
 
+#include <algorithm>
+
 #include "kernels/cuda/block_sum.cuh"
+#include "kernels/cuda/platform/device_limits.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::cuda {
@@ -10,12 +14,11 @@ namespace eb::kernels::cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr int per_run = 4, most_runs = 4;                      // 64 bytes a thread under way; to be measured
-constexpr int64_t most_partials = 528, least_elements = 4096;  // four blocks for every SM of an H200
+constexpr int per_run = 4, most_runs = 4;                    // 64 bytes a thread under way; to be measured
+constexpr int64_t most_partials = 4, least_elements = 4096;  // for every SM; of a partial
 
-int64_t partials_of(int64_t n) {
-  const int64_t wanted = ceil_div(n, least_elements);
-  return wanted < 1 ? 1 : wanted > most_partials ? most_partials : wanted;
+int64_t partials_of(int64_t n, const DeviceLimits& limits) {
+  return std::clamp(ceil_div(n, least_elements), int64_t{1}, most_partials * limits.processors);
 }
 
 struct Sum {
@@ -77,7 +80,7 @@ __global__ void total_kernel(int64_t n, const Result* partial, Out* out) {
 template <class Op, class Out, bool is_zero>
 void reduce_by(const char* name, int64_t n, const float* x, Out* out, void* workspace) {
   using Result = typename Op::Result;
-  const int64_t partials = partials_of(n);
+  const int64_t partials = partials_of(n, device_limits());
   auto* partial = static_cast<Result*>(workspace);
   constexpr size_t bytes = sizeof(BlockSum<Result, threads>);
   const auto run = [&]<bool aligned>() {
@@ -91,7 +94,7 @@ void reduce_by(const char* name, int64_t n, const float* x, Out* out, void* work
 }
 
 size_t workspace_bytes(int64_t n) {
-  return static_cast<size_t>(partials_of(n)) * sizeof(double);
+  return static_cast<size_t>(partials_of(n, device_limits())) * sizeof(double);
 }
 void sum(int64_t n, const float* x, double* result, void* workspace) {
   reduce_by<Sum, double, false>("sum", n, x, result, workspace);

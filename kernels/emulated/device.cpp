@@ -1,11 +1,28 @@
 // What the runtime says of a card, said of the emulated one.
 #include <chrono>
+#include <utility>
 
 #include "kernels/device_info.h"
+#include "kernels/emulated/device_limits.h"
 #include "kernels/emulated/grid.h"
 #include "kernels/stopwatch.h"
 
+namespace eb::kernels::emulated {
+
+static cuda::DeviceLimits limits;
+
+LimitsScope::LimitsScope(const cuda::DeviceLimits& others) : before_(std::exchange(limits, others)) {}
+LimitsScope::~LimitsScope() {
+  limits = before_;
+}
+
+}  // namespace eb::kernels::emulated
+
 namespace eb::kernels::cuda {
+
+const DeviceLimits& device_limits() {
+  return emulated::limits;
+}
 
 static double time(const std::function<void()>& work) {
   using Clock = std::chrono::steady_clock;

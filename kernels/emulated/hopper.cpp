@@ -64,10 +64,6 @@ TensorMap tensor_map(const PixelTensor& t) {
   return {.boxes = {}, .pixels = t};
 }
 
-bool has_wgmma() {
-  return wgmma_in_tests;
-}
-
 void copy_box(void* to, const TensorMap& map, Mbarrier& b, int x, int y, int z, Where where) {
   const BoxTensor t = map.boxes;
   const int rows = t.box[1] * t.box[2];

@@ -1,5 +1,6 @@
 // The sm_90a convolutions against the double oracle, on the emulated copy unit and warpgroup multiplies.
 #define EB_EMULATED 1
+#include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/conv2d.h"
 #include "support/as_on_hopper.h"
 #include "support/devices.h"
@@ -17,14 +18,14 @@ using Direction = Conv2d::Direction;
 struct HopperCase {
   const char* name;
   Conv2d::Params p;
-  int64_t least_blocks = 1;  // the tile of 256 rows wherever there are more than 64 columns
+  int64_t processors = 1;  // the tile of 256 rows wherever there are more than 64 columns
 };
 
 // 64 channels are one chunk, 72 one and a tail; 128 columns one large tile; 128 rows one tile.
 const HopperCase cases[] = {
     {"pointwise", {.n = 2, .h = 9, .w = 9, .c = 64, .k = 64, .r = 1, .s = 1}},
     {"pointwise_tails", {.n = 1, .h = 11, .w = 13, .c = 72, .k = 136, .r = 1, .s = 1}},
-    {"sliced", {.n = 9, .h = 16, .w = 8, .c = 64, .k = 24, .r = 2, .s = 1}},  // 17 chunks of pixels
+    {"sliced", {.n = 9, .h = 16, .w = 8, .c = 64, .k = 24, .r = 2, .s = 1}, 4},  // 17 chunks of pixels
     {"few_channels", {.n = 3, .h = 7, .w = 5, .c = 8, .k = 16, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
     {"padded_3x3", {.n = 2, .h = 9, .w = 7, .c = 24, .k = 72, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
     {"large_3x3", {.n = 1, .h = 12, .w = 12, .c = 128, .k = 128, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
@@ -89,7 +90,7 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
   int64_t rows() const { return oracle.y_size() / oracle.p.k; }
   int64_t each() const { return kernel.moment_rows(oracle.p); }
 
-  AsOnHopper as_on_hopper{std::get<0>(GetParam()).least_blocks};
+  AsOnHopper as_on_hopper{std::get<0>(GetParam()).processors};
   ConvOracle oracle{params()};
   const Conv2d& kernel = kernels::cuda::conv2d;
   Values x{DType::bf16, normal(oracle.x_size(), 1)}, w{DType::bf16, normal(oracle.w_size(), 2)},
@@ -98,7 +99,7 @@ class Conv2dHopper : public testing::TestWithParam<std::tuple<HopperCase, TestDe
 
 TEST_P(Conv2dHopper, forward_matches_the_oracle) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::forward));
+  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::forward, kernels::cuda::device_limits()));
   const Doubles xs = x.get(), ws = w.get();
   const Floats b = to_floats(normal(oracle.p.k, 4));
   const Doubles scale = oracle.forward(absolute(xs), absolute(ws), absolute(to_doubles(b)));
@@ -110,7 +111,7 @@ TEST_P(Conv2dHopper, forward_matches_the_oracle) {
 // Each slice alone, so that a row counted twice or beyond the tensor is seen.
 TEST_P(Conv2dHopper, forward_leaves_the_moments_of_its_stored_output) {
   const DeviceScope scope(on());
-  ASSERT_EQ(each(), oracle.p.k > 64 && std::get<0>(GetParam()).least_blocks == 1 ? 256 : 128);
+  ASSERT_EQ(each(), oracle.p.k > 64 && std::get<0>(GetParam()).processors == 1 ? 256 : 128);
   for (const double mean : {0., 1e3}) {
     SCOPED_TRACE(mean);
     const Floats b = to_floats(normal(oracle.p.k, 4, mean, 1));
@@ -123,7 +124,8 @@ TEST_P(Conv2dHopper, forward_leaves_the_moments_of_its_stored_output) {
 
 TEST_P(Conv2dHopper, backward_data_matches_the_oracle) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::backward_data));
+  ASSERT_TRUE(
+      kernels::cuda::hopper_suits(oracle.p, Direction::backward_data, kernels::cuda::device_limits()));
   const Doubles dys = dy.get(), ws = w.get();
   expect_sum(backward_data(dy, w).get(), oracle.backward_data(dys, ws),
              oracle.backward_data(absolute(dys), absolute(ws)), rounding(DType::bf16), "dx");
@@ -131,7 +133,8 @@ TEST_P(Conv2dHopper, backward_data_matches_the_oracle) {
 
 TEST_P(Conv2dHopper, backward_weight_matches_the_oracle) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::cuda::hopper_suits(oracle.p, Direction::backward_weight));
+  ASSERT_TRUE(
+      kernels::cuda::hopper_suits(oracle.p, Direction::backward_weight, kernels::cuda::device_limits()));
   const Doubles xs = x.get(), dys = dy.get();
   const auto [dw, db] = backward_weight();
   expect_sum(to_doubles(dw), oracle.backward_weight(xs, dys),
@@ -160,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(All, Conv2dHopper,
 TEST(Conv2dHopperSuits, only_what_the_copy_unit_can_address) {
   const Conv2d::Params fine{.dtype = DType::bf16, .n = 1, .h = 4, .w = 4, .c = 64, .k = 64, .r = 1, .s = 1};
   const auto suits = [](const Conv2d::Params& p) {
-    return kernels::cuda::hopper_suits(p, Direction::forward);
+    return kernels::cuda::hopper_suits(p, Direction::forward, kernels::cuda::device_limits());
   };
   EXPECT_FALSE(suits(fine)) << "without wgmma";
   const AsOnHopper as_on_hopper;
@@ -176,7 +179,7 @@ TEST(Conv2dHopperSuits, only_what_the_copy_unit_can_address) {
   EXPECT_FALSE(without([](auto& p) { p.stride_h = 2; }));
   EXPECT_FALSE(without([](auto& p) { p.groups = 2; }));
   EXPECT_FALSE(without([](auto& p) { p.pad_w = 128; }));
-  AsOnHopper::set(true, 0.75, 132);
+  const AsOnHopper as_on_an_h200(132, 0.75);
   EXPECT_FALSE(suits(fine)) << "one block is left to smaller tiles";
   EXPECT_TRUE(without([](auto& p) { p.n = 1056; }));
   EXPECT_FALSE(without([](auto& p) { p.n = 1056, p.c = 40; })) << "24 of 64 channels are padding";

@@ -16,7 +16,7 @@ using Path = ConvInt8::Path;
 struct HopperCase {
   const char* name;
   Conv2d::Params p;
-  int64_t least_blocks = 1;  // the tile of 256 rows wherever there are more than 64 columns
+  int64_t processors = 1;  // the tile of 256 rows wherever there are more than 64 columns
 };
 
 // 128 channels are one chunk, 144 one and a tail.
@@ -39,7 +39,7 @@ class Conv2dInt8Hopper : public testing::TestWithParam<std::tuple<HopperCase, DT
     p.dtype = std::get<1>(GetParam());
     return p;
   }
-  AsOnHopper as_on_hopper{std::get<0>(GetParam()).least_blocks};
+  AsOnHopper as_on_hopper{std::get<0>(GetParam()).processors};
   Conv2d::Params p = params();
   ConvInt8 conv{p};
   ConvInt8Oracle oracle{p};
@@ -48,7 +48,7 @@ class Conv2dInt8Hopper : public testing::TestWithParam<std::tuple<HopperCase, DT
 
 TEST_P(Conv2dInt8Hopper, forward_is_the_oracles_bits) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::cuda::int8_hopper_suits(p, Direction::forward));
+  ASSERT_TRUE(kernels::cuda::int8_hopper_suits(p, Direction::forward, kernels::cuda::device_limits()));
   const Blocks x = Blocks::random(x_size, x_size / p.n, 1), w = Blocks::random(w_size, w_size / p.k, 2, 7);
   for (const Floats& b : {to_floats(normal(p.k, 4)), Floats{}}) {
     const ConvInt8::Output got = conv.forward(Path::integer, x, w, b);
@@ -59,7 +59,7 @@ TEST_P(Conv2dInt8Hopper, forward_is_the_oracles_bits) {
 
 TEST_P(Conv2dInt8Hopper, backward_data_is_the_oracles_bits) {
   const DeviceScope scope(on());
-  ASSERT_TRUE(kernels::cuda::int8_hopper_suits(p, Direction::backward_data));
+  ASSERT_TRUE(kernels::cuda::int8_hopper_suits(p, Direction::backward_data, kernels::cuda::device_limits()));
   const Blocks dy = Blocks::random(y_size, y_size / p.n, 3), w = Blocks::random(w_size, w_size, 2);
   EXPECT_TRUE(conv.backward_data(Path::integer, dy, w) == oracle.backward_data(dy, w));
 }
@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(All, Conv2dInt8Hopper,
 TEST(Conv2dInt8HopperSuits, only_what_the_copy_unit_can_address) {
   const Conv2d::Params fine{.dtype = DType::f32, .n = 1, .h = 4, .w = 4, .c = 128, .k = 128, .r = 1, .s = 1};
   const auto suits = [](const Conv2d::Params& p) {
-    return kernels::cuda::int8_hopper_suits(p, Direction::forward);
+    return kernels::cuda::int8_hopper_suits(p, Direction::forward, kernels::cuda::device_limits());
   };
   EXPECT_FALSE(suits(fine)) << "without wgmma";
   const AsOnHopper as_on_hopper;
@@ -101,7 +101,7 @@ TEST(Conv2dInt8HopperSuits, only_what_the_copy_unit_can_address) {
   EXPECT_FALSE(with([](auto& p) { p.k = 120; }));
   EXPECT_FALSE(with([](auto& p) { p.stride_h = 2; }));
   EXPECT_FALSE(with([](auto& p) { p.groups = 2; }));
-  AsOnHopper::set(true, 0.75, 132);
+  const AsOnHopper as_on_an_h200(132, 0.75);
   EXPECT_FALSE(suits(fine)) << "one block is left to smaller tiles";
   EXPECT_TRUE(with([](auto& p) { p.n = 1056; }));
   EXPECT_FALSE(with([](auto& p) { p.n = 1056, p.c = 64; })) << "half of 128 channels are padding";

@@ -2,7 +2,7 @@
 // blocks per sample and filter, both outputs. Small shapes: a fiber switch costs 50 ns.
 #define EB_EMULATED 1
 #include "emulated/int8_exact.h"
-#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
+#include "kernels/emulated/device_limits.h"
 
 namespace eb::test {
 namespace {
@@ -15,7 +15,7 @@ using Path = ConvInt8::Path;
 struct Int8Case {
   const char* name;
   Conv2d::Params p;
-  int64_t least_blocks = 1;
+  int64_t processors = 1;
 };
 
 // Columns above 64 take the large tile, above 0 the medium one where copies are wide; 200 rows are two tiles.
@@ -58,8 +58,7 @@ const Int8Case cases[] = {
 
 class Conv2dInt8Tiles : public testing::TestWithParam<std::tuple<Int8Case, DType, TestDevice>> {
  protected:
-  Conv2dInt8Tiles() { kernels::cuda::least_blocks = std::get<0>(GetParam()).least_blocks; }
-  ~Conv2dInt8Tiles() override { kernels::cuda::least_blocks = 132; }
+  const kernels::emulated::LimitsScope limits{{.processors = std::get<0>(GetParam()).processors}};
   const TestDevice& on() const { return std::get<2>(GetParam()); }
   Conv2d::Params params() const {
     Conv2d::Params p = std::get<0>(GetParam()).p;

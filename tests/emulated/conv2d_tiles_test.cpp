@@ -2,7 +2,7 @@
 // each direction, more than one block along every axis of the grid.
 #define EB_EMULATED 1
 #include "kernels/conv2d.h"
-#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
+#include "kernels/emulated/device_limits.h"
 #include "support/conv_cases.h"
 #include "support/devices.h"
 #include "support/oracle_batch_norm.h"
@@ -55,8 +55,7 @@ const TileCase cases[] = {
 
 class Conv2dTiles : public testing::TestWithParam<std::tuple<TileCase, DType, TestDevice>> {
  protected:
-  void SetUp() override { kernels::cuda::least_blocks = 1; }
-  void TearDown() override { kernels::cuda::least_blocks = 132; }
+  const kernels::emulated::LimitsScope one_processor{{.processors = 1}};
 };
 
 TEST_P(Conv2dTiles, match_the_oracle) {

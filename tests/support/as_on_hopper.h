@@ -1,19 +1,12 @@
-// The emulated device as an sm_90a whose path is taken whatever the shape, for a scope.
+// The emulated device as an sm_90a of few SMs whose path is taken whatever the channels, for a scope.
 #pragma once
-#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
-#include "kernels/cuda/conv2d/conv2d_hopper.cuh"
-#include "kernels/cuda/gemm/tensor_map.h"
+#include "kernels/emulated/device_limits.h"
 
 namespace eb::test {
 
-struct AsOnHopper {
-  explicit AsOnHopper(int64_t blocks = 1) { set(true, 0, blocks); }
-  ~AsOnHopper() { set(false, 0.75, 132); }
-  static void set(bool wgmma, double useful, int64_t blocks) {
-    kernels::cuda::wgmma_in_tests = wgmma;
-    kernels::cuda::least_useful = useful;
-    kernels::cuda::least_blocks = blocks;
-  }
+struct AsOnHopper : kernels::emulated::LimitsScope {
+  explicit AsOnHopper(int64_t processors = 1, double useful = 0)
+      : LimitsScope({.processors = processors, .wgmma = true, .wgmma_useful = useful}) {}
 };
 
 }  // namespace eb::test

@@ -6,7 +6,7 @@
 namespace eb::kernels::cuda {
 
 void conv2d_backward_data(const Conv2d::Params& p, const Conv2d::BackwardData& a) {
-  if (hopper_suits(p, Conv2d::Direction::backward_data))
+  if (hopper_suits(p, Conv2d::Direction::backward_data, device_limits()))
     return conv2d_backward_data_hopper(p, a.dy, a.w, a.dx);
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;

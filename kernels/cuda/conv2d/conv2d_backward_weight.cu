@@ -16,11 +16,11 @@ __global__ void sum_slices_kernel(int64_t n, int64_t slices, const float* partia
   dw[i] = sum;
 }
 
-bool on_hopper(const Conv2d::Params& p) {
-  return hopper_suits(p, Conv2d::Direction::backward_weight);
+bool on_hopper(const Conv2d::Params& p, const DeviceLimits& limits) {
+  return hopper_suits(p, Conv2d::Direction::backward_weight, limits);
 }
-Split hopper_split(const Conv2d::Params& p) {
-  return split(ceil_div(pixels_of(p), hopper_chunk), conv2d_backward_weight_hopper_tiles(p));
+Split hopper_split(const Conv2d::Params& p, const DeviceLimits& limits) {
+  return split(limits, ceil_div(pixels_of(p), hopper_chunk), conv2d_backward_weight_hopper_tiles(p));
 }
 
 // f.operator()<Math, dy_width, x_width, Tile>(): no large tile, since fp32 outputs of 128 x 128 leave no room
@@ -47,10 +47,10 @@ void multiply(const Conv2d::Params& p, const void* x, const void* dy, float* out
   });
 }
 
-int64_t slices_of(const Conv2d::Params& p) {
-  if (on_hopper(p)) return hopper_split(p).slices;
+int64_t slices_of(const Conv2d::Params& p, const DeviceLimits& limits) {
+  if (on_hopper(p, limits)) return hopper_split(p, limits).slices;
   int64_t slices = 1;
-  by_shape(p, [&]<class Math, int, int, class Tile>() { slices = split<Math, Tile>(p).slices; });
+  by_shape(p, [&]<class Math, int, int, class Tile>() { slices = split<Math, Tile>(p, limits).slices; });
   return slices;
 }
 
@@ -62,7 +62,7 @@ void sum_slices(int64_t n, int64_t slices, const float* partial, float* dw) {
 }
 
 size_t conv2d_backward_weight_workspace(const Conv2d::Params& p) {
-  const int64_t slices = slices_of(p);
+  const int64_t slices = slices_of(p, device_limits());
   const size_t bytes = slices > 1 ? static_cast<size_t>(slices * weights_of(p)) * sizeof(float) : 0;
   const size_t bias = column_sum_workspace(pixels_of(p), p.k);
   return bytes > bias ? bytes : bias;
@@ -70,10 +70,11 @@ size_t conv2d_backward_weight_workspace(const Conv2d::Params& p) {
 
 void conv2d_backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeight& a) {
   if (a.db) column_sum(p.dtype, pixels_of(p), p.k, a.dy, a.db, a.workspace);
-  const int64_t slices = slices_of(p);
+  const DeviceLimits& limits = device_limits();
+  const int64_t slices = slices_of(p, limits);
   float* out = slices > 1 ? static_cast<float*>(a.workspace) : a.dw;
-  if (on_hopper(p))
-    conv2d_backward_weight_hopper(p, a.x, a.dy, out, hopper_split(p).chunks, slices);
+  if (on_hopper(p, limits))
+    conv2d_backward_weight_hopper(p, a.x, a.dy, out, hopper_split(p, limits).chunks, slices);
   else
     multiply(p, a.x, a.dy, out);
   if (slices > 1) sum_slices(weights_of(p), slices, static_cast<const float*>(a.workspace), a.dw);

@@ -19,15 +19,17 @@ void by_coded_shape(const Conv2d::Params& p, const Operand& x, const Operand& dy
 }
 
 // The blocks are not known where the workspace is asked for: enough for either tile.
-int64_t most_weight_slices(const Conv2d::Params& p) {
-  const int64_t small = split<Bf16Math, SmallTile>(p).slices, medium = split<Bf16Math, MediumTile>(p).slices;
+int64_t most_weight_slices(const Conv2d::Params& p, const DeviceLimits& limits) {
+  const int64_t small = split<Bf16Math, SmallTile>(p, limits).slices,
+                medium = split<Bf16Math, MediumTile>(p, limits).slices;
   return small > medium ? small : medium;
 }
 
 }  // namespace
 
 size_t conv2d_coded_backward_weight_workspace(const Conv2d::Params& p) {
-  const size_t partial = static_cast<size_t>(most_weight_slices(p) * weights_of(p)) * sizeof(float);
+  const size_t partial =
+      static_cast<size_t>(most_weight_slices(p, device_limits()) * weights_of(p)) * sizeof(float);
   const size_t bias = column_sum_workspace(pixels_of(p), p.k);
   return partial > bias ? partial : bias;
 }
@@ -36,7 +38,7 @@ void conv2d_coded_backward_weight(const Conv2d::Params& p, const Operand& x, con
                                   float* db, void* workspace) {
   if (db) column_sum(dy, pixels_of(p), p.k, db, workspace);
   by_coded_shape(p, x, dy, [&]<int dy_width, int x_width, class Tile>() {
-    const int64_t slices = split<Bf16Math, Tile>(p).slices;
+    const int64_t slices = split<Bf16Math, Tile>(p, device_limits()).slices;
     float* out = slices > 1 ? static_cast<float*>(workspace) : dw;
     multiply_weights<Bf16Math, Coded, dy_width, x_width, Tile>(p, CodePointer(x), CodePointer(dy), out);
     if (slices > 1) sum_slices(weights_of(p), slices, static_cast<const float*>(workspace), dw);

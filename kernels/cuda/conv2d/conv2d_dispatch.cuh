@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/conv2d.h"
 #include "kernels/cuda/gemm/gemm_tile.cuh"
+#include "kernels/cuda/platform/device_limits.h"
 
 namespace eb::kernels::cuda {
 
@@ -21,21 +22,17 @@ void by_math_and_width(const Conv2d::Params& p, F&& f) {
     both(4) ? f.template operator()<F32Math, 4>() : f.template operator()<F32Math, 1>();
 }
 
-// Blocks a launch should have at least: one for every SM of an H200. Tests on the emulated device lower it to
-// see the large tiles at small shapes.
-inline int64_t least_blocks = 132;
-
-// f.operator()<Tile>() for an (m, n) result: the largest tile that still gives every SM of an H200 a block
-// and wastes no half of itself on columns that do not exist. Narrow copies always take the small tile.
+// f.operator()<Tile>() for an (m, n) result: the largest tile that still gives every SM a block and wastes no
+// half of itself on columns that do not exist. Narrow copies always take the small tile.
 template <class Math, int width, class F>
-void by_tile(int64_t m, int64_t n, int64_t groups, F&& f) {
+void by_tile(const DeviceLimits& limits, int64_t m, int64_t n, int64_t groups, F&& f) {
   constexpr bool wide = width * sizeof(typename Math::T) == 16;
   if constexpr (wide) {
     const auto blocks = [&](int64_t rows, int64_t columns) {
       return ceil_div(m, rows) * ceil_div(n, columns) * groups;
     };
-    if (n > 64 && blocks(128, 128) >= least_blocks) return f.template operator()<LargeTile>();
-    if (blocks(128, 64) >= least_blocks) return f.template operator()<MediumTile>();
+    if (n > 64 && blocks(128, 128) >= limits.processors) return f.template operator()<LargeTile>();
+    if (blocks(128, 64) >= limits.processors) return f.template operator()<MediumTile>();
   }
   f.template operator()<SmallTile>();
 }

@@ -7,17 +7,18 @@ namespace eb::kernels::cuda {
 
 // A slice is a row of tiles.
 int64_t conv2d_moment_rows(const Conv2d::Params& p) {
-  if (hopper_suits(p, Conv2d::Direction::forward)) return conv2d_moment_rows_hopper(p);
+  const DeviceLimits& limits = device_limits();
+  if (hopper_suits(p, Conv2d::Direction::forward, limits)) return conv2d_moment_rows_hopper(p, limits);
   int64_t rows = 0;
   by_math_and_width(p, [&]<class Math, int width>() {
-    by_tile<Math, width>(p.n * p.out_h() * p.out_w(), p.k / p.groups, p.groups,
+    by_tile<Math, width>(limits, p.n * p.out_h() * p.out_w(), p.k / p.groups, p.groups,
                          [&]<class Tile>() { rows = Tile::m; });
   });
   return rows;
 }
 
 void conv2d_forward(const Conv2d::Params& p, const Conv2d::Forward& a) {
-  if (hopper_suits(p, Conv2d::Direction::forward))
+  if (hopper_suits(p, Conv2d::Direction::forward, device_limits()))
     return conv2d_forward_hopper(p, a.x, a.w, a.b, a.y, a.moments);
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;

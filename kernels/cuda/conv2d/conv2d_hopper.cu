@@ -88,31 +88,32 @@ void run(const char* name, const Conv2d::Params& p, const void* in, const void* 
   g.bias = bias;
   g.moments = moments;
   const BoxTensor weights{w, {p.c, p.r * p.s, p.k}, {64, 1, 0}};
-  by_hopper_tile<bf16>(g.rows, g.columns,
+  by_hopper_tile<bf16>(device_limits(), g.rows, g.columns,
                        [&]<class Tile>() { launch_tile<Tile, transposed>(name, g, map, weights); });
 }
 
 }  // namespace
 
-bool hopper_suits(const Conv2d::Params& p, Conv2d::Direction direction) {
-  if (p.dtype != DType::bf16 || p.c % 8 != 0 || p.k % 8 != 0 || !hopper_possible(p) || !has_wgmma())
+bool hopper_suits(const Conv2d::Params& p, Conv2d::Direction direction, const DeviceLimits& limits) {
+  if (p.dtype != DType::bf16 || p.c % 8 != 0 || p.k % 8 != 0 || !hopper_possible(p) || !limits.wgmma)
     return false;
   const int64_t pixels = p.n * p.out_h() * p.out_w();
   switch (direction) {
     case Conv2d::Direction::forward:
-      return hopper_pays(p.c, 64, small_hopper_tiles(pixels, p.k));
+      return hopper_pays(limits, p.c, 64, small_hopper_tiles(pixels, p.k));
     case Conv2d::Direction::backward_data:
-      return hopper_pays(p.k, 64, small_hopper_tiles(p.n * p.h * p.w, p.c));
+      return hopper_pays(limits, p.k, 64, small_hopper_tiles(p.n * p.h * p.w, p.c));
     case Conv2d::Direction::backward_weight:
       break;
   }
   // Pixels are split over as many blocks as it takes.
-  return hopper_pays(p.k, 128, conv2d_backward_weight_hopper_tiles(p) * ceil_div(pixels, 8 * hopper_chunk));
+  return hopper_pays(limits, p.k, 128,
+                     conv2d_backward_weight_hopper_tiles(p) * ceil_div(pixels, 8 * hopper_chunk));
 }
 
-int64_t conv2d_moment_rows_hopper(const Conv2d::Params& p) {
+int64_t conv2d_moment_rows_hopper(const Conv2d::Params& p, const DeviceLimits& limits) {
   int64_t rows = 0;
-  by_hopper_tile<bf16>(p.n * p.out_h() * p.out_w(), p.k, [&]<class Tile>() { rows = Tile::m; });
+  by_hopper_tile<bf16>(limits, p.n * p.out_h() * p.out_w(), p.k, [&]<class Tile>() { rows = Tile::m; });
   return rows;
 }
 

@@ -2,16 +2,13 @@
 // unit.
 #pragma once
 #include "kernels/conv2d.h"
+#include "kernels/cuda/platform/device_limits.h"
 
 namespace eb::kernels::cuda {
 
-// The last 64 channels of a tap are multiplied whole: more than a quarter of zeros would eat the advantage
-// over mma.sync, which wastes none. Predicted, to be measured; tests lower it.
-inline double least_useful = 0.75;
-
-// Whether the path exists for these parameters on this device and is expected to be the faster one.
-bool hopper_suits(const Conv2d::Params&, Conv2d::Direction);
-int64_t conv2d_moment_rows_hopper(const Conv2d::Params&);
+// Whether the path exists for these parameters on such a device and is expected to be the faster one.
+bool hopper_suits(const Conv2d::Params&, Conv2d::Direction, const DeviceLimits&);
+int64_t conv2d_moment_rows_hopper(const Conv2d::Params&, const DeviceLimits&);
 void conv2d_forward_hopper(const Conv2d::Params&, const void* x, const void* w, const float* b, void* y,
                            float* moments);
 void conv2d_backward_data_hopper(const Conv2d::Params&, const void* dy, const void* w, void* dx);

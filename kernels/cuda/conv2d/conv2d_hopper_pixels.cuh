@@ -77,9 +77,9 @@ inline int64_t small_hopper_tiles(int64_t rows, int64_t columns) {
 
 // f.operator()<Tile>() for a (rows, columns) result of T's products.
 template <class T, class F>
-void by_hopper_tile(int64_t rows, int64_t columns, F&& f) {
+void by_hopper_tile(const DeviceLimits& limits, int64_t rows, int64_t columns, F&& f) {
   if (columns <= 64) return f.template operator()<HopperTile<128, 64, T>>();
-  if (hopper_tiles(rows, columns, 256, 128) >= least_blocks)
+  if (hopper_tiles(rows, columns, 256, 128) >= limits.processors)
     return f.template operator()<HopperTile<256, 128, T>>();
   f.template operator()<HopperTile<128, 128, T>>();
 }
@@ -125,9 +125,9 @@ inline bool hopper_possible(const Conv2d::Params& p) {
 }
 
 // `whole` is what the last run of an extent is padded to with zeros.
-inline bool hopper_pays(int64_t extent, int64_t whole, int64_t blocks) {
+inline bool hopper_pays(const DeviceLimits& limits, int64_t extent, int64_t whole, int64_t blocks) {
   const double useful = static_cast<double>(extent) / static_cast<double>(whole * ceil_div(extent, whole));
-  return useful >= least_useful && blocks >= least_blocks;
+  return useful >= limits.wgmma_useful && blocks >= limits.processors;
 }
 
 }  // namespace eb::kernels::cuda

@@ -78,7 +78,7 @@ void conv2d_int8_backward_data(const Conv2d::Params& p, const Conv2dInt8::Operan
                                const Conv2dInt8::Operand& w, void* dx, void* workspace) {
   auto* transposed = static_cast<int8_t*>(workspace);
   conv2d_int8_transpose(p, w.codes, transposed);
-  if (int8_hopper_suits(p, Conv2d::Direction::backward_data))
+  if (int8_hopper_suits(p, Conv2d::Direction::backward_data, device_limits()))
     return conv2d_int8_backward_data_hopper(p, dy, w, transposed, dx);
   for_each_remainder(p, [&](const Remainder& i, const Remainder& j) {
     by_dtype(p.dtype, [&]<class Out>() {

@@ -83,8 +83,8 @@ int64_t elements_of_w(const Conv2d::Params& p) {
 // Through the workspace; also tensors whose elements no FastDivide counts.
 bool expanded_first(const Conv2d::Params& p, Direction d) {
   constexpr int64_t most = int64_t{1} << 31;
-  return hopper_suits(numbers(p, d), d) || elements_of_x(p) >= most || elements_of_y(p) >= most ||
-         elements_of_w(p) >= most;
+  return hopper_suits(numbers(p, d), d, device_limits()) || elements_of_x(p) >= most ||
+         elements_of_y(p) >= most || elements_of_w(p) >= most;
 }
 
 // Numbers one after the other in the workspace, what the convolution needs behind them.

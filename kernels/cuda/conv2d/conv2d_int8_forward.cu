@@ -21,7 +21,7 @@ void conv2d_int8_forward(const Conv2d::Params& p, const Conv2dInt8::Operand& x, 
                          const float* b, void* y, uint32_t* largest) {
   const int64_t c = p.c / p.groups, k = p.k / p.groups, reduction = p.r * p.s * c;
   if (largest) clear_largest(p.n, largest);
-  if (int8_hopper_suits(p, Conv2d::Direction::forward))
+  if (int8_hopper_suits(p, Conv2d::Direction::forward, device_limits()))
     return conv2d_int8_forward_hopper(p, x, w, b, y, largest);
   const auto run = [&]<class Out, int width>() {
     Int8Gemm<Out, width, false> g;

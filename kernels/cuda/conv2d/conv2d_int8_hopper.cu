@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
 template <bool transposed, class Out>
 void run(const char* name, const Conv2d::Params& p, const int8_t* in, const int8_t* w, Int8Hopper<Out> g) {
   PixelTensor map = set_geometry<transposed>(g, p, in, 1);
-  by_hopper_tile<int8_t>(g.rows, g.columns, [&]<class Tile>() {
+  by_hopper_tile<int8_t>(device_limits(), g.rows, g.columns, [&]<class Tile>() {
     map.pixels = Tile::m;
     g.map = tensor_map(map);
     g.weights = tensor_map(BoxTensor{.data = w,
@@ -100,11 +100,11 @@ void run(const char* name, const Conv2d::Params& p, const int8_t* in, const int8
 
 }  // namespace
 
-bool int8_hopper_suits(const Conv2d::Params& p, Conv2d::Direction direction) {
-  if (p.c % 16 != 0 || p.k % 16 != 0 || !hopper_possible(p) || !has_wgmma()) return false;
+bool int8_hopper_suits(const Conv2d::Params& p, Conv2d::Direction direction, const DeviceLimits& limits) {
+  if (p.c % 16 != 0 || p.k % 16 != 0 || !hopper_possible(p) || !limits.wgmma) return false;
   if (direction == Conv2d::Direction::forward)
-    return hopper_pays(p.c, 128, small_hopper_tiles(p.n * p.out_h() * p.out_w(), p.k));
-  return hopper_pays(p.k, 128, small_hopper_tiles(p.n * p.h * p.w, p.c));
+    return hopper_pays(limits, p.c, 128, small_hopper_tiles(p.n * p.out_h() * p.out_w(), p.k));
+  return hopper_pays(limits, p.k, 128, small_hopper_tiles(p.n * p.h * p.w, p.c));
 }
 
 void conv2d_int8_forward_hopper(const Conv2d::Params& p, const Conv2dInt8::Operand& x,

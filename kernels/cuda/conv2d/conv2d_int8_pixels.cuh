@@ -127,7 +127,7 @@ void by_int8_width(int64_t channels, F&& f) {
 
 template <class Out, int width, bool transposed>
 void launch_int8(const char* name, const Int8Gemm<Out, width, transposed>& p, int64_t groups) {
-  by_tile<Int8Math, width>(p.pixels.rows, p.out_columns, groups, [&]<class Tile>() {
+  by_tile<Int8Math, width>(device_limits(), p.pixels.rows, p.out_columns, groups, [&]<class Tile>() {
     launch({name,
             dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m)),
                  static_cast<unsigned>(ceil_div(p.out_columns, Tile::n)), static_cast<unsigned>(groups)),

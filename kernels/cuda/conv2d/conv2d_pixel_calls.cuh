@@ -30,7 +30,7 @@ void forward_pixels(const Conv2d::Params& p, PointerTo<T> x, PointerTo<T> w, con
   g.chunks = static_cast<int>(ceil_div(reduction, Math::k_chunk));
   g.map_group = c;
   g.weight_group = k * reduction;
-  by_tile<Math, width>(g.pixels.rows, k, p.groups, [&]<class Tile>() {
+  by_tile<Math, width>(device_limits(), g.pixels.rows, k, p.groups, [&]<class Tile>() {
     launch_pixels<Tile, Math, width, false>("conv2d_forward", g, p.groups);
   });
 }
@@ -54,7 +54,7 @@ void remainder_pixels(const Conv2d::Params& p, const Remainder& i, const Remaind
   g.chunks = n(ceil_div(taps * k, Math::k_chunk));
   g.map_group = k;
   g.weight_group = k * p.r * p.s * c;
-  by_tile<Math, width>(g.pixels.rows, c, p.groups, [&]<class Tile>() {
+  by_tile<Math, width>(device_limits(), g.pixels.rows, c, p.groups, [&]<class Tile>() {
     launch_pixels<Tile, Math, width, true>("conv2d_backward_data", g, p.groups);
   });
 }

@@ -74,19 +74,4 @@ TensorMap tensor_map(const PixelTensor& t) {
   return opaque(map);
 }
 
-bool has_wgmma() {
-#ifdef EB_BUILT_SM90A
-  thread_local int device_seen = -1, major = 0;
-  int device = 0;
-  check(cudaGetDevice(&device), "has_wgmma");
-  if (device != device_seen) {
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "has_wgmma");
-    device_seen = device;
-  }
-  return major == 9;
-#else
-  return false;
-#endif
-}
-
 }  // namespace eb::kernels::cuda

@@ -39,11 +39,5 @@ struct alignas(128) TensorMap {
 
 TensorMap tensor_map(const BoxTensor&);
 TensorMap tensor_map(const PixelTensor&);
-bool has_wgmma();  // the current device is an sm_90 and this build has code for it
-
-#ifdef EB_EMULATED
-// Tests set it; other tests keep the kernels that every card has.
-inline bool wgmma_in_tests = false;
-#endif
 
 }  // namespace eb::kernels::cuda
