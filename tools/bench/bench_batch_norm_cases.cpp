@@ -13,12 +13,12 @@ using kernels::DType;
 
 namespace {
 
-using Direction = BatchNorm::Direction;
+using BatchNormPass = BatchNorm::Direction;
 constexpr const char* batch_norm_families[] = {"batch_norm_forward", "batch_norm_infer",
                                                "batch_norm_backward"};
 
 struct BatchNormBuffers {
-  BatchNormBuffers(Device device, const BatchNorm::Params& p, Direction direction)
+  BatchNormBuffers(Device device, const BatchNorm::Params& p, BatchNormPass direction)
       : x(device, p.rows * p.c_in, p.dtype),
         dx(device, p.rows * p.c_in, p.dtype),
         y(device, p.rows * p.c, p.dtype),
@@ -43,12 +43,12 @@ struct BatchNormBuffers {
       largest, workspace;
 };
 
-std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p, Direction d,
+std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p, BatchNormPass d,
                                       bool with_largest, std::shared_ptr<BatchNormBuffers> b) {
   const int32_t* select = p.c < p.c_in ? b->select.get<int32_t>() : nullptr;
   auto* largest = with_largest ? b->largest.get<uint32_t>() : nullptr;
   return [&kernel = kernels::batch_norm(device), p, d, b, select, largest] {
-    if (d == Direction::backward)
+    if (d == BatchNormPass::backward)
       kernel.backward(p, {.x = b->x.get(),
                           .select = select,
                           .gamma = b->gamma.get<float>(),
@@ -60,7 +60,7 @@ std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p,
                           .dgamma = b->dgamma.get<float>(),
                           .dbeta = b->dbeta.get<float>(),
                           .workspace = b->workspace.get()});
-    else if (d == Direction::forward_infer)
+    else if (d == BatchNormPass::forward_infer)
       kernel.forward_infer(p, {.x = b->x.get(),
                                .select = select,
                                .gamma = b->gamma.get<float>(),
@@ -85,18 +85,20 @@ std::function<void()> batch_norm_call(Device device, const BatchNorm::Params& p,
   };
 }
 
-BenchCase batch_norm_case(Device device, const BatchNorm::Params& p, Direction d, bool largest,
+BenchCase batch_norm_case(Device device, const BatchNorm::Params& p, BatchNormPass d, bool largest,
                           const LazyCase& lazy) {
   auto b = std::make_shared<BatchNormBuffers>(device, p, d);
   BenchCase k{lazy.family, lazy.name, ""};
   // Forward reads x twice and writes y; backward reads x and dy twice and writes dx; inference reads x once.
   const auto x = static_cast<double>(b->x.bytes()), y = static_cast<double>(b->y.bytes());
-  k.bytes = d == Direction::backward ? 3 * x + 2 * y : d == Direction::forward_infer ? x + y : 2 * x + y;
+  k.bytes = d == BatchNormPass::backward        ? 3 * x + 2 * y
+            : d == BatchNormPass::forward_infer ? x + y
+                                                : 2 * x + y;
   k.run = batch_norm_call(device, p, d, largest, b);
   return k;
 }
 
-void add_batch_norm(const BenchCasesConfig& config, const BatchNorm::Params& p, Direction d, bool largest,
+void add_batch_norm(const BenchCasesConfig& config, const BatchNorm::Params& p, BatchNormPass d, bool largest,
                     std::vector<LazyCase>& cases) {
   LazyCase lazy{batch_norm_families[static_cast<int>(d)],
                 fmt::format("{} x {}{}{}", p.rows, p.c_in, p.c < p.c_in ? fmt::format(", {} kept", p.c) : "",
@@ -124,10 +126,11 @@ void add_batch_norm_cases(const BenchCasesConfig& config, std::vector<LazyCase>&
                               .c = c,
                               .relu = true,
                               .sample_rows = sample_rows};
-    for (const Direction d : {Direction::forward_train, Direction::forward_infer, Direction::backward})
+    for (const BatchNormPass d :
+         {BatchNormPass::forward_train, BatchNormPass::forward_infer, BatchNormPass::backward})
       add_batch_norm(config, p, d, false, cases);
-    for (const Direction d :
-         {Direction::forward_train, Direction::forward_infer})  // with what the quantiser behind it needs
+    for (const BatchNormPass d : {BatchNormPass::forward_train,
+                                  BatchNormPass::forward_infer})  // with what the quantiser behind it needs
       add_batch_norm(config, p, d, true, cases);
   }
 }

@@ -85,20 +85,20 @@ struct LinearBuffers {
   BenchBuffer x, w, y, b, dw, db;
 };
 
-using Direction = Linear::Direction;
+using LinearPass = Linear::Direction;
 constexpr const char* pass_names[] = {"forward", "backward_data", "backward_weight"};
 
-std::function<void()> linear_call(const Linear& k, Device device, const Linear::Params& p, Direction d,
+std::function<void()> linear_call(const Linear& k, Device device, const Linear::Params& p, LinearPass d,
                                   std::shared_ptr<LinearBuffers> b) {
   auto workspace = std::make_shared<BenchBuffer>(device, k.workspace_bytes(p, d));
   return [&k, p, d, b, workspace] {
-    if (d == Direction::forward)
+    if (d == LinearPass::forward)
       k.forward(p, {.x = b->x.get(),
                     .w = b->w.get(),
                     .b = b->b.get<float>(),
                     .y = b->y.get(),
                     .workspace = workspace->get()});
-    else if (d == Direction::backward_data)
+    else if (d == LinearPass::backward_data)
       k.backward_data(p,
                       {.dy = b->y.get(), .w = b->w.get(), .dx = b->x.get(), .workspace = workspace->get()});
     else
@@ -110,12 +110,12 @@ std::function<void()> linear_call(const Linear& k, Device device, const Linear::
   };
 }
 
-BenchCase linear_case(Device device, const Linear::Params& p, Direction d, const LazyCase& lazy) {
+BenchCase linear_case(Device device, const Linear::Params& p, LinearPass d, const LazyCase& lazy) {
   auto b = std::make_shared<LinearBuffers>(device, p);
   BenchCase c{lazy.family, lazy.name, ""};
   c.flops = 2 * static_cast<double>(p.n * p.in) * static_cast<double>(p.out);
   c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes() +
-                                (d == Direction::backward_weight ? b->dw.bytes() : b->w.bytes()));
+                                (d == LinearPass::backward_weight ? b->dw.bytes() : b->w.bytes()));
   c.run = linear_call(kernels::linear(device), device, p, d, b);
   if (const Linear* reference = kernels::reference_linear(device))
     c.reference = linear_call(*reference, device, p, d, b);
@@ -129,7 +129,7 @@ void add_linears(const BenchCasesConfig& config, std::vector<LazyCase>& cases) {
                                {config.batch_cifar, 157, 10},       {config.batch_imagenet, 512, 1000},
                                {config.batch_imagenet, 2048, 1000}, {config.batch_cifar, 4096, 4096}};
   for (const auto& s : shapes)
-    for (const Direction d : {Direction::forward, Direction::backward_data, Direction::backward_weight}) {
+    for (const LinearPass d : {LinearPass::forward, LinearPass::backward_data, LinearPass::backward_weight}) {
       const Linear::Params p{.dtype = config.dtype, .n = s[0], .in = s[1], .out = s[2]};
       LazyCase lazy{fmt::format("linear_{}", pass_names[static_cast<int>(d)]),
                     fmt::format("n{} {}->{}", p.n, p.in, p.out),
