@@ -7,7 +7,6 @@
 namespace eb::engine {
 
 using kernels::BatchNorm;
-using Direction = BatchNorm::Direction;
 
 static BatchNorm::Params params_of(const Tensor& x, const BatchNormOptions& o) {
   const int64_t c = x.dim(3);
@@ -34,7 +33,7 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
   Tensor mean = Tensor::empty({p.c}, DType::f32, x.device()),
          rstd = Tensor::empty({p.c}, DType::f32, x.device());
-  const Tensor space = workspace(k.workspace_bytes(p, Direction::forward_train), x.device());
+  const Tensor space = workspace(k.workspace_bytes(p, BatchNorm::Direction::forward_train), x.device());
   k.forward_train(p, {.x = x.raw(),
                       .select = select.data<int32_t>(),
                       .gamma = gamma.data<float>(),
@@ -56,7 +55,7 @@ static Tensor train(const Tensor& given, const Tensor& gamma, const Tensor& beta
     Tensor dx = p.c == p.c_in ? reusable(dy) : Tensor::empty(x.shape(), x.dtype(), x.device());
     Tensor dresidual = want_residual ? Tensor::empty(dy.shape(), dy.dtype(), dy.device()) : Tensor();
     Tensor dgamma = grad_buffer(gamma), dbeta = grad_buffer(beta);
-    const Tensor space = workspace(k.workspace_bytes(p, Direction::backward), dy.device());
+    const Tensor space = workspace(k.workspace_bytes(p, BatchNorm::Direction::backward), dy.device());
     k.backward(p, {.x = x.raw(),
                    .select = select.data<int32_t>(),
                    .gamma = gamma.data<float>(),
@@ -80,7 +79,7 @@ static Tensor infer(const Tensor& x, const Tensor& gamma, const Tensor& beta, co
   const BatchNorm& k = kernels::batch_norm(x.device());
   const BatchNorm::Params p = params_of(x, o);
   Tensor y = Tensor::empty(with_channels(x, p.c), x.dtype(), x.device());
-  const Tensor space = workspace(k.workspace_bytes(p, Direction::forward_infer), x.device());
+  const Tensor space = workspace(k.workspace_bytes(p, BatchNorm::Direction::forward_infer), x.device());
   k.forward_infer(p, {.x = x.raw(),
                       .select = o.select.data<int32_t>(),
                       .gamma = gamma.data<float>(),

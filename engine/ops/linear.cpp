@@ -6,12 +6,11 @@
 namespace eb::engine {
 
 using kernels::Linear;
-using Direction = Linear::Direction;
 
 static void backward_weight(const Linear::Params& p, const Tensor& x, const Tensor& dy, const Tensor& dw,
                             const Tensor& db) {
   const Linear& k = kernels::linear(dy.device());
-  const Tensor space = workspace(k.workspace_bytes(p, Direction::backward_weight), dy.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Linear::Direction::backward_weight), dy.device());
   k.backward_weight(p, {.x = x.raw(),
                         .dy = dy.raw(),
                         .dw = dw.data<float>(),
@@ -21,7 +20,7 @@ static void backward_weight(const Linear::Params& p, const Tensor& x, const Tens
 
 static Tensor backward_data(const Linear::Params& p, const Tensor& w, const Tensor& dy, const Shape& shape) {
   const Linear& k = kernels::linear(dy.device());
-  const Tensor space = workspace(k.workspace_bytes(p, Direction::backward_data), dy.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Linear::Direction::backward_data), dy.device());
   Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
   k.backward_data(p, {.dy = dy.raw(), .w = w.raw(), .dx = dx.raw(), .workspace = space.raw()});
   return dx;
@@ -36,7 +35,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, bool determinis
   const Linear::Params p{.dtype = x.dtype(), .n = n, .in = in, .out = out, .deterministic = deterministic};
   Tensor y = Tensor::empty({n, 1, 1, out}, x.dtype(), x.device());
   const Linear& k = kernels::linear(x.device());
-  const Tensor space = workspace(k.workspace_bytes(p, Direction::forward), x.device());
+  const Tensor space = workspace(k.workspace_bytes(p, Linear::Direction::forward), x.device());
   k.forward(p, {.x = x.raw(), .w = w.raw(), .b = b.data<float>(), .y = y.raw(), .workspace = space.raw()});
   return record(y, {x, w, b}, [p, x = x.detach(), w = w, b = b, want_dx = needs_grad(x)](const Tensor& dy) {
     Tensor dw = grad_buffer(w), db = b.defined() ? grad_buffer(b) : Tensor();

@@ -1,5 +1,7 @@
 #include "support/random_graph.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -58,7 +60,7 @@ class Maker {
   // Dotted names as in a module tree, names that an inserted select may want, and, where nobody makes modules
   // of them, such that one is another's parent.
   std::string name() {
-    const std::string n = "n" + std::to_string(values_.size());
+    const std::string n = fmt::format("n{}", values_.size());
     switch (choices_.below(6)) {
       case 0:
         return "block." + n;

@@ -52,22 +52,22 @@ class BuildOptions : public testing::Test {
 
 TEST_F(BuildOptions, kernels_are_for_the_visible_gpus_only) {
   card("9.0\\n8.6\\n9.0\\n");
-  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_CUDA=ON -DEB_CUDA_ARCHITECTURES=86-real;90a-real");
+  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_UNITY=ON -DEB_CUDA=ON -DEB_CUDA_ARCHITECTURES=86-real;90a-real");
   EXPECT_NE(said().find("EB_CUDA=ON tools/run"), std::string::npos) << said();
 }
 
 TEST_F(BuildOptions, a_gpu_that_the_kernels_or_nvcc_do_not_know_is_no_reason_to_fail) {
   card("7.5\\n");
-  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_CUDA=OFF");
+  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_UNITY=ON -DEB_CUDA=OFF");
   card("12.0\\n");
-  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_CUDA=ON");
+  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_UNITY=ON -DEB_CUDA=ON");
 }
 
 TEST_F(BuildOptions, without_a_gpu_or_nvcc_the_engine_is_for_the_cpu_and_says_how_to_change_that) {
   if (fs::exists("/dev/nvidia0")) GTEST_SKIP() << "this machine has a GPU";
-  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_CUDA=OFF");
+  EXPECT_EQ(options(), "-DEB_TESTS=OFF -DEB_UNITY=ON -DEB_CUDA=OFF");
   EXPECT_NE(said().find("EB_CUDA=ON tools/run"), std::string::npos) << said();
-  EXPECT_EQ(options("EB_CUDA=ON"), "-DEB_TESTS=OFF -DEB_CUDA=ON -UEB_CUDA_ARCHITECTURES");
+  EXPECT_EQ(options("EB_CUDA=ON"), "-DEB_TESTS=OFF -DEB_UNITY=ON -DEB_CUDA=ON -UEB_CUDA_ARCHITECTURES");
 }
 
 TEST_F(BuildOptions, a_configured_folder_keeps_what_it_has) {
