@@ -15,6 +15,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/philox.h"
 #include "pruning/compact.h"
+#include "pruning/paired_steps.h"
 
 namespace eb::pruning {
 
@@ -159,12 +160,37 @@ void EarlyBirdHook::compact_model(Session& session, const ClosedTicket& closed) 
   if (closed.padded)
     session.note(fmt::format("stored with {} zero channels, so that every count is a multiple of {}",
                              closed.padded->kept() - closed.ticket.kept(), config_.close.round_to));
+  time_steps(session, small);
   session.replace_model(std::move(small), Phase::retrain);
   trim_allocator(
       session.trainer().model().device());  // blocks of the dense network's sizes are of no use any more
   if (config_.schedule == EarlyBirdConfig::Schedule::restart) session.trainer().restart_schedule();
   session.trainer().set_l1(config_.l1_after ? config_.l1 : 0.f);
   done_ = until_ == Until::compact;
+}
+
+// A second, or a hundredth of what the dense network would have taken to the end, if that is less.
+void EarlyBirdHook::time_steps(Session& session, const Model& small) {
+  const double start = seconds_now();
+  const auto copy = [&](const Model& model, Phase phase) {
+    Model m = clone(model);
+    m.run_like(session.trainer().model());
+    Trainer t(std::move(m), session.config(), session.steps_per_epoch());
+    t.set_precision(session.config().precision.in(phase));
+    return t;
+  };
+  const PhaseRecord& search = session.phases().back();
+  const double step =
+      search.train_seconds.value_or(0) / static_cast<double>(std::max<int64_t>(1, search.steps.value_or(0)));
+  const double budget = std::min(1.0, 0.01 * step * static_cast<double>(session.trainer().end()));
+  try {
+    Trainer dense = copy(session.trainer().model(), *search.name), ticket = copy(small, Phase::retrain);
+    draw_->steps = time_pairs(dense, ticket, session.config().batch_size, budget);
+  } catch (const Error& e) {
+    if (e.code() != errors::out_of_memory && e.code() != errors::out_of_device_memory) throw;
+    session.note("no memory for both networks at once: how much faster the small one is was not measured");
+  }
+  session.set_aside(seconds_now() - start);
 }
 
 // Re-init: only the structure survives. Rewind: the run's own first weights, drawn (or loaded) again and
@@ -203,8 +229,19 @@ std::string EarlyBirdHook::status() const {
   return searching_ && search_ ? search_->status() : "";
 }
 
-// As it would have been, had it been trained to the end: what was measured up to the draw, for that many
-// steps.
+// A phase whose steps took another time than they took beside each other at the draw ran on a machine that
+// was busy, then or at the draw: its seconds are no measure of the network's.
+static std::string misfit(const PhaseRecord& phase, double step_seconds) {
+  constexpr double tolerance = 1.25;
+  if (!phase.steps || *phase.steps == 0 || !phase.train_seconds) return "";
+  const double factor = *phase.train_seconds / static_cast<double>(*phase.steps) / step_seconds;
+  if (factor < tolerance && factor > 1 / tolerance) return "";
+  return fmt::format("steps of the {} took {:.2f} times what they took at the draw", name_of(*phase.name),
+                     factor);
+}
+
+// As it would have been, had it been trained to the end: that many steps of the time that one took at the
+// draw, beside one of the ticket.
 NetworkRecord EarlyBirdHook::dense_network(const Session& session) const {
   const PhaseRecord& search = session.phases()[0];
   const double samples = static_cast<double>(session.trainer().end() - session.trainer().schedule_start()) *
@@ -216,8 +253,16 @@ NetworkRecord EarlyBirdHook::dense_network(const Session& session) const {
   dense.params = search.params;
   dense.flops_per_image = search.flops_per_image;
   dense.training_flops = 3.0 * samples * static_cast<double>(*search.flops_per_image);
-  if (const Number rate = search.images_per_s()) dense.seconds = samples / *rate;
-  dense.seconds_note = "dense: whole run at the search's measured rate";
+  if (draw_->steps) {
+    const std::string busy[] = {misfit(search, draw_->steps->dense_seconds),
+                                misfit(session.phases()[1], draw_->steps->ticket_seconds)};
+    const std::string& why = busy[0].empty() ? busy[1] : busy[0];
+    if (why.empty())
+      dense.seconds = draw_->steps->dense_seconds *
+                      static_cast<double>(session.trainer().end() - session.trainer().schedule_start());
+    dense.seconds_note = why.empty() ? "dense: all steps at the time one took beside the ticket's"
+                                     : "the machine was busy: " + why;
+  }
   dense.images_per_s = search.images_per_s().value_or(0);
   return dense;
 }
@@ -232,9 +277,14 @@ void EarlyBirdHook::summarize(const Session& session, RunSummary& s) const {
   s.max_abs_difference = draw_->max_abs_difference;
   s.dense = dense_network(session);
   const PhaseRecord &search = session.phases()[0], &retrain = session.phases()[1];
-  const Number before = search.images_per_s(), after = retrain.images_per_s();
-  s.speedup = {static_cast<double>(*search.flops_per_image) / static_cast<double>(*retrain.flops_per_image),
-               before && after ? Number(*after / *before) : std::nullopt};
+  SpeedupRecord& speedup = s.speedup.emplace();
+  speedup.counted =
+      static_cast<double>(*search.flops_per_image) / static_cast<double>(*retrain.flops_per_image);
+  if (const auto& steps = draw_->steps) {
+    speedup.measured = steps->ratio;
+    speedup.least = steps->least, speedup.most = steps->most;
+    speedup.pairs = steps->pairs;
+  }
 }
 
 }  // namespace eb::pruning

@@ -43,6 +43,7 @@ class EarlyBirdHook : public engine::SessionHook {
   engine::NetworkRecord dense_network(const engine::Session& session) const;
   ClosedTicket drawn_ticket(const engine::Model& dense) const;
   void compact_model(engine::Session& session, const ClosedTicket& closed);
+  void time_steps(engine::Session& session, const engine::Model& small);
   engine::Model variant(const engine::Model& dense, const ClosedTicket& closed) const;
 
   EarlyBirdConfig config_;

@@ -130,12 +130,20 @@ struct NetworkRecord {
   Number images_per_s, joules;
 };
 
+// Steps of the dense and of the compacted network, timed in turn at the draw.
+struct PairedSteps {
+  int64_t pairs = 0;
+  double ratio = 0, least = 0, most = 0;  // dense seconds to ticket seconds: median and extremes of the pairs
+  double dense_seconds = 0, ticket_seconds = 0;  // of a step, medians
+};
+
 struct DrawRecord {
   Number ratio;
   Count epoch, step;
   Words found_by, file;  // file: in the run directory
   Number dense_test_top1, dense_test_top5, compaction_ms;
   Number max_abs_difference;  // between the outputs of the masked and of the compacted network
+  std::optional<PairedSteps> steps;
 };
 
 struct SearchRecord {
@@ -149,7 +157,9 @@ struct SearchRecord {
 
 // How much faster a step of the ticket is than one of the dense network.
 struct SpeedupRecord {
-  Number counted, measured;  // in FLOPs, in time
+  Number counted, measured;  // in FLOPs; in time, the median of pairs of steps (PairedSteps)
+  Number least, most;        // of the pairs
+  Count pairs;
 };
 
 struct RunSummary {

@@ -84,13 +84,14 @@ bool Session::train_epoch() {
 
 void Session::take_step(const Batch& batch) {
   const double t = seconds_now();
+  aside_seconds_ = 0;
   unread_[trainer_.steps()] = batch.ids;
   trainer_.advance(batch);
   ++batch_;
   const bool due = results_due();
   if (due) read_results();
   for (SessionHook* hook : hooks_) hook->after_step(*this);
-  const double seconds = seconds_now() - t;
+  const double seconds = seconds_now() - t - aside_seconds_;
   epoch_seconds_ += seconds;
   add(phase().train_seconds, seconds);
   add(phase().steps, int64_t{1});

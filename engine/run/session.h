@@ -92,6 +92,8 @@ class Session {
   void account(const std::string& what, double seconds) {
     if (phase().seconds) (*phase().seconds)[what] += seconds;
   }
+  // Seconds that a hook took for what is no training: they count in no phase.
+  void set_aside(double seconds) { aside_seconds_ += seconds; }
   void set_first_phase(Phase phase) { first_phase_ = phase; }
   void replace_model(Model model, Phase phase);
   void note(const std::string& text) { observer_.on_message(text); }
@@ -136,7 +138,7 @@ class Session {
   int64_t steps_per_epoch_, epoch_ = 0, batch_ = 0;
   StepTotals epoch_sum_;                            // as last read from the device
   std::map<int64_t, std::vector<int64_t>> unread_;  // samples of the steps since then
-  double epoch_seconds_ = 0, lap_start_;
+  double epoch_seconds_ = 0, aside_seconds_ = 0, lap_start_;
   std::vector<PhaseRecord> phases_;
   Evaluation last_test_, last_holdout_;
   std::set<std::string> bad_before_;  // samples that were bad before this process went on with the run

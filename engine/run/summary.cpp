@@ -67,13 +67,37 @@ json to_json(const DrawRecord& d) {
   put_if(j, "dense_test_top5", d.dense_test_top5);
   put_if(j, "compaction_ms", d.compaction_ms);
   put_if(j, "max_abs_difference", d.max_abs_difference);
+  if (d.steps)
+    j["steps"] = {{"pairs", d.steps->pairs},
+                  {"ratio", d.steps->ratio},
+                  {"least", d.steps->least},
+                  {"most", d.steps->most},
+                  {"dense_seconds", d.steps->dense_seconds},
+                  {"ticket_seconds", d.steps->ticket_seconds}};
   return j;
 }
 
+static PairedSteps steps_from_json(const json& j) {
+  const auto of = [&](const char* key) { return number(j, key).value_or(0); };
+  return {integer(j, "pairs").value_or(0),
+          of("ratio"),
+          of("least"),
+          of("most"),
+          of("dense_seconds"),
+          of("ticket_seconds")};
+}
+
 DrawRecord draw_from_json(const json& j) {
-  return {number(j, "ratio"),           integer(j, "epoch"),        integer(j, "step"),
-          words(j, "found_by"),         words(j, "file"),           number(j, "dense_test_top1"),
-          number(j, "dense_test_top5"), number(j, "compaction_ms"), number(j, "max_abs_difference")};
+  return {number(j, "ratio"),
+          integer(j, "epoch"),
+          integer(j, "step"),
+          words(j, "found_by"),
+          words(j, "file"),
+          number(j, "dense_test_top1"),
+          number(j, "dense_test_top5"),
+          number(j, "compaction_ms"),
+          number(j, "max_abs_difference"),
+          object_in(j, "steps", steps_from_json)};
 }
 
 static json to_json(const std::map<std::string, Count>& counts) {
@@ -124,7 +148,8 @@ AveragedRecord averaged_from_json(const json& j) {
 }
 
 static SpeedupRecord speedup_from_json(const json& j) {
-  return {number(j, "counted"), number(j, "measured")};
+  return {number(j, "counted"), number(j, "measured"), number(j, "least"), number(j, "most"),
+          integer(j, "pairs")};
 }
 
 json to_json(const RunSummary& s) {
@@ -143,8 +168,14 @@ json to_json(const RunSummary& s) {
   if (s.search) j["eb"] = to_json(*s.search);
   if (s.ticket || s.search) j["ticket"] = s.ticket ? to_json(*s.ticket) : json();
   if (s.max_abs_difference) j["equivalence"] = {{"max_abs_difference", *s.max_abs_difference}};
-  if (s.speedup)
-    j["speedup"] = {{"counted", or_null(s.speedup->counted)}, {"measured", or_null(s.speedup->measured)}};
+  if (s.speedup) {
+    json& speedup = j["speedup"];
+    put(speedup, "counted", s.speedup->counted);
+    put(speedup, "measured", s.speedup->measured);
+    put_if(speedup, "least", s.speedup->least);
+    put_if(speedup, "most", s.speedup->most);
+    put_if(speedup, "pairs", s.speedup->pairs);
+  }
   if (s.averaged) j["swa"] = to_json(*s.averaged);
   return j;
 }

@@ -33,8 +33,9 @@ static RunSummary summary() {
   s.ticket.emplace().ratio = 0.5;
   s.search.emplace().epochs = {{"p30", 7}, {"p50", std::nullopt}};
   s.search->draw = DrawRecord{0.5, 3, 9, "detector", "tickets/p50-ep3.safetensors"};
+  s.search->draw->steps = PairedSteps{5, 1.5, 1.25, 1.75, 0.3, 0.2};
   s.max_abs_difference = 1e-9;
-  s.speedup = SpeedupRecord{3.5, std::nullopt};
+  s.speedup = SpeedupRecord{3.5, 1.5, 1.25, 1.75, 5};
   s.averaged = AveragedRecord{2, 7, 0.5};
   return s;
 }

@@ -179,9 +179,12 @@ TEST(Report, every_field_is_that_of_the_runs_own_files) {
   EXPECT_EQ(run["command_lines"].size(), 1u);
   EXPECT_EQ(run["command_lines"][0].get<std::string>() + "\n", slurp(directory / "argv.txt"));
   EXPECT_EQ(run["speedup"], summary["speedup"]);
+  EXPECT_GE(run["speedup"]["pairs"], 3);
+  EXPECT_LE(run["speedup"]["least"], run["speedup"]["measured"]);
+  EXPECT_GE(run["speedup"]["most"], run["speedup"]["measured"]);
   EXPECT_EQ(run["equivalence"], summary["equivalence"]);
   EXPECT_TRUE(warns(run, "best was picked on the test set"));
-  EXPECT_TRUE(warns(run, "projected"));
+  EXPECT_TRUE(warns(run, "projected") || warns(run, "the machine was busy"));
   check_networks(run, summary);
   check_phases(run, summary);
   check_epochs(run, directory);

@@ -86,6 +86,12 @@ static std::string arithmetic_lines(const RunSummary& s) {
          line("MiB of activations a step", activations(search), activations(retrain));
 }
 
+static std::string pairs(const SpeedupRecord& s) {
+  if (!s.pairs || !s.least || !s.most) return "";
+  return fmt::format(" at the draw ({} pairs of steps in turn, {:.2f}x to {:.2f}x)", *s.pairs, *s.least,
+                     *s.most);
+}
+
 static std::string both(const RunSummary& s, const NetworkRecord& d, const NetworkRecord& t) {
   const SpeedupRecord speedup = s.speedup.value_or(SpeedupRecord{});
   return line("", "dense", fmt::format("ticket p={}", or_null(t.ratio).dump())) +
@@ -98,8 +104,10 @@ static std::string both(const RunSummary& s, const NetworkRecord& d, const Netwo
               d.seconds_note.value_or("")) +
          line("images/s in training", cell(d.images_per_s, "{:.0f}"), cell(t.images_per_s, "{:.0f}")) +
          arithmetic_lines(s) + line("energy, joules", cell(d.joules, "{:.0f}"), cell(t.joules, "{:.0f}")) +
-         fmt::format("  speed-up of a step: {} counted in FLOPs, {} measured\n",
-                     cell(speedup.counted, "{:.2f}x"), cell(speedup.measured, "{:.2f}x"));
+         fmt::format(
+             "  speed-up of a step: {} counted in FLOPs, {}{}\n", cell(speedup.counted, "{:.2f}x"),
+             speedup.measured ? fmt::format("{:.2f}x measured", *speedup.measured) : "not measured in time",
+             pairs(speedup));
 }
 
 std::string summary_table(const RunSummary& s) {

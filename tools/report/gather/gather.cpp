@@ -68,7 +68,8 @@ static void add_warnings(const RunFiles& run, const RunReport& report, std::vect
   if (last.best_rule == BestRule::test || first.best_rule == BestRule::test)
     warnings.push_back("best was picked on the test set: data.holdout keeps samples for picking");
   if (report.networks.size() > 1 && first.seconds_note)
-    warnings.push_back("seconds and training FLOPs of dense are projected from the search");
+    warnings.push_back(first.seconds ? "seconds and training FLOPs of dense are projected from the search"
+                                     : "no time of the dense network: " + *first.seconds_note);
   if (draw_of(run) && draw_of(run)->found_by == name_of(pruning::FoundBy::deadline))
     warnings.push_back("no ticket had emerged by the deadline: this one was drawn there");
   for (const PhaseReport& phase : report.phases)

@@ -154,6 +154,9 @@ template <class Visit>
 void fields(Like<engine::SpeedupRecord> auto& s, const Visit& visit) {
   visit("counted", s.counted);
   visit("measured", s.measured);
+  visit("least", s.least);
+  visit("most", s.most);
+  visit("pairs", s.pairs);
 }
 
 template <class Visit>
