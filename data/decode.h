@@ -1,6 +1,7 @@
-// Compressed bytes to pixels. JPEG by libjpeg-turbo, PNG by libpng, told apart by their first bytes. Every
-// warning of a decoder is an error: half a picture is not a picture. EXIF orientation, colour profiles and
-// gamma are ignored, as PIL does; grey, palette, 16-bit, alpha (dropped), CMYK and YCCK become 8-bit RGB.
+// Compressed bytes to pixels. JPEG by libjpeg-turbo, PNG by libpng, told apart by their first bytes. Pixels
+// that a decoder had to make up are an error: half a picture is not a picture. Oddities that leave all pixels
+// as they were written are a warning of the Image. EXIF orientation, colour profiles and gamma are ignored,
+// as PIL does; grey, palette, 16-bit, alpha (dropped), CMYK and YCCK become 8-bit RGB.
 #pragma once
 #include <cstdint>
 #include <span>

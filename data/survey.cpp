@@ -17,7 +17,7 @@ struct Facts {
   int width = 0, height = 0;
   uint64_t hash = 0;
   std::array<uint64_t, 3> sum{}, squares{};
-  std::string error;
+  std::string error, warning;
 };
 
 Facts facts_of(const Dataset& data, int64_t i) {
@@ -26,6 +26,7 @@ Facts facts_of(const Dataset& data, int64_t i) {
     const Image image = data.image(i);
     f.width = image.width;
     f.height = image.height;
+    f.warning = image.warning;
     f.hash = XXH3_64bits_withSeed(image.rgb.data(), image.bytes(), static_cast<uint64_t>(image.width)) | 1;
     for (size_t k = 0; k < image.rgb.size(); ++k) {
       const uint64_t v = image.rgb[k];
@@ -87,6 +88,7 @@ Survey survey(const Dataset& data, const Message& message) {
       s.bad.push_back({data.describe(i), f.error});
       continue;
     }
+    if (!f.warning.empty()) s.odd.emplace_back(data.describe(i), f.warning);
     widen(s, f);
     totals.add(f);
     const auto [entry, is_new] = first.try_emplace(f.hash, i);

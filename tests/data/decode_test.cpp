@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "support/error_code.h"
@@ -33,7 +34,7 @@ TEST(Decode, jpeg_is_close_and_keeps_channel_order) {
   const Image image = gradient(37, 29, 200);
   EXPECT_LE(largest_difference(decode(to_jpeg(image), "x.jpg"), image), 4);
   JpegOptions half;
-  half.subsampling = TJSAMP_420;
+  half.sampling = {{2, 2}, {1, 1}, {1, 1}};
   EXPECT_LE(largest_difference(decode(to_jpeg(image, half), "x.jpg"), image), 8);
 }
 
@@ -46,8 +47,7 @@ TEST(Decode, grey_jpeg_becomes_rgb) {
   std::vector<uint8_t> grey(24 * 16);
   for (size_t i = 0; i < grey.size(); ++i) grey[i] = static_cast<uint8_t>(i % 24 * 10);
   JpegOptions o;
-  o.format = TJPF_GRAY;
-  o.subsampling = TJSAMP_GRAY;
+  o.space = JCS_GRAYSCALE;
   const Image out = decode(to_jpeg(grey, 24, 16, o), "grey.jpg");
   for (size_t i = 0; i < grey.size(); ++i)
     for (int c = 0; c < 3; ++c) ASSERT_NEAR(out.rgb[3 * i + c], grey[i], 4);
@@ -58,15 +58,83 @@ TEST(Decode, cmyk_and_ycck_jpeg_become_rgb) {
   std::vector<uint8_t> inks;
   for (int i = 0; i < 16 * 16; ++i) inks.insert(inks.end(), {200, 100, 50, 128});
   JpegOptions o;
-  o.format = TJPF_CMYK;
+  o.space = JCS_CMYK;
   o.quality = 100;
-  for (const int subsampling : {TJSAMP_444, TJSAMP_420}) {  // libjpeg-turbo writes both as YCCK
-    o.subsampling = subsampling;
+  using Sampling = std::vector<std::pair<int, int>>;
+  for (const auto& sampling : {Sampling{}, Sampling{{2, 2}, {1, 1}, {1, 1}, {2, 2}}}) {
+    o.sampling = sampling;
     const Image out = decode(to_jpeg(inks, 16, 16, o), "ink.jpg");
     EXPECT_NEAR(out.rgb[0], 200 * 128 / 255, 2);
     EXPECT_NEAR(out.rgb[1], 100 * 128 / 255, 2);
     EXPECT_NEAR(out.rgb[2], 50 * 128 / 255, 2);
   }
+}
+
+// The library warns, PIL reads: nothing of the pixels is missing.
+TEST(Decode, odd_jpeg_with_all_pixels_is_read_with_a_warning) {
+  const Image image = picture(40, 24);
+  const auto good = to_jpeg(image);
+  const Image want = decode(good, "x.jpg");
+  EXPECT_EQ(want.warning, "");
+  const std::vector<uint8_t> marker_of_tables = {0xff, 0xdb};
+  const auto tables = std::search(good.begin(), good.end(), marker_of_tables.begin(), marker_of_tables.end());
+  auto before_end = good, between = good;
+  before_end.insert(before_end.end() - 2, 60, uint8_t{0x11});
+  between.insert(between.begin() + (tables - good.begin()), 3, uint8_t{0});
+  for (const auto& odd : {before_end, between}) {
+    const Image read = decode(odd, "x.jpg");
+    EXPECT_EQ(read.rgb, want.rgb);
+    EXPECT_NE(read.warning.find("extraneous bytes before marker"), std::string::npos) << read.warning;
+  }
+  for (const int major : {0, 2}) {
+    auto version = good;
+    version[11] = static_cast<uint8_t>(major);
+    EXPECT_EQ(decode(version, "x.jpg").rgb, want.rgb);
+    EXPECT_NE(decode(version, "x.jpg").warning.find("JFIF"), std::string::npos);
+  }
+}
+
+// Data are missing: libjpeg warns and makes up the rest.
+TEST(Decode, jpeg_whose_pixels_are_made_up_is_damaged) {
+  auto hole = to_jpeg(picture(64, 48));
+  hole.erase(hole.begin() + hole.size() / 2, hole.end() - 2);
+  EXPECT_EQ(code_of([&] { decode(hole, "x.jpg"); }), 3012);
+  auto no_end = to_jpeg(picture(64, 48));
+  no_end.resize(no_end.size() - 2);  // as PIL: who did not write the end may have lost more
+  EXPECT_EQ(code_of([&] { decode(no_end, "x.jpg"); }), 3012);
+}
+
+TEST(Decode, every_sampling_of_the_colours) {
+  using Sampling = std::vector<std::pair<int, int>>;
+  const Image image = gradient(61, 47, 200);
+  for (const Sampling& sampling : {Sampling{{4, 2}, {1, 1}, {1, 1}},
+                                   {{1, 4}, {1, 1}, {1, 1}},
+                                   {{2, 4}, {1, 1}, {1, 1}},
+                                   {{3, 1}, {1, 1}, {1, 1}},
+                                   {{2, 2}, {2, 1}, {1, 2}},
+                                   {{2, 2}, {2, 2}, {1, 1}},
+                                   {{1, 1}, {2, 1}, {1, 1}},
+                                   {{2, 1}, {2, 1}, {2, 1}}})
+    for (const bool progressive : {false, true}) {
+      JpegOptions o;
+      o.sampling = sampling;
+      o.progressive = progressive;
+      const Image read = decode(to_jpeg(image, o), "x.jpg");
+      EXPECT_LE(largest_difference(read, image), 12) << sampling[0].first << sampling[0].second;
+      EXPECT_EQ(read.warning, "");
+    }
+}
+
+// Seconds of work for each kilobyte: the same scan again and again.
+TEST(Decode, jpeg_with_too_many_scans_is_refused) {
+  JpegOptions o;
+  o.progressive = true;
+  auto bytes = to_jpeg(picture(16, 16), o);
+  const std::vector<uint8_t> scan_marker = {0xff, 0xda};
+  const auto last = std::find_end(bytes.begin(), bytes.end(), scan_marker.begin(), scan_marker.end());
+  const std::vector<uint8_t> scan(last, bytes.end() - 2);
+  for (int i = 0; i < 600; ++i) bytes.insert(bytes.end() - 2, scan.begin(), scan.end());
+  EXPECT_EQ(code_of([&] { decode(bytes, "x.jpg"); }), 3012);
 }
 
 TEST(Decode, png_of_every_kind_becomes_rgb) {

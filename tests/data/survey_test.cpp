@@ -37,12 +37,18 @@ TEST(Survey, finds_damage_and_duplicates) {
   write_bytes(dir / "train/b/200.png", same);
   write_bytes(dir / "train/c/200.png", same);
   write_bytes(dir / "test/a/200.png", same);
+  auto odd = to_jpeg(picture(11, 8));
+  odd[11] = 9;  // a version of JFIF that there is not
+  write_bytes(dir / "train/c/300.jpg", odd);
   const auto train = data::open_image_folder(dir.path(), Split::train);
   const auto test = data::open_image_folder(dir.path(), Split::test);
   const data::Survey s = data::survey(*train), t = data::survey(*test);
   ASSERT_EQ(s.bad.size(), 1u);
   EXPECT_EQ(s.bad[0].sample, (dir / "train/a/100.jpg").string());
-  EXPECT_EQ(s.per_class, (std::vector<int64_t>{4, 5, 5}));
+  EXPECT_EQ(s.per_class, (std::vector<int64_t>{4, 5, 6}));
+  ASSERT_EQ(s.odd.size(), 1u);
+  EXPECT_EQ(s.odd[0].first, (dir / "train/c/300.jpg").string());
+  EXPECT_NE(s.odd[0].second.find("JFIF"), std::string::npos);
   ASSERT_EQ(s.duplicates.size(), 1u);
   EXPECT_EQ(train->describe(s.duplicates[0].first), (dir / "train/b/200.png").string());
   EXPECT_EQ(train->describe(s.duplicates[0].second), (dir / "train/c/200.png").string());

@@ -1,14 +1,17 @@
 // Image files made on the spot, so that no picture is stored in the repository.
 #pragma once
 #include <png.h>
-#include <turbojpeg.h>
 
 #include <cstdint>
+#include <cstdio>  // jpeglib.h needs it before
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <jpeglib.h>
 
 #include "data/image.h"
 
@@ -39,24 +42,47 @@ inline data::Image gradient(int w, int h, int shade = 0) {
 }
 
 struct JpegOptions {
-  int format = TJPF_RGB, subsampling = TJSAMP_444, quality = 95;
+  J_COLOR_SPACE space = JCS_RGB;  // of the pixels; CMYK is stored as YCCK
+  int quality = 95;
+  std::vector<std::pair<int, int>> sampling = {};  // across and down, of each component; none: all alike
+  bool progressive = false;
 };
 
-// `pixels` in options.format.
+// `pixels` in options.space.
 inline std::vector<uint8_t> to_jpeg(const std::vector<uint8_t>& pixels, int w, int h,
-                                    JpegOptions options = {}) {
-  tjhandle jpeg = tjInitCompress();
+                                    const JpegOptions& options = {}) {
+  jpeg_compress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);  // its error_exit ends the process
+  jpeg_create_compress(&jpeg);
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
-  const int rc = tjCompress2(jpeg, pixels.data(), w, 0, h, options.format, &bytes, &size, options.subsampling,
-                             options.quality, 0);
-  tjDestroy(jpeg);
-  if (rc != 0) std::abort();
+  jpeg_mem_dest(&jpeg, &bytes, &size);
+  jpeg.image_width = static_cast<JDIMENSION>(w);
+  jpeg.image_height = static_cast<JDIMENSION>(h);
+  jpeg.input_components = options.space == JCS_GRAYSCALE ? 1 : options.space == JCS_CMYK ? 4 : 3;
+  jpeg.in_color_space = options.space;
+  jpeg_set_defaults(&jpeg);
+  if (options.space == JCS_CMYK) jpeg_set_colorspace(&jpeg, JCS_YCCK);
+  jpeg_set_quality(&jpeg, options.quality, TRUE);
+  for (int c = 0; c < jpeg.num_components; ++c) {
+    const auto factors = options.sampling.empty() ? std::pair{1, 1} : options.sampling[c];
+    jpeg.comp_info[c].h_samp_factor = factors.first;
+    jpeg.comp_info[c].v_samp_factor = factors.second;
+  }
+  if (options.progressive) jpeg_simple_progression(&jpeg);
+  jpeg_start_compress(&jpeg, TRUE);
+  for (int y = 0; y < h; ++y) {
+    auto* row = const_cast<uint8_t*>(&pixels[size_t(y) * w * jpeg.input_components]);
+    jpeg_write_scanlines(&jpeg, &row, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
   std::vector<uint8_t> result(bytes, bytes + size);
-  tjFree(bytes);
+  std::free(bytes);
   return result;
 }
-inline std::vector<uint8_t> to_jpeg(const data::Image& image, JpegOptions options = {}) {
+inline std::vector<uint8_t> to_jpeg(const data::Image& image, const JpegOptions& options = {}) {
   return to_jpeg(image.rgb, image.width, image.height, options);
 }
 

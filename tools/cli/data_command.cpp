@@ -86,26 +86,31 @@ int stats(const DataFlags& f) {
 }
 
 ordered_json verify_json(const SplitSurvey& part) {
-  ordered_json bad = ordered_json::array(), duplicates = ordered_json::array();
+  ordered_json bad = ordered_json::array(), odd = bad, duplicates = bad;
   for (const auto& b : part.survey.bad) bad.push_back({{"sample", b.sample}, {"error", b.error}});
+  for (const auto& [sample, warning] : part.survey.odd)
+    odd.push_back({{"sample", sample}, {"warning", warning}});
   for (const auto& [first, later] : part.survey.duplicates)
     duplicates.push_back({part.data->describe(first), part.data->describe(later)});
-  return {{"samples", part.survey.samples}, {"bad", bad}, {"duplicates", duplicates}};
+  return {{"samples", part.survey.samples}, {"bad", bad}, {"warnings", odd}, {"duplicates", duplicates}};
 }
 
 void print_verify(const SplitSurvey& part) {
   constexpr size_t shown = 10;
   const auto& [name, data, s] = part;
-  std::cout << fmt::format("{}: {} images, {} bad, {} duplicates\n", name, s.samples, s.bad.size(),
-                           s.duplicates.size());
+  std::cout << fmt::format("{}: {} images, {} bad, {} with warnings, {} duplicates\n", name, s.samples,
+                           s.bad.size(), s.odd.size(), s.duplicates.size());
   for (const auto& b : s.bad) std::cout << "  bad: " << b.error << "\n";
+  for (size_t i = 0; i < std::min(shown, s.odd.size()); ++i)
+    std::cout << "  warning: " << s.odd[i].first << ": " << s.odd[i].second << "\n";
   for (size_t i = 0; i < std::min(shown, s.duplicates.size()); ++i)
     std::cout << "  same pixels: " << data->describe(s.duplicates[i].first) << " and "
               << data->describe(s.duplicates[i].second) << "\n";
-  if (s.duplicates.size() > shown) std::cout << "  ... --json lists all\n";
+  if (std::max(s.odd.size(), s.duplicates.size()) > shown) std::cout << "  ... --json lists all\n";
 }
 
-// Labels outside the classes are refused when the data are opened. Duplicates are worth knowing and no error.
+// Labels outside the classes are refused when the data are opened. Duplicates and pictures that are odd but
+// whole are worth knowing and no error.
 int verify(const DataFlags& f) {
   const auto both = survey_both(config_of(f));
   const bool ok = both[0].survey.bad.empty() && both[1].survey.bad.empty();
