@@ -13,10 +13,13 @@
 namespace eb::data {
 namespace {
 
+constexpr png_uint_32 pixels_chunk = 0x49444154;  // "IDAT"
+
 struct Reader {
   std::span<const uint8_t> bytes;
   size_t at = 0;
-  char message[128] = "";
+  char message[128] = "";  // of the error, or of the first warning
+  bool warned = false;
   png_structp png = nullptr;
   png_infop info = nullptr;
   ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
@@ -28,7 +31,14 @@ struct Reader {
   png_longjmp(png, 1);
 }
 
-void on_warning(png_structp, png_const_charp) {}  // about colour profiles and text, which are not used
+// Most are about what colour profiles and text say, which is not used; that bytes have changed is worth
+// knowing.
+void on_warning(png_structp png, png_const_charp text) {
+  auto* reader = static_cast<Reader*>(png_get_error_ptr(png));
+  if (reader->warned || !std::strstr(text, "CRC error")) return;
+  std::strncpy(reader->message, text, sizeof reader->message - 1);
+  reader->warned = true;
+}
 
 void read_some(png_structp png, png_bytep out, size_t n) {
   auto* reader = static_cast<Reader*>(png_get_io_ptr(png));
@@ -42,7 +52,7 @@ bool read_header(Reader& r) {
   png_set_read_fn(r.png, &r, read_some);
   png_set_user_limits(r.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size decides
   png_set_chunk_malloc_max(r.png, 8 << 20);
-  png_set_crc_action(r.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+  png_set_crc_action(r.png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);  // critical chunks, others
   png_read_info(r.png, r.info);
   return true;
 }
@@ -58,8 +68,20 @@ bool read_pixels(Reader& r, uint8_t* rgb, size_t row_bytes, png_uint_32 rows) {
   if (png_get_rowbytes(r.png, r.info) != row_bytes) png_error(r.png, "unexpected pixel format");
   for (int pass = 0; pass < passes; ++pass)
     for (png_uint_32 y = 0; y < rows; ++y) png_read_row(r.png, rgb + y * row_bytes, nullptr);
+  return true;
+}
+
+// The checksum of the pixels, and what stands behind them.
+bool read_rest(Reader& r) {
+  if (setjmp(png_jmpbuf(r.png))) return false;
   png_read_end(r.png, nullptr);
   return true;
+}
+
+// Behind the last chunk of pixels nothing is missing. That chunk is the current one until the next one's
+// header is read.
+bool failed_behind_pixels(const Reader& r) {
+  return png_get_io_chunk_type(r.png) != pixels_chunk || (png_get_io_state(r.png) & PNG_IO_CHUNK_HDR);
 }
 
 }  // namespace
@@ -80,6 +102,11 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name, const 
   check_size(width, height, options, name);
   Image out(static_cast<int>(width), static_cast<int>(height));
   if (!read_pixels(reader, out.rgb.data(), size_t{3} * width, height)) throw damaged();
+  if (!read_rest(reader)) {
+    if (!failed_behind_pixels(reader)) throw damaged();
+    reader.warned = true;
+  }
+  if (reader.warned) out.warning = reader.message;
   return out;
 }
 

@@ -203,14 +203,45 @@ TEST(Decode, png_error_names_the_byte) {
   EXPECT_NE(message.find("x.png: damaged PNG at byte"), std::string::npos) << message;
 }
 
-// Any byte of a PNG is guarded by a checksum or a length, so damage never goes unnoticed.
-TEST(Decode, flipped_png_bytes_are_errors) {
-  const auto good = to_png(picture(24, 20));
+// Any byte of a PNG is guarded by a checksum or a length, so damage never goes unnoticed; behind the pixels
+// it takes nothing away.
+TEST(Decode, flipped_png_bytes_are_errors_or_warnings) {
+  const Image image = picture(24, 20);
+  const auto good = to_png(image);
+  constexpr size_t end_chunk = 12;
   for (size_t i = 0; i < good.size(); ++i) {
     auto bad = good;
     bad[i] ^= 0x10;
-    EXPECT_GE(code_of([&] { decode(bad, "x.png"); }), 3011) << "byte " << i;
+    if (i < good.size() - end_chunk) {
+      EXPECT_GE(code_of([&] { decode(bad, "x.png"); }), 3011) << "byte " << i;
+      continue;
+    }
+    const Image read = decode(bad, "x.png");
+    EXPECT_EQ(read.rgb, image.rgb) << "byte " << i;
+    EXPECT_NE(read.warning, "") << "byte " << i;
   }
+}
+
+TEST(Decode, png_with_all_pixels_is_read_with_a_warning) {
+  const Image image = picture(24, 20);
+  const auto good = to_png(image);
+  EXPECT_EQ(decode(good, "x.png").warning, "");
+  std::vector<uint8_t> comment = {0,   0,   0,   9,   't', 'E', 'X', 't', 'C', 'o', 'm',
+                                  'm', 'e', 'n', 't', 0,   '!', 1,   2,   3,   4};
+  for (const size_t at :
+       {size_t{33}, good.size() - 12}) {  // before and behind the pixels, with a wrong checksum
+    auto odd = good;
+    odd.insert(odd.begin() + at, comment.begin(), comment.end());
+    EXPECT_EQ(decode(odd, "x.png").rgb, image.rgb);
+    EXPECT_NE(decode(odd, "x.png").warning.find("CRC"), std::string::npos) << decode(odd, "x.png").warning;
+  }
+  for (size_t missing = 1; missing <= 12; ++missing) {
+    const std::vector<uint8_t> cut(good.begin(), good.end() - missing);
+    EXPECT_EQ(decode(cut, "x.png").rgb, image.rgb) << missing;
+    EXPECT_NE(decode(cut, "x.png").warning, "") << missing;
+  }
+  const std::vector<uint8_t> without_checksum(good.begin(), good.end() - 13);
+  EXPECT_EQ(code_of([&] { decode(without_checksum, "x.png"); }), 3013);
 }
 
 // JPEG has no checksums: a flip may pass. It must end in an image of sane size or in an error.
