@@ -10,21 +10,30 @@ namespace {
 
 constexpr int precision = 32 - 8 - 2;  // fraction bits of a weight: PIL's PRECISION_BITS
 
-// For each output position: the first input position, and `taps` weights of which `count` are used.
-struct Weights {
-  int taps = 0;
-  std::vector<int> first, count, weight;
+// Part of an axis that is scaled to `full` positions: of these the `n` from `begin`. What is not asked for is
+// not computed: a picture of one column would be millions of rows.
+struct Part {
+  int64_t full, begin;
+  int n;
 };
 
-Weights triangle_weights(int size_in, int size_out) {
-  const double scale = static_cast<double>(size_in) / size_out, reach = std::max(scale, 1.0);
+// For each output position of the part: the first input position, and `taps` weights of which `count` are
+// used.
+struct Weights {
+  int taps = 0;
+  std::vector<int> first = {}, count = {}, weight = {};
+};
+
+Weights triangle_weights(int size_in, const Part& part) {
+  const double scale = static_cast<double>(size_in) / static_cast<double>(part.full),
+               reach = std::max(scale, 1.0);
   Weights w{.taps = static_cast<int>(std::ceil(reach)) * 2 + 1};
-  w.first.resize(size_out);
-  w.count.resize(size_out);
-  w.weight.resize(size_t(size_out) * w.taps);
+  w.first.resize(part.n);
+  w.count.resize(part.n);
+  w.weight.resize(size_t(part.n) * w.taps);
   std::vector<double> row(w.taps);
-  for (int i = 0; i < size_out; ++i) {
-    const double center = (i + 0.5) * scale;
+  for (int i = 0; i < part.n; ++i) {
+    const double center = (static_cast<double>(part.begin + i) + 0.5) * scale;
     const int first = std::max(0, static_cast<int>(center - reach + 0.5));
     const int count = std::min(size_in, static_cast<int>(center + reach + 0.5)) - first;
     double sum = 0;
@@ -69,44 +78,44 @@ void resize_column(const uint8_t* rows, size_t row_bytes, const int* weight, int
   for (size_t k = 0; k < row_bytes; ++k) y[k] = rounded(sums[k]);
 }
 
-}  // namespace
-
-void resize(const Image& image, const Box& box, int width, int height, uint8_t* out) {
-  const Weights across = triangle_weights(box.width, width), down = triangle_weights(box.height, height);
-  const size_t row_bytes = size_t{3} * width;
-  std::vector<uint8_t> narrow(row_bytes * box.height);
-  for (int y = 0; y < box.height; ++y) {
-    const uint8_t* row = &image.rgb[(size_t(box.top + y) * image.width + box.left) * 3];
-    if (box.width == width)
-      std::copy_n(row, row_bytes, &narrow[y * row_bytes]);
+void resize_part(const Image& image, const Box& box, const Part& x, const Part& y, uint8_t* out) {
+  const Weights across = triangle_weights(box.width, x), down = triangle_weights(box.height, y);
+  const size_t row_bytes = size_t{3} * x.n;
+  const int top = down.first.front(), rows = down.first.back() + down.count.back() - top;
+  std::vector<uint8_t> narrow(row_bytes * rows);
+  for (int r = 0; r < rows; ++r) {
+    const uint8_t* row = &image.rgb[(size_t(box.top + top + r) * image.width + box.left) * 3];
+    if (box.width == x.full)
+      std::copy_n(row + 3 * x.begin, row_bytes, &narrow[r * row_bytes]);
     else
-      resize_row(row, across, width, &narrow[y * row_bytes]);
+      resize_row(row, across, x.n, &narrow[r * row_bytes]);
   }
-  if (box.height == height) {
-    std::copy(narrow.begin(), narrow.end(), out);
+  if (box.height == y.full) {
+    std::copy_n(narrow.begin(), row_bytes * y.n, out);
     return;
   }
   std::vector<int> sums(row_bytes);
-  for (int y = 0; y < height; ++y)
-    resize_column(&narrow[down.first[y] * row_bytes], row_bytes, &down.weight[size_t(y) * down.taps],
-                  down.count[y], sums, out + y * row_bytes);
+  for (int i = 0; i < y.n; ++i)
+    resize_column(&narrow[(down.first[i] - top) * row_bytes], row_bytes, &down.weight[size_t(i) * down.taps],
+                  down.count[i], sums, out + i * row_bytes);
+}
+
+}  // namespace
+
+void resize(const Image& image, const Box& box, int width, int height, uint8_t* out) {
+  resize_part(image, box, {width, 0, width}, {height, 0, height}, out);
 }
 
 Image resize_and_center_crop(const Image& image, int short_side, int size) {
-  const bool portrait = image.width <= image.height;
-  const auto long_side = [&](int across, int along) {
-    return static_cast<int>(int64_t{short_side} * along / across);
-  };
-  Image scaled(portrait ? short_side : long_side(image.height, image.width),
-               portrait ? long_side(image.width, image.height) : short_side);
-  resize(image, {0, 0, image.width, image.height}, scaled.width, scaled.height, scaled.rgb.data());
+  const int shorter = std::min(image.width, image.height);
   // Python's round(): halves go to the even number, as nearbyint does by default.
-  const int top = static_cast<int>(std::nearbyint((scaled.height - size) / 2.0));
-  const int left = static_cast<int>(std::nearbyint((scaled.width - size) / 2.0));
+  const auto centre_of = [&](int side) {
+    const int64_t full = int64_t{short_side} * side / shorter;
+    return Part{full, static_cast<int64_t>(std::nearbyint(static_cast<double>(full - size) / 2.0)), size};
+  };
   Image out(size, size);
-  for (int y = 0; y < size; ++y)
-    std::copy_n(&scaled.rgb[(size_t(top + y) * scaled.width + left) * 3], size_t{3} * size,
-                &out.rgb[size_t{3} * size * y]);
+  resize_part(image, {0, 0, image.width, image.height}, centre_of(image.width), centre_of(image.height),
+              out.rgb.data());
   return out;
 }
 

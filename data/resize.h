@@ -15,7 +15,8 @@ struct Box {
 // The part `box` of `image` scaled to out (height, width, 3); pixels outside the box do not count.
 void resize(const Image& image, const Box& box, int width, int height, uint8_t* out);
 
-// torchvision's Resize(short_side) then CenterCrop(size), size <= short_side.
+// torchvision's Resize(short_side) then CenterCrop(size), size <= short_side. Memory for the crop only,
+// however long the picture.
 Image resize_and_center_crop(const Image& image, int short_side, int size);
 
 // torchvision's RandomResizedCrop: area 0.08..1 of the image, ratio 3/4..4/3, ten tries, else the centre.

@@ -77,6 +77,34 @@ TEST(Resize, short_side_and_centre) {
     EXPECT_EQ(fnv(data::resize_and_center_crop(picture(c.w, c.h), c.short_side, c.size).rgb), c.hash);
 }
 
+// The crop alone is what scaling everything and cropping then would be.
+TEST(Resize, centre_of_thin_pictures) {
+  for (const auto& [w, h] : {std::pair{3, 401}, {401, 3}, {1, 90}, {64, 64}, {28, 700}}) {
+    const bool tall = h > w;
+    const int full = 32 * std::max(w, h) / std::min(w, h), size = 28;
+    const Image all = scaled(picture(w, h), {0, 0, w, h}, tall ? 32 : full, tall ? full : 32);
+    const int left = (all.width - size) / 2, top = (all.height - size) / 2;
+    const Image crop = data::resize_and_center_crop(picture(w, h), 32, size);
+    if ((all.width - size) % 2 + (all.height - size) % 2 != 0) continue;  // rounding has a test of its own
+    for (int y = 0; y < size; ++y)
+      for (int k = 0; k < 3 * size; ++k)
+        ASSERT_EQ(crop.rgb[y * 3 * size + k], all.rgb[((top + y) * all.width + left) * 3 + k])
+            << w << "x" << h;
+  }
+}
+
+// Scaled as a whole it would have 10^10 rows.
+TEST(Resize, centre_of_a_picture_of_one_column) {
+  for (const bool tall : {false, true}) {
+    Image thin(tall ? 1 : 40'000'000, tall ? 40'000'000 : 1);
+    std::fill(thin.rgb.begin() + 60'000'000, thin.rgb.end(), uint8_t{200});
+    const Image crop = data::resize_and_center_crop(thin, 256, 224);
+    EXPECT_NEAR(crop.rgb.front(), 200 * (0.5 - 111.5 / 256), 1);  // a linear ramp of 256 pixels
+    EXPECT_NEAR(crop.rgb.back(), 200 * (0.5 + 111.5 / 256), 1);
+    EXPECT_NEAR(crop.rgb[(tall ? 111 * 224 : 111) * 3], 100, 1);
+  }
+}
+
 TEST(RandomResizedCrop, stays_inside_with_torchvisions_area_and_ratio) {
   double area = 0, log_ratio = 0, low = 1, high = 0;
   constexpr int n = 20000;
