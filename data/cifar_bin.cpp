@@ -31,13 +31,35 @@ std::vector<std::string> names_of(const std::filesystem::path& root, int classes
   return names;
 }
 
+// Where the files may be instead: a folder below, or there in the Python version.
+std::string hint_for(const std::filesystem::path& root, int classes) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  std::vector<fs::path> folders;
+  for (fs::directory_iterator it(root, ignored), end; !ignored && it != end; it.increment(ignored))
+    folders.push_back(it->path());
+  const auto has = [&](const fs::path& folder, const char* name) {
+    return fs::is_regular_file(folder / name, ignored);
+  };
+  const std::string get = "run tools/get_cifar " + std::to_string(classes);
+  if (const char* first = classes == 100 ? "train.bin" : "data_batch_1.bin"; !has(root, first))
+    for (const auto& folder : folders)
+      if (has(folder, first)) return "set data.root to " + folder.string();
+  folders.insert(folders.begin(), root);
+  for (const auto& folder : folders)
+    if (has(folder, classes == 100 ? "meta" : "batches.meta"))
+      return folder.string() + " holds the version for Python, another format: " + get +
+             " for the binary one";
+  return get + ", or set data.root";
+}
+
 class CifarBin : public Dataset {
  public:
   CifarBin(const std::filesystem::path& root, int classes, Split split)
       : names_(names_of(root, classes)),
         label_bytes_(classes == 100 ? 2 : 1),
         record_(label_bytes_ + 3 * plane) {
-    for (const auto& name : files_of(classes, split)) add(root / name);
+    for (const auto& name : files_of(classes, split)) add(root, name);
   }
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   const std::vector<std::string>& class_names() const override { return names_; }
@@ -71,11 +93,12 @@ class CifarBin : public Dataset {
     return {&files_[f], static_cast<uint64_t>(i - first_[f]) * record_};
   }
 
-  void add(const std::filesystem::path& path) {
+  void add(const std::filesystem::path& root, const std::string& name) {
+    const std::filesystem::path path = root / name;
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
       throw Error(errors::no_data, "no file " + path.string(),
-                  "run tools/get_cifar " + std::to_string(names_.size()) + ", or set data.root");
+                  hint_for(root, static_cast<int>(names_.size())));
     files_.emplace_back(path);
     first_.push_back(size());
     const uint64_t bytes = files_.back().size();

@@ -62,6 +62,19 @@ TEST(CifarBin, missing_file_says_what_to_run) {
   EXPECT_NE(e.hint().find("tools/get_cifar 10"), std::string::npos) << e.hint();
 }
 
+TEST(CifarBin, missing_file_may_be_in_a_folder_below) {
+  TempDir dir;
+  write_bytes(dir / "cifar-10-batches-py/batches.meta", {1});
+  const std::string python = refused(dir.path()).hint();
+  EXPECT_NE(python.find((dir / "cifar-10-batches-py").string()), std::string::npos) << python;
+  EXPECT_NE(python.find("Python"), std::string::npos) << python;
+  EXPECT_EQ(refused(dir / "cifar-10-batches-py").hint(), python);
+  write_cifar10(dir / "cifar-10-batches-bin");
+  EXPECT_EQ(refused(dir.path()).hint(), "set data.root to " + (dir / "cifar-10-batches-bin").string());
+  std::filesystem::remove(dir / "cifar-10-batches-bin/data_batch_2.bin");
+  EXPECT_NE(refused(dir / "cifar-10-batches-bin").hint().find("tools/get_cifar 10"), std::string::npos);
+}
+
 TEST(CifarBin, truncated_oversized_and_empty_files) {
   TempDir dir;
   for (const size_t size : {size_t{0}, size_t{1}, size_t{3072}, size_t{2 * 3073 - 1}, size_t{2 * 3073 + 1}}) {
