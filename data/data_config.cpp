@@ -22,6 +22,7 @@ DataConfig data_config(const engine::Config& c) {
   DataConfig d;
   d.kind = c.get<DataConfig::Kind>("data.kind");
   if (!c.is_null("data.root")) d.root = c.get<std::string>("data.root");
+  d.allow_empty_classes = c.get<bool>("data.allow_empty_classes");
   d.holdout = c.get<int64_t>("data.holdout");
   d.augment = c.get<std::vector<Augment>>("data.augment");
   read_channels(c, "data.normalize.mean", d.mean);

@@ -23,7 +23,8 @@ struct DataConfig {
   enum class OnBadSample : uint8_t { error, skip };
   Kind kind = Kind::synthetic;
   std::filesystem::path root;
-  int64_t holdout = 0;  // training images set aside
+  bool allow_empty_classes = false;  // of an image folder
+  int64_t holdout = 0;               // training images set aside
   std::vector<Augment> augment;
   float mean[3] = {0, 0, 0}, std[3] = {1, 1, 1};  // of pixels in 0..1, R G B
   bool skip_bad_samples = false;

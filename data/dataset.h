@@ -20,6 +20,7 @@ class Dataset {
   virtual Image image(int64_t i, int short_side = 0) const = 0;
   virtual std::string describe(int64_t i) const = 0;  // for messages: a path, or a file and a record
   virtual uint64_t fingerprint() const = 0;           // of order, names, labels and sizes
+  virtual std::string note() const { return {}; }     // what a user should know of it, or nothing
   int64_t classes() const { return static_cast<int64_t>(class_names().size()); }
 };
 
@@ -31,7 +32,8 @@ std::shared_ptr<const Dataset> open_dataset(const DataConfig& config, Split spli
 std::string fingerprint_of(const Dataset& train, const Dataset& test);  // 32 hexadecimal digits
 
 std::shared_ptr<const Dataset> open_cifar_bin(const std::filesystem::path& root, int classes, Split split);
-std::shared_ptr<const Dataset> open_image_folder(const std::filesystem::path& root, Split split);
+std::shared_ptr<const Dataset> open_image_folder(const std::filesystem::path& root, Split split,
+                                                 bool allow_empty_classes = false);
 std::shared_ptr<const Dataset> make_synthetic(const DataConfig::Synthetic& options, Split split);
 
 }  // namespace eb::data

@@ -19,9 +19,12 @@ using Type = Field::Type;
 static std::vector<Field> source_fields() {
   return {
       Field{"data.kind", Type::string, nullptr,
-            "Kind of data: CIFAR's binary files, a folder of images (train/ and test/ or val/ with one "
-            "folder per "
-            "class), or procedural images."}
+            "Kind of data: CIFAR's binary files, a folder of images (train/ and test/ with one folder per "
+            "class; "
+            "val/, valid/ or validation/ where test/ is missing or has no labels), or procedural images. "
+            "Images "
+            "are JPEG or PNG by their first bytes, at any depth below the class's folder; hidden folders and "
+            "those that systems leave behind (@eaDir, lost+found, __MACOSX) are passed over."}
           .one_of(names_of<DataConfig::Kind>())
           .must_be_given()
           .not_yet({"packed"}),
@@ -29,6 +32,10 @@ static std::vector<Field> source_fields() {
             "Folder of the data, relative to the current directory; ${EB_DATA}, ${HOME} and ${TMPDIR} are "
             "replaced. Every kind but synthetic needs it."}
           .or_null(),
+      Field{
+          "data.allow_empty_classes", Type::boolean, false,
+          "image_folder: a folder in train/ without images is a class all the same; otherwise an error that "
+          "names it."},
       Field{"data.holdout", Type::integer, 5000,
             "Training images set aside to pick the best checkpoint; 0 picks it on the test set, as the paper "
             "did, "

@@ -84,6 +84,12 @@ class Cache {
   const Message& message_;
 };
 
+std::shared_ptr<const Dataset> open_split(const DataConfig& c, Split split, const Message& message) {
+  auto data = open_dataset(c, split);
+  if (message && !data->note().empty()) message(data->note());
+  return data;
+}
+
 std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const Dataset> data,
                                     const LoaderOptions& options, const engine::Graph& graph, Cache& cache,
                                     const Message& message) {
@@ -102,14 +108,14 @@ std::unique_ptr<Loader> make_test_loader(const DataConfig& c, int64_t eval_batch
                                          const engine::Graph& graph, engine::DType dtype,
                                          const Message& message, engine::Device device) {
   Cache cache(c, message);
-  return test_loader(c, open_dataset(c, Split::test), options_of(c, eval_batch_size, dtype, device), graph,
-                     cache, message);
+  return test_loader(c, open_split(c, Split::test, message), options_of(c, eval_batch_size, dtype, device),
+                     graph, cache, message);
 }
 
 Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch_size,
                      const engine::Graph& graph, engine::DType dtype, const Message& message,
                      engine::Device device) {
-  const auto data = open_dataset(c, Split::train), test = open_dataset(c, Split::test);
+  const auto data = open_split(c, Split::train, message), test = open_split(c, Split::test, message);
   check_classes(*data, graph);
   const auto eval_options = options_of(c, eval_batch_size, dtype, device);
   const HoldoutSplit split = split_holdout(data->size(), c.holdout, c.seed);

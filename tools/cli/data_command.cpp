@@ -45,7 +45,10 @@ std::vector<SplitSurvey> survey_both(const data::DataConfig& config) {
   const auto say = [](const std::string& text) { std::cerr << text << "\n"; };
   std::vector<SplitSurvey> both = {{"train", open_dataset(config, Split::train), {}},
                                    {"test", open_dataset(config, Split::test), {}}};
-  for (auto& part : both) part.survey = survey(*part.data, say);
+  for (auto& part : both) {
+    if (!part.data->note().empty()) say("note: " + part.data->note());
+    part.survey = survey(*part.data, say);
+  }
   return both;
 }
 
