@@ -42,7 +42,9 @@ static std::vector<Field> source_fields() {
             "and the report says so."}
           .range(0, 1'000'000'000),
       Field{"data.on_bad_sample", Type::string, DataConfig::OnBadSample::error,
-            "An image that cannot be decoded stops the run, or is left out."}
+            "An image that cannot be decoded stops the run; skip: it is left out of evaluation, another "
+            "stands in "
+            "for it in training, and the report names it."}
           .one_of(names_of<DataConfig::OnBadSample>()),
       Field{"data.max_bad", Type::integer, 10, "skip: more bad images than this stop the run all the same."}
           .range(0, 1'000'000'000),
@@ -63,7 +65,13 @@ static std::vector<Field> image_fields() {
       Field{"data.augment", Type::list_of_strings, nlohmann::json::array(),
             "Changes to training images, in this order: pad4_crop32 (pad by 4 zeros, random crop back to the "
             "size), hflip (mirror half of them), random_resized_crop (random part, scaled to image_size; "
-            "evaluation scales the short side to image_size * 256 / 224 and crops the centre)."}
+            "evaluation scales the short side to image_size * 256 / 224 and crops the centre). Pixels are "
+            "those of "
+            "PIL and torchvision: orientation in EXIF, colour profiles and gamma are ignored, alpha is "
+            "dropped, 16 "
+            "bits become 8 by scaling (PIL clips grey ones). Only training decodes large JPEGs at 1/2, 1/4 "
+            "or 1/8, "
+            "while the short side stays at least 4 * image_size."}
           .one_of(names_of<Augment>()),
       Field{"data.image_size", Type::integer, 224, "Height and width that random_resized_crop makes."}.range(
           1, 4096),

@@ -33,6 +33,29 @@ void Loader::find_size() {
   }
 }
 
+void Loader::leave_out_bad(const Message& message) {
+  std::vector<uint8_t> good(ids_.size());
+  const size_t bytes = size_t{3} * height_ * width_;
+  const auto try_one = [&](int64_t i) {
+    try {
+      std::vector<uint8_t> pixels(bytes);
+      load_pixels(ids_[i], pixels.data());
+      good[i] = 1;
+    } catch (const Error&) {
+    }
+  };
+  each_sample(samples(), try_one, "checking", message);
+  Ids left;
+  for (size_t i = 0; i < ids_.size(); ++i)
+    if (good[i])
+      left.push_back(ids_[i]);
+    else
+      bad_.insert(ids_[i]);
+  if (left.empty()) load_pixels(ids_.front(), std::vector<uint8_t>(bytes).data());
+  limit_bad();
+  ids_ = std::move(left);
+}
+
 int64_t Loader::batches_per_epoch() const {
   return (samples() + options_.batch_size - 1) / options_.batch_size;
 }
@@ -116,6 +139,10 @@ Slot& Loader::fill_here(int64_t batch) {
 void Loader::count_bad(const Slot& slot) {
   for (const int64_t id : slot.bad)
     if (id >= 0) bad_.insert(id);
+  limit_bad();
+}
+
+void Loader::limit_bad() const {
   if (static_cast<int64_t>(bad_.size()) <= options_.max_bad) return;
   throw Error(errors::too_many_bad_samples,
               std::to_string(bad_.size()) + " bad samples, data.max_bad is " +

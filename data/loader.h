@@ -28,7 +28,7 @@ struct LoaderOptions {
   engine::DType dtype = engine::DType::f32;  // of Batch::images
   int workers = 0;                           // 0: in the calling thread
   uint64_t seed = 0;
-  bool skip_bad_samples = false;
+  bool skip_bad_samples = false;  // others stand in for them
   int64_t max_bad = 0;
   engine::Device device = engine::Device::cpu;  // of the batches; augmentation happens there
 };
@@ -38,6 +38,10 @@ class Loader : public engine::BatchSource {
   // The samples `ids` of the store. Error 3030 if images that have to agree in size do not.
   Loader(std::shared_ptr<const SampleStore> store, Ids ids, const Transform& transform,
          const LoaderOptions& options);
+
+  // For evaluation: reads every sample once, on all cores, and leaves out what cannot be read; it is among
+  // bad_samples(). Error 3032 as below; the sample's own error if none can be read.
+  void leave_out_bad(const Message& message);
 
   void start(int64_t epoch, int64_t first_batch) override;
   // Copies the cached samples to the device, so that batches are made there without the host; without a cache
@@ -62,6 +66,7 @@ class Loader : public engine::BatchSource {
   void load_pixels(int64_t id, uint8_t* out) const;
   Slot& fill_here(int64_t batch);
   void count_bad(const Slot& slot);
+  void limit_bad() const;
   const Slot& name_resident();
   void to_batch(const Slot& slot, engine::Batch& batch);
   kernels::Image::Params augmentation(int64_t n) const;

@@ -12,8 +12,8 @@
 namespace eb::data {
 namespace {
 
-// Photographs are decoded at a fraction of their size as long as this many times image_size remain: then even
-// the smallest random crop (8 % of the area at ratio 3/4) is not scaled up.
+// For training photographs are decoded at a fraction of their size as long as this many times image_size
+// remain: then even the smallest random crop (8 % of the area at ratio 3/4) is not scaled up.
 constexpr int spare_resolution = 4;
 
 Transform transform_of(const DataConfig& c, bool train) {
@@ -31,7 +31,8 @@ Transform transform_of(const DataConfig& c, bool train) {
 Preparation preparation_of(const DataConfig& c, bool train) {
   if (!c.augments(Augment::random_resized_crop)) return {};
   if (train) return {.short_side = spare_resolution * c.image_size};
-  return {spare_resolution * c.image_size, c.image_size * 256 / 224, c.image_size};
+  return {.resize = c.image_size * 256 / 224,
+          .center_crop = c.image_size};  // in full: the pixels of torchvision
 }
 
 LoaderOptions options_of(const DataConfig& c, int64_t batch_size, engine::DType dtype,
@@ -90,13 +91,20 @@ std::shared_ptr<const Dataset> open_split(const DataConfig& c, Split split, cons
   return data;
 }
 
+std::unique_ptr<Loader> eval_loader(const DataConfig& c, std::shared_ptr<const SampleStore> store, Ids ids,
+                                    const LoaderOptions& options, const Message& message) {
+  auto loader = std::make_unique<Loader>(std::move(store), std::move(ids), transform_of(c, false), options);
+  if (c.skip_bad_samples) loader->leave_out_bad(message);
+  return loader;
+}
+
 std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const Dataset> data,
                                     const LoaderOptions& options, const engine::Graph& graph, Cache& cache,
                                     const Message& message) {
   check_classes(*data, graph);
   auto store = std::make_shared<SampleStore>(data, preparation_of(c, false));
   cache.fill(*store, all_of(*data));
-  auto loader = std::make_unique<Loader>(store, all_of(*data), transform_of(c, false), options);
+  auto loader = eval_loader(c, store, all_of(*data), options, message);
   check_input(*loader, graph);
   loader->keep_on_device(message);
   return loader;
@@ -133,7 +141,7 @@ Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch
   check_input(*l.train, graph);
   l.train->keep_on_device(message);
   if (c.holdout > 0) {
-    l.holdout = std::make_unique<Loader>(eval_store, split.holdout, transform_of(c, false), eval_options);
+    l.holdout = eval_loader(c, eval_store, split.holdout, eval_options, message);
     l.holdout->keep_on_device(message);
   }
   l.test = test_loader(c, test, eval_options, graph, cache, message);

@@ -10,56 +10,17 @@
 
 #include "data/resize.h"
 #include "kernels/dtype.h"
-#include "support/data_sets.h"
 #include "support/error_code.h"
+#include "support/loaders.h"
 #include "support/temp_dir.h"
 
 using namespace eb;
 using namespace eb::test;
 using data::Augment;
 using data::DataConfig;
-using data::Loader;
 using data::Loaders;
 using engine::Batch;
 using engine::DType;
-
-// Everything of an epoch in one comparable value.
-struct Epoch {
-  std::vector<int64_t> ids, sizes;
-  std::vector<int32_t> labels;
-  std::vector<uint8_t> pixels;
-  bool operator==(const Epoch&) const = default;
-};
-
-static Epoch read(Loader& loader, int64_t epoch, int64_t first = 0) {
-  Epoch all;
-  Batch b;
-  loader.start(epoch, first);
-  while (loader.next(b)) {
-    all.sizes.push_back(b.size());
-    all.ids.insert(all.ids.end(), b.ids.begin(), b.ids.end());
-    all.labels.insert(all.labels.end(), b.labels.data<int32_t>(), b.labels.data<int32_t>() + b.size());
-    const auto* raw = static_cast<const uint8_t*>(b.images.raw());
-    all.pixels.insert(all.pixels.end(), raw, raw + b.images.bytes());
-  }
-  EXPECT_FALSE(loader.next(b)) << "the end of an epoch is the end";
-  return all;
-}
-
-static DataConfig folder_config(const TempDir& dir) {
-  DataConfig c;
-  c.kind = DataConfig::Kind::image_folder;
-  c.root = dir.path();
-  c.augment = {Augment::pad4_crop32, Augment::hflip};
-  c.seed = 5;
-  c.workers = 0;
-  return c;
-}
-
-static Loaders open(const DataConfig& c, int64_t batch = 4, int64_t classes = 3, int64_t size = 32,
-                    DType dtype = DType::f32) {
-  return data::make_loaders(c, batch, 5, graph_of(classes, size, size), dtype);
-}
 
 // 21 images in batches of 4: the last batch has one.
 TEST(Loader, an_epoch_holds_every_sample_once) {
@@ -202,10 +163,6 @@ TEST(Loader, holdout_is_evaluated_without_augmentation) {
   for (const int64_t id : read(*l.train, 0).ids) EXPECT_EQ(std::count(e.ids.begin(), e.ids.end(), id), 0);
   c.holdout = 21;
   EXPECT_EQ(code_of([&] { open(c); }), 3031);
-}
-
-static void spoil(const TempDir& dir, const std::string& name) {
-  write_bytes(dir / name, {0xff, 0xd8, 0xff, 0xe0, 0});
 }
 
 TEST(Loader, bad_sample_is_an_error_wherever_it_is_read) {

@@ -5,6 +5,7 @@
 
 #include "data/loader.h"
 #include "engine/base/error_codes.h"
+#include "engine/base/text.h"
 #include "engine/run/conv_choices.h"
 #include "engine/tensor/dtype_names.h"
 #include "engine/train/evaluate.h"
@@ -61,12 +62,18 @@ static int evaluate_checkpoint(const EvalFlags& f) {
       evaluate(loaded.model, first, dump.keeper(), {loaded.checkpoint.state.value("step", int64_t{0})});
   if (!f.logits.empty()) dump.write_logits(f.logits);
   if (!f.dump.empty()) dump.write(f.dump);
+  nlohmann::json left_out = nlohmann::json::array();  // data.on_bad_sample "skip"
+  for (const std::string& bad : source->bad_samples()) left_out.push_back(utf8(bad));
   const nlohmann::json result = {{"top1", e.top1_accuracy()},
                                  {"top5", e.top5_accuracy()},
                                  {"correct", e.top1},
                                  {"total", e.total},
                                  {"loss", e.loss},
+                                 {"left_out", left_out},
                                  {"checkpoint", loaded.path.string()}};
+  if (!f.json)
+    for (const std::string& bad : source->bad_samples())
+      std::cerr << "left out, cannot be read: " << bad << "\n";
   if (f.json)
     std::cout << result.dump(2) << "\n";
   else
