@@ -56,3 +56,22 @@ TEST(DataCommand, text_names_classes_and_damage) {
   args[0] = "stats";
   EXPECT_NE(run_data(args).out.find("train: 6 images in 3 classes, 1 bad"), std::string::npos);
 }
+
+// Odd pictures that are whole are worth knowing and no reason to fail.
+TEST(DataCommand, verify_names_warnings_and_passes) {
+  TempDir dir;
+  write_image_folder(dir.path(), 2);
+  auto odd = to_jpeg(picture(32, 32));
+  odd[11] = 0;  // JFIF 0
+  write_bytes(dir / "train/b/100.jpg", odd);
+  std::vector<std::string> args = {"verify", "--data-kind", "image_folder", "--data-root",
+                                   dir.path().string()};
+  const auto text = run_data(args);
+  EXPECT_EQ(text.code, 0);
+  EXPECT_NE(text.out.find("train: 6 images, 0 bad, 1 with warnings"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("train/b/100.jpg: Warning: unknown JFIF revision"), std::string::npos) << text.out;
+  args.push_back("--json");
+  const auto j = nlohmann::json::parse(run_data(args).out);
+  EXPECT_EQ(j["train"]["warnings"][0]["sample"], (dir / "train/b/100.jpg").string());
+  EXPECT_EQ(j["test"]["warnings"].size(), 0u);
+}
