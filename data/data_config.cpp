@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/error_codes.h"
+#include "engine/base/text.h"
 #include "engine/config/config.h"
 
 namespace eb::data {
@@ -21,7 +22,7 @@ static void read_channels(const engine::Config& c, const char* key, float out[3]
 DataConfig data_config(const engine::Config& c) {
   DataConfig d;
   d.kind = c.get<DataConfig::Kind>("data.kind");
-  if (!c.is_null("data.root")) d.root = c.get<std::string>("data.root");
+  if (!c.is_null("data.root")) d.root = engine::bytes_of_text(c.get<std::string>("data.root"));
   d.allow_empty_classes = c.get<bool>("data.allow_empty_classes");
   d.holdout = c.get<int64_t>("data.holdout");
   d.augment = c.get<std::vector<Augment>>("data.augment");

@@ -219,3 +219,11 @@ std::string pointer_to(const std::string& pointer, const std::string& key) {
 }
 
 }  // namespace eb::engine
+std::string dump_json(const json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+std::string dump_json(const nlohmann::ordered_json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+

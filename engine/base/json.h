@@ -15,6 +15,11 @@ nlohmann::json parse_json(const std::string& text, const std::string& file, bool
 // Without limits; discarded (is_discarded(), and of no type) if it is not JSON.
 nlohmann::json try_parse_json(std::string_view text);
 
+// The one way to a JSON text that may hold a name of somebody else: names are bytes, JSON is UTF-8, and every
+// broken sequence becomes U+FFFD. indent as nlohmann's dump() has it: -1 for one line.
+std::string dump_json(const nlohmann::json& value, int indent = -1);
+std::string dump_json(const nlohmann::ordered_json& value, int indent = -1);
+
 struct TextPosition {
   size_t line = 1, column = 1;  // column counts bytes
 };

@@ -2,49 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 namespace eb::engine {
 
 using nlohmann::json;
-
-// --- messages and files ---
-
-std::string printable(const std::string& text, size_t limit) {
-  const std::string head = text.size() > limit ? text.substr(0, limit) + "..." : text;
-  const std::string dumped = json(head).dump(-1, ' ', true, json::error_handler_t::replace);
-  return dumped.substr(1, dumped.size() - 2);
-}
-
-std::string quote(const std::string& text, size_t limit) {
-  return '"' + printable(text, limit) + '"';
-}
-
-static constexpr size_t longest_path = 4096;
-
-std::string printable_path(const std::filesystem::path& path) {
-  return printable(path.string(), longest_path);
-}
-
-std::string quote_path(const std::filesystem::path& path) {
-  return quote(path.string(), longest_path);
-}
-
-std::string utf8(const std::string& text) {
-  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
-}
-
-std::string terminal_text(std::string_view text, size_t limit) {
-  std::string plain;
-  for (size_t i = 0; i < text.size() && plain.size() < limit; ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (c >= 0x20 && c < 0x7F) plain += text[i];
-    if (c >= 0xC0 && !c1) plain += '?';  // the first byte of a character
-  }
-  return plain;
-}
 
 // --- characters ---
 
@@ -100,10 +64,133 @@ static bool is_hidden(char32_t c) {
          (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xE0000 && c <= 0xE007F);
 }
 
+// --- messages and files ---
+
+static constexpr char32_t first_byte = 0xEF80, last_byte = 0xEFFF;  // of text_of_bytes
+
+// Whether a character shows as what it is; bytes: that it took.
+static bool is_shown(char32_t c, size_t bytes) {
+  const bool broken = c == replacement && bytes == 1, byte = c >= first_byte && c <= last_byte;
+  return !broken && !byte && c >= 0x20 && !(c >= 0x7F && c < 0xA0) && !is_hidden(c);
+}
+
+static void append_printable(std::string& out, char32_t c, std::string_view bytes) {
+  static constexpr std::string_view escaped = "\"\\\b\f\n\r\t", letters = "\"\\bfnrt";
+  const size_t short_form = c < 0x80 ? escaped.find(static_cast<char>(c)) : std::string_view::npos;
+  if (short_form != std::string_view::npos)
+    out += {'\\', letters[short_form]};
+  else if (is_shown(c, bytes.size()))
+    out += bytes;
+  else if (c == replacement)
+    out += fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes[0]));
+  else if (c >= first_byte && c <= last_byte)
+    out += fmt::format("\\x{:02x}", static_cast<uint32_t>(c & 0xFF));
+  else
+    out += fmt::format("\\u{:04x}", static_cast<uint32_t>(c));
+}
+
+std::string printable(const std::string& text, size_t limit) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    const char32_t c = next_character(text, at);
+    if (at > limit) return out + "...";
+    append_printable(out, c, std::string_view(text).substr(start, at - start));
+  }
+  return out;
+}
+
+std::string quote(const std::string& text, size_t limit) {
+  return '"' + printable(text, limit) + '"';
+}
+
+static constexpr size_t longest_path = 4096;
+
+std::string printable_path(const std::filesystem::path& path) {
+  return printable(path.string(), longest_path);
+}
+
+std::string quote_path(const std::filesystem::path& path) {
+  return quote(path.string(), longest_path);
+}
+
+// One character of a word in $'...', which alone can spell control characters and broken bytes.
+static std::string spelled(std::string_view bytes, bool shown) {
+  if (bytes == "'" || bytes == "\\") return "\\" + std::string(bytes);
+  if (shown) return std::string(bytes);
+  std::string out;
+  for (const char byte : bytes) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+  return out;
+}
+
+std::string shell_word(const std::string& text) {
+  static constexpr std::string_view special = "@%+=:,./-_";
+  bool plain = !text.empty(), shown = true;
+  std::string quoted, escaped;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    const char32_t c = next_character(text, at);
+    const std::string bytes = text.substr(start, at - start);
+    const bool shows = is_shown(c, bytes.size());
+    shown &= shows;
+    plain &=
+        c >= 0x80 || std::isalnum(static_cast<int>(c)) || special.find(static_cast<char>(c)) != special.npos;
+    quoted += bytes == "'" ? "'\\''" : bytes;
+    escaped += spelled(bytes, shows);
+  }
+  if (!shown) return "$'" + escaped + "'";
+  return plain ? text : "'" + quoted + "'";
+}
+
+std::string utf8(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
+std::string terminal_text(std::string_view text, size_t limit) {
+  std::string plain;
+  for (size_t i = 0; i < text.size() && plain.size() < limit; ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (c >= 0x20 && c < 0x7F) plain += text[i];
+    if (c >= 0xC0 && !c1) plain += '?';  // the first byte of a character
+  }
+  return plain;
+}
+
+// --- names in a config ---
+
+std::string text_of_bytes(std::string_view bytes) {
+  std::string text;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t start = at;
+    const bool broken = next_character(bytes, at) == replacement && at == start + 1;
+    if (broken)
+      append_utf8(text, 0xEF00 | static_cast<unsigned char>(bytes[start]));
+    else
+      text += bytes.substr(start, at - start);
+  }
+  return text;
+}
+
+std::string bytes_of_text(std::string_view text) {
+  std::string bytes;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    const char32_t c = next_character(text, at);
+    if (c >= first_byte && c <= last_byte)
+      bytes += static_cast<char>(c & 0xFF);
+    else
+      bytes += text.substr(start, at - start);
+  }
+  return bytes;
+}
+
+// --- pages ---
+
 static void append_visible(std::string& out, char32_t c) {
   if (c < 0x20) return append_utf8(out, 0x2400 + c);  // the sign for that control character
   if (c == 0x7F) return append_utf8(out, 0x2421);
-  if (c >= 0x80 && c < 0xA0) return append_utf8(out, replacement);
+  if ((c >= 0x80 && c < 0xA0) || (c >= first_byte && c <= last_byte)) return append_utf8(out, replacement);
   if (is_hidden(c)) {
     out += fmt::format("[U+{:04X}]", static_cast<uint32_t>(c));
     return;

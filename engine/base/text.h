@@ -7,11 +7,17 @@
 
 namespace eb::engine {
 
-// For messages and logs: printable ASCII with JSON's escapes for all else, cut after `limit` bytes.
+// For messages and logs: what shows as a character stays as it is; quotes, control characters and what is
+// hidden or turns the text around have JSON's escapes, bytes that are no UTF-8 are \xNN. Cut after `limit`
+// bytes.
 std::string printable(const std::string& text, size_t limit = 200);
 std::string quote(const std::string& text, size_t limit = 80);  // the same in double quotes
 std::string printable_path(const std::filesystem::path& path);  // whole
 std::string quote_path(const std::filesystem::path& path);
+
+// For what is meant to be pasted into a shell: one word of it, in quotes where the shell would read it
+// otherwise.
+std::string shell_word(const std::string& text);
 
 // For a terminal that draws: control characters dropped, anything else that is not ASCII as "?", cut after
 // `limit` characters.
@@ -19,6 +25,11 @@ std::string terminal_text(std::string_view text, size_t limit = 60);
 
 // For files that must be UTF-8: every broken sequence becomes U+FFFD.
 std::string utf8(const std::string& text);
+
+// Names are bytes, a config is UTF-8: bytes that are none stand in it as U+EF80 to U+EFFF, characters of no
+// alphabet, and bytes_of_text gives them back.
+std::string text_of_bytes(std::string_view bytes);
+std::string bytes_of_text(std::string_view text);
 
 // For HTML, as element content and in quoted attributes. &<>"' become entities, control and bidirectional
 // characters become visible signs, bytes that are no UTF-8 become U+FFFD.

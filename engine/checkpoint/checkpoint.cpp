@@ -50,7 +50,7 @@ static void write_part(const fs::path& directory, const std::string& name, const
 }
 
 void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool milestone) {
-  const std::string state = c.state.dump();
+  const std::string state = dump_json(c.state);
   parse_object(state, path / file_names::state,
                errors::checkpoint_content);  // nothing is written that could not be read
   json files = json::object();

@@ -104,6 +104,7 @@ void Config::store(const std::string& key, nlohmann::json value, Origin origin) 
 void Config::set(const std::string& key, nlohmann::json value, const std::string& origin) {
   const Field* f = table_->find(key);
   if (!f) throw std::logic_error("no config key " + key);
+  if (value.is_string()) value = text_of_bytes(value.get_ref<const std::string&>());
   const Origin from{origin};
   store(key, check_value(*f, std::move(value), from), from);
 }

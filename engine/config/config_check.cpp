@@ -62,7 +62,7 @@ bool has_type(Type type, const json& v) {
 
 std::string shown(const json& v) {
   if (v.is_string()) return quote(v.get_ref<const std::string&>());
-  return printable(v.dump(-1, ' ', true, json::error_handler_t::replace), 60);
+  return printable(dump_json(v), 60);
 }
 
 Error wrong_type(const Field& f, const json& v, const Origin& origin) {
@@ -127,7 +127,7 @@ std::string expand(const Field& f, const std::string& path, const Origin& origin
     if (!value)
       throw Error(errors::bad_value, fmt::format("{}: the environment has no {}", f.key, name),
                   fmt::format("export {}=DIRECTORY, or set {}", name, f.key), origin.where());
-    out += value;
+    out += text_of_bytes(value);
     i = close + 1;
   }
   return out;

@@ -35,7 +35,7 @@ class ConfigLoader {
     read(path, Origin{});
   }
   void add_tree(const json& tree, const Origin& origin) { merge(tree, "", origin); }
-  void add_set(const std::string& text);
+  void add_set(const std::string& words);
   Config finish();
 
  private:
@@ -154,7 +154,8 @@ const json& ConfigLoader::current(const Field& field) const {
   return found == values_.end() ? field.default_value : found->second.value;
 }
 
-void ConfigLoader::add_set(const std::string& text) {
+void ConfigLoader::add_set(const std::string& words) {
+  const std::string text = text_of_bytes(words);
   const Origin origin{"--set " + printable(text)};
   const SetPath path = parse_set(text, table_, origin);
   if (!sets_.insert(path.text).second)

@@ -21,7 +21,7 @@ MetricsWriter::MetricsWriter(const fs::path& path) : file_(path, O_WRONLY | O_CR
 }
 
 void MetricsWriter::write(const json& line) {
-  waiting_ += line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  waiting_ += dump_json(line) + "\n";
   try {
     file_.write(waiting_);
     offset_ += static_cast<int64_t>(waiting_.size());

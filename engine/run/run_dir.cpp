@@ -117,24 +117,13 @@ void RunDir::lock() {
 void RunDir::write_json(const std::string& file, const json& value) const {
   const fs::path path = path_ / file;
   make_directories(path.parent_path());
-  replace_file(path, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  replace_file(path, dump_json(value, 2) + "\n");
 }
 
 json RunDir::read_json(const std::string& file) const {
   json value = try_parse_json(read_file(path_ / file));
   if (value.is_discarded()) throw Error(errors::run_file_not_json, quote_path(path_ / file) + " is not JSON");
   return value;
-}
-
-static std::string shell_word(const std::string& word) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) ||
-           std::string_view("_-./=:,+@%").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-  std::string quoted_word = "'";
-  for (const char c : word) quoted_word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted_word += '\'';
 }
 
 // Only what is named here: an environment holds secrets.

@@ -7,11 +7,34 @@
 
 namespace eb::engine {
 
-TEST(Text, messages_hold_printable_ascii_alone) {
+TEST(Text, a_message_shows_characters_and_spells_what_is_none) {
   EXPECT_EQ(printable("plain text, 100 %"), "plain text, 100 %");
-  EXPECT_EQ(printable("a\x1b[31m\n\t\x7f"), "a\\u001b[31m\\n\\t\\u007f");
-  EXPECT_EQ(printable("\"ü\\"), "\\\"\\u00fc\\\\");
-  EXPECT_EQ(printable("a\xff"), "a\\ufffd");
+  EXPECT_EQ(printable("Größe ü 漢字 🐦"), "Größe ü 漢字 🐦");
+  EXPECT_EQ(printable("a\x1b[31m\n\t\x7f\u0085"), "a\\u001b[31m\\n\\t\\u007f\\u0085");
+  EXPECT_EQ(printable("\"ü\\"), "\\\"ü\\\\");
+  EXPECT_EQ(printable("a\u202eb\u200b"), "a\\u202eb\\u200b");
+  EXPECT_EQ(printable("a\xff\uFFFD"), "a\\xff\uFFFD");
+  EXPECT_EQ(printable(text_of_bytes("caf\xe9")), "caf\\xe9");
+}
+
+TEST(Text, a_word_for_a_shell_is_quoted_where_it_must) {
+  EXPECT_EQ(shell_word("runs/a-b_c.1"), "runs/a-b_c.1");
+  EXPECT_EQ(shell_word("Größe"), "Größe");
+  EXPECT_EQ(shell_word("Größe ü"), "'Größe ü'");
+  EXPECT_EQ(shell_word(""), "''");
+  EXPECT_EQ(shell_word("~/$x"), "'~/$x'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("caf\xe9's\n"), "$'caf\\xe9\\'s\\x0a'");
+}
+
+TEST(Text, a_config_keeps_the_bytes_of_a_name) {
+  for (const std::string name : {"plain", "Größe", "caf\xe9", "\xff\xfe/\xc3", "a\uFFFD\xe2\x82"}) {
+    const std::string text = text_of_bytes(name);
+    EXPECT_EQ(utf8(text), text) << "not UTF-8";
+    EXPECT_EQ(bytes_of_text(text), name);
+    EXPECT_EQ(text_of_bytes(text), text) << "twice is once";
+  }
+  EXPECT_EQ(text_of_bytes("Größe"), "Größe");
 }
 
 TEST(Text, a_message_cuts_what_is_too_long) {
@@ -22,7 +45,7 @@ TEST(Text, a_message_cuts_what_is_too_long) {
 
 TEST(Text, a_path_is_shown_whole) {
   const std::string path = "/" + std::string(300, 'd') + "/ä";
-  EXPECT_EQ(printable_path(path), "/" + std::string(300, 'd') + "/\\u00e4");
+  EXPECT_EQ(printable_path(path), "/" + std::string(300, 'd') + "/ä");
   EXPECT_EQ(quote_path(path), "\"" + printable_path(path) + "\"");
 }
 
@@ -56,6 +79,7 @@ TEST(Text, html_replaces_what_is_no_utf8) {
   EXPECT_EQ(escape_html("a\xff"
                         "b"),
             "a\uFFFDb");
+  EXPECT_EQ(escape_html(text_of_bytes("a\xff")), "a\uFFFD");
   EXPECT_EQ(escape_html("\xc0\xbc"), "\uFFFD\uFFFD");                      // an overlong <
   EXPECT_EQ(escape_html("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");            // half of a surrogate pair
   EXPECT_EQ(escape_html("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");  // above the last character

@@ -10,6 +10,8 @@
 #include <regex>
 
 #include "engine/base/error_codes.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/tensor/dtype_names.h"
 #include "kernels/memory.h"
 #include "tools/bench/bench_buffer.h"
@@ -144,9 +146,9 @@ int bench_kernels(KernelBench f) {
   }
   result["summary"] = summary(result["rows"]);
   if (f.json)
-    std::cout << result.dump(2) << "\n";
+    std::cout << engine::dump_json(result, 2) << "\n";
   else if (!result["summary"].empty())  // empty where no library stood beside ours
-    std::cout << result["summary"].dump(2) << "\n";
+    std::cout << engine::dump_json(result["summary"], 2) << "\n";
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "engine/graph/accounting.h"
 #include "engine/ops/conv_choice.h"
 #include "engine/tensor/allocator.h"
@@ -143,7 +144,7 @@ static nlohmann::json measure_step(const BenchFlags& f) {
 static int bench_step(const BenchFlags& f) {
   const nlohmann::json r = measure_step(f);
   if (f.json)
-    std::cout << r.dump(2) << "\n";
+    std::cout << dump_json(r, 2) << "\n";
   else
     std::cout << fmt::format("step {:.1f} ms, {:.0f} images/s, activations {:.0f} MiB, peak {:.0f} MiB\n",
                              r["step_ms"].get<double>(), r["images_per_s"].get<double>(),
@@ -173,7 +174,7 @@ static int bench_precisions(const BenchFlags& given) {
                 << std::endl;
     rows.push_back(std::move(r));
   }
-  if (given.json) std::cout << rows.dump(2) << "\n";
+  if (given.json) std::cout << dump_json(rows, 2) << "\n";
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error_codes.h"
+#include "engine/base/json.h"
 #include "engine/graph/accounting.h"
 #include "pruning/compact.h"
 #include "tools/cli/commands.h"
@@ -85,7 +86,7 @@ static int compact_checkpoint(CompactFlags& f) {
   if (!f.dry_run) write_checkpoint(loaded, closed, f.out);
   const json plan = describe(graph, closed);
   if (f.json)
-    std::cout << plan.dump(2) << "\n";
+    std::cout << dump_json(plan, 2) << "\n";
   else
     print_plan(plan);
   return 0;

@@ -63,8 +63,7 @@ static void write_comparison(const fs::path& out, const ComparePlan& plan, const
   }
   if (begun.empty()) return;
   write_report(gather_report(begun, rows), out / "report.html");
-  std::cerr << fmt::format("report of {} runs: {}\n", begun.size(),
-                           engine::printable_path(out / "report.html"));
+  std::cerr << fmt::format("report of {} runs: {}\n", begun.size(), engine::shell_word(out / "report.html"));
 }
 
 static void require_no_run(const fs::path& out) {

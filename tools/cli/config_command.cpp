@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "engine/base/json.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/config_docs.h"
 #include "tools/cli/error_docs.h"
@@ -36,7 +37,7 @@ void print_origins(const Config& config, bool json) {
     ordered_json all;
     for (const Field& f : config.table().fields)
       all[f.key] = {{"value", config.at(f.key)}, {"origin", config.origin(f.key)}};
-    fmt::print("{}\n", all.dump(2));
+    fmt::print("{}\n", engine::dump_json(all, 2));
     return;
   }
   size_t keys = 0, values = 0;
@@ -53,7 +54,7 @@ int show(const Arguments& a) {
   if (a.origin)
     print_origins(config, a.json);
   else
-    fmt::print("{}\n", config.ordered().dump(2));
+    fmt::print("{}\n", engine::dump_json(config.ordered(), 2));
   return 0;
 }
 

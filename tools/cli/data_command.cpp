@@ -7,6 +7,8 @@
 
 #include "data/fields.h"
 #include "data/survey.h"
+#include "engine/base/json.h"
+#include "engine/base/text.h"
 #include "engine/config/config.h"
 #include "tools/cli/commands.h"
 #include "tools/experiment/experiment_fields.h"
@@ -35,8 +37,9 @@ struct SplitSurvey {
 
 data::DataConfig config_of(const DataFlags& f) {
   auto sets = f.sets;
-  if (!f.kind.empty()) sets.push_back("data.kind=" + nlohmann::json(f.kind).dump());
-  if (!f.root.empty()) sets.push_back("data.root=" + nlohmann::json(f.root).dump());
+  if (!f.kind.empty()) sets.push_back("data.kind=" + engine::dump_json(nlohmann::json(f.kind)));
+  if (!f.root.empty())
+    sets.push_back("data.root=" + engine::dump_json(nlohmann::json(engine::text_of_bytes(f.root))));
   const auto& table = f.files.empty() ? data::data_fields() : experiment_fields();
   return data::data_config(engine::load_config(table, experiment_files(f.files), sets));
 }
@@ -84,7 +87,7 @@ int stats(const DataFlags& f) {
     if (!f.json) print_stats(part);
     result[part.name] = stats_json(part);
   }
-  if (f.json) std::cout << result.dump(2) << "\n";
+  if (f.json) std::cout << engine::dump_json(result, 2) << "\n";
   return 0;
 }
 
@@ -127,7 +130,7 @@ int verify(const DataFlags& f) {
                                  {"train", verify_json(both[0])},
                                  {"test", verify_json(both[1])},
                                  {"test_images_in_train", in_both}};
-    std::cout << result.dump(2) << "\n";
+    std::cout << engine::dump_json(result, 2) << "\n";
   } else {
     for (const auto& part : both) print_verify(part);
     std::cout << fmt::format("{} test images also occur in train\nfingerprint {}\n", in_both.size(),

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error_codes.h"
+#include "engine/base/json.h"
 #include "pruning/ticket.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
@@ -53,7 +54,7 @@ static int draw(const DrawFlags& f) {
   pruning::save_ticket(ticket, loaded.model.graph(), f.out);
   const json info = describe(ticket);
   if (f.json)
-    std::cout << info.dump(2) << "\n";
+    std::cout << engine::dump_json(info, 2) << "\n";
   else
     print_ticket(info);
   return 0;

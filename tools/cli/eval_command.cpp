@@ -5,6 +5,7 @@
 
 #include "data/loader.h"
 #include "engine/base/error_codes.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/run/conv_choices.h"
 #include "engine/tensor/dtype_names.h"
@@ -75,7 +76,7 @@ static int evaluate_checkpoint(const EvalFlags& f) {
     for (const std::string& bad : source->bad_samples())
       std::cerr << "left out, cannot be read: " << bad << "\n";
   if (f.json)
-    std::cout << result.dump(2) << "\n";
+    std::cout << dump_json(result, 2) << "\n";
   else
     std::cout << "top-1 " << e.top1_accuracy() * 100 << " % (" << e.top1 << " of " << e.total << "), top-5 "
               << e.top5_accuracy() * 100 << " %, loss " << e.loss << "\n";

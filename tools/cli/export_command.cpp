@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
+#include "engine/base/json.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
@@ -51,7 +52,7 @@ static int export_checkpoint_as(ExportFlags& f) {
                                 {"checkpoint", loaded.path.string()},
                                 {"params", loaded.model.parameter_count()}};
   if (f.json)
-    std::cout << facts.dump(2) << "\n";
+    std::cout << dump_json(facts, 2) << "\n";
   else
     std::cout << fmt::format("{} ({} parameters) as {}: {}\n", loaded.path.string(),
                              loaded.model.parameter_count(), f.to, f.options.out.string());

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/json.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/safetensors.h"
 #include "tools/cli/commands.h"
@@ -56,7 +57,7 @@ static int import_checkpoint(const ImportFlags& f) {
                       {"params", model.parameter_count()},
                       {"notes", imported.notes}};
   if (f.json) {
-    std::cout << facts.dump(2) << "\n";
+    std::cout << dump_json(facts, 2) << "\n";
     return 0;
   }
   for (const std::string& note : imported.notes) std::cout << note << "\n";

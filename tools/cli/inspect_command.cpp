@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/json.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/graph/accounting.h"
 #include "tools/cli/commands.h"
@@ -61,14 +62,14 @@ static json inspect_file(const std::string& path) {
 static void print_network(const json& info) {
   for (const auto& [key, value] : info.items()) {
     if (!value.is_array()) {
-      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << "\n";
+      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : dump_json(value)) << "\n";
       continue;
     }
     std::cout << key << ":\n";
     for (const auto& row : value) {
       std::string text;
       for (const auto& [k, v] : row.items())
-        text += fmt::format("  {}={}", k, v.is_string() ? v.get<std::string>() : v.dump());
+        text += fmt::format("  {}={}", k, v.is_string() ? v.get<std::string>() : dump_json(v));
       std::cout << text << "\n";
     }
   }
@@ -78,7 +79,7 @@ static int inspect(const InspectFlags& f) {
   const bool file = f.path.size() > 12 && f.path.ends_with(".safetensors");
   const json info = file ? inspect_file(f.path) : inspect_checkpoint(f.path);
   if (f.json)
-    std::cout << info.dump(2) << "\n";
+    std::cout << dump_json(info, 2) << "\n";
   else
     print_network(info);
   return 0;

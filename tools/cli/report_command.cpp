@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
+#include "engine/base/json.h"
 #include "tools/cli/commands.h"
 #include "tools/report/gather/gather.h"
 #include "tools/report/page/write.h"
@@ -32,8 +33,7 @@ static int report(const ReportFlags& f) {
   const Report report = gather_report(f.runs);
   if (f.has_out) write_report(report, f.out);
   if (f.has_assets) write_assets(report, f.assets);
-  if (f.json)
-    std::cout << to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (f.json) std::cout << engine::dump_json(to_json(report), 2) << "\n";
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/stop_signal.h"
 #include "engine/base/text.h"
 #include "engine/run/names.h"
@@ -62,7 +63,7 @@ static void write_page(const Config& config, const RunDir& run) {
     const std::filesystem::path page = run.path() / file_names::report;
     make_directories(page.parent_path());
     write_report(gather_report({run.path()}), page);
-    std::cerr << "report: " << printable_path(page) << "\n";
+    std::cerr << "report: " << shell_word(page) << "\n";
   } catch (const std::exception& e) {
     std::cerr << "warning: the report could not be written: " << e.what() << "\n";
   }
@@ -73,15 +74,15 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
     run.write_exit(75);
     write_page(config, run);
     std::cerr << "stopped with a checkpoint in " << printable_path(run.path())
-              << "; the same command with --out " << printable_path(run.path()) << " goes on\n";
+              << "; the same command with --out " << shell_word(run.path()) << " goes on\n";
     return 75;
   }
   const nlohmann::json summary = run.read_json(file_names::summary);
   if (f.json)
-    std::cout << summary.dump(2) << "\n";
+    std::cout << dump_json(summary, 2) << "\n";
   else
     std::cout << summary_table(summary_from_json(summary));
-  std::cerr << "run directory: " << printable_path(run.path()) << "\n";
+  std::cerr << "run directory: " << shell_word(run.path()) << "\n";
   run.write_exit(0);
   write_page(config, run);
   return 0;
@@ -90,8 +91,9 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
 // Empty for a run that starts from random ones.
 static std::function<void(Model&)> first_weights_of(const Config& config) {
   if (config.is_null("model.init.from")) return {};
-  return
-      [from = config.get<std::string>("model.init.from")](Model& model) { load_first_weights(model, from); };
+  return [from = bytes_of_text(config.get<std::string>("model.init.from"))](Model& model) {
+    load_first_weights(model, from);
+  };
 }
 
 // Whoever looks at the directory later must see why nothing follows.

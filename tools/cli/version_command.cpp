@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/json.h"
 #include "tools/cli/commands.h"
 #include "tools/experiment/version.h"
 
@@ -11,7 +12,7 @@ namespace eb::tools {
 static int print_version(bool json) {
   const auto info = version_info();
   if (json) {
-    std::cout << info.dump(2) << "\n";
+    std::cout << engine::dump_json(info, 2) << "\n";
     return 0;
   }
   for (const auto& [key, value] : info.items())

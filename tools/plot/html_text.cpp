@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/base/json.h"
+
 namespace eb::tools::page {
 
 std::string shortened(std::string_view text, size_t most) {
@@ -10,7 +12,7 @@ std::string shortened(std::string_view text, size_t most) {
 }
 
 std::string json_text(const nlohmann::json& v, size_t most) {
-  return shortened(v.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), most);
+  return shortened(engine::dump_json(v), most);
 }
 
 std::string base64(const std::string& bytes) {

@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "tools/plot/heat_map.h"
 #include "tools/report/gather/report_fields.h"
@@ -51,7 +52,7 @@ void write_report(const Report& report, const fs::path& page) {
   std::error_code error;
   std::optional<std::string> before;
   if (fs::exists(numbers, error)) before = read_file(numbers);
-  replace_file(numbers, to_json(report).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  replace_file(numbers, dump_json(to_json(report)) + "\n");
   try {
     replace_file(page, html);
   } catch (const Error&) {
@@ -74,8 +75,7 @@ static json cell(const std::optional<T>& v) {
 // RFC 4180. Empty where there is no number: a spreadsheet takes 0 for a measurement.
 static std::string csv_cell(const json& value) {
   if (value.is_null()) return "";
-  std::string text = value.is_string() ? value.get<std::string>()
-                                       : value.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text = value.is_string() ? value.get<std::string>() : dump_json(value);
   if (text.find_first_of(",\"\r\n") == text.npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
