@@ -188,12 +188,26 @@ void scan(Reader& reader, const std::string& text, bool comments) {
                   comments);
 }
 
+// The parser takes a NUL for the end of the text.
+std::optional<Error> not_a_text(const std::string& text, const std::string& file) {
+  const size_t nul = text.find('\0');
+  const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+  if (marked || (text.size() > 1 && (text[0] == '\0') != (text[1] == '\0')))
+    return Error(errors::json_syntax, "not JSON: the text is UTF-16", "save it as UTF-8", file);
+  if (nul == std::string::npos) return std::nullopt;
+  const TextPosition p = position_of(text, nul);
+  return Error(errors::json_syntax, "not JSON: a NUL byte",
+               "remove it and what is behind it, if that is not meant",
+               file + ":" + std::to_string(p.line) + ":" + std::to_string(p.column));
+}
+
 }  // namespace
 
 json parse_json(const std::string& text, const std::string& file, bool comments) {
   if (text.size() > max_bytes)
     throw Error(errors::json_syntax, "larger than 4 MiB: " + std::to_string(text.size()) + " bytes", "",
                 file);
+  if (const auto error = not_a_text(text, file)) throw *error;
   Reader reader(text, nullptr);
   reader.file = file;
   scan(reader, text, comments);
@@ -202,7 +216,16 @@ json parse_json(const std::string& text, const std::string& file, bool comments)
 }
 
 json try_parse_json(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return json::value_t::discarded;
   return json::parse(text, nullptr, false);
+}
+
+std::string dump_json(const json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+std::string dump_json(const nlohmann::ordered_json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
 std::optional<TextPosition> locate(const std::string& text, const std::string& pointer) {
@@ -219,11 +242,3 @@ std::string pointer_to(const std::string& pointer, const std::string& key) {
 }
 
 }  // namespace eb::engine
-std::string dump_json(const json& value, int indent) {
-  return value.dump(indent, ' ', false, json::error_handler_t::replace);
-}
-
-std::string dump_json(const nlohmann::ordered_json& value, int indent) {
-  return value.dump(indent, ' ', false, json::error_handler_t::replace);
-}
-

@@ -50,6 +50,27 @@ TEST(Json, syntax_errors_are_2001_at_their_place) {
   EXPECT_EQ(refused("// no comments here\n{}", false).code(), 2001);
 }
 
+TEST(Json, a_nul_ends_nothing) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"{}\0"s, "{}\0{\"a\": 1}"s, "{\"a\":\0 1}"s, "{} // \0"s}) {
+    const Error e = refused(text);
+    EXPECT_EQ(e.code(), 2001) << text;
+    EXPECT_NE(e.message().find("NUL"), std::string::npos) << e.message();
+    EXPECT_TRUE(engine::try_parse_json(text).is_discarded()) << text;
+  }
+  EXPECT_NE(refused("{\n  \0}"s).where().find(":2:3"), std::string::npos);
+}
+
+TEST(Json, utf16_is_named) {
+  using namespace std::string_literals;
+  for (const std::string& text : {"\xff\xfe{\0}\0"s, "\xfe\xff\0{\0}"s, "{\0}\0"s, "\0{\0}"s}) {
+    const Error e = refused(text);
+    EXPECT_EQ(e.code(), 2001);
+    EXPECT_NE(e.message().find("UTF-16"), std::string::npos) << e.message();
+    EXPECT_EQ(e.hint(), "save it as UTF-8");
+  }
+}
+
 TEST(Json, duplicate_keys_are_2002_at_the_second) {
   const Error e = refused("{\n \"a\": {\"k\": 1,\n   \"k\": 2}}");
   EXPECT_EQ(e.code(), 2002);

@@ -23,6 +23,7 @@
 #include "tools/cli/observers.h"
 #include "tools/experiment/experiment.h"
 #include "tools/experiment/init_from.h"
+#include "tools/experiment/late_drops.h"
 #include "tools/experiment/resume.h"
 #include "tools/experiment/version.h"
 #include "tools/report/gather/gather.h"
@@ -159,6 +160,8 @@ static int train(const TrainFlags& f) {
       data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
       [&](const std::string& text) { printer.on_message(text); }, device);
   RunDir run = begin_run(f, config, printer);
+  if (const std::string late = late_drops(config, loaders.train->batches_per_epoch()); !late.empty())
+    printer.on_message("warning: " + late);
 
   tensorboard::TensorBoard board(run.path(), printer);
   Observers observers;
