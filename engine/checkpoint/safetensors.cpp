@@ -12,6 +12,7 @@
 #include "engine/base/error_codes.h"
 #include "engine/base/file.h"
 #include "engine/base/text.h"
+#include "engine/checkpoint/other_files.h"
 #include "engine/checkpoint/safetensors_header.h"
 
 namespace eb::engine {
@@ -94,11 +95,6 @@ static Tensor copy_tensor(const HeaderEntry& e, const char* bytes) {
   return t;
 }
 
-// torch.save writes a zip archive, or in old versions a pickle of protocol 2 or newer.
-static bool is_pickle(std::string_view bytes) {
-  return bytes.starts_with("PK\x03\x04") || (bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5);
-}
-
 SafetensorsFile parse_safetensors(const void* data, size_t size, const std::string& name) {
   const char* bytes = static_cast<const char*>(data);
   const std::string file = quote(name, 4096);
@@ -107,15 +103,8 @@ SafetensorsFile parse_safetensors(const void* data, size_t size, const std::stri
                 file + ": " + std::to_string(size) + " bytes are no safetensors file");
   uint64_t length = 0;
   std::memcpy(&length, bytes, sizeof length);
-  const bool too_long = length > std::min<uint64_t>(safetensors::max_header, size - 8);
-  if (too_long && is_pickle({bytes, size}))
-    throw Error(errors::pickle,
-                file + " is a PyTorch file (pickle), not safetensors; pickle is never read here",
-                "docs/pytorch.md converts it in five lines of Python");
-  if (too_long)
-    throw Error(errors::safetensors_header_length, file + ": the header would have " +
-                                                       std::to_string(length) + " bytes, the file has " +
-                                                       std::to_string(size - 8) + " after the length");
+  if (length > std::min<uint64_t>(safetensors::max_header, size - 8))
+    throw not_safetensors({bytes, size}, file);
   const Header header = safetensors::parse_header(std::string_view(bytes + 8, length), file);
   check_sizes(header, file);
   check_tiling(header, size - 8 - length, file);
