@@ -238,6 +238,25 @@ TEST(Import, only_what_changes_nothing_is_adapted) {
   EXPECT_EQ(import_error(model, file), 4061) << "a bias that does not fit stays unexpected";
 }
 
+TEST(Import, what_stands_before_all_names_is_dropped) {
+  for (const char* arch : {"vgg", "preresnet"}) {
+    const engine::Model model = initial(network(arch, arch == std::string("vgg") ? 11 : 20, 0.0625));
+    const auto good = engine::state_dict(model);
+    for (const std::string prefix : {"_orig_mod.", "module.", "backbone.", "model.", "module._orig_mod.",
+                                     "model.backbone.module.", "net_1."}) {
+      std::map<std::string, engine::Tensor> file;
+      for (const auto& [name, t] : good) file[prefix + name] = t;
+      const auto imported = tools::import_weights(model, file, {});
+      EXPECT_EQ(imported.tensors.size(), good.size()) << prefix;
+      ASSERT_EQ(imported.notes.size(), 1u) << prefix;
+      EXPECT_NE(imported.notes[0].find('"' + prefix + '"'), std::string::npos) << imported.notes[0];
+      file["head.weight"] = engine::Tensor::zeros({1});
+      EXPECT_EQ(import_error(model, file), 4060) << "not before all: " << prefix;
+    }
+    EXPECT_TRUE(tools::import_weights(model, good, {}).notes.empty());
+  }
+}
+
 TEST(Import, another_classifier_only_on_request) {
   const engine::Model model = initial(network("vgg", 11, 0.0625));
   auto file = engine::state_dict(model);

@@ -60,16 +60,29 @@ class Import {
   }
 
   void rename() {
-    const auto all_begin = [&](const std::string& prefix) {
-      return !file_.empty() && std::all_of(file_.begin(), file_.end(),
-                                           [&](const auto& t) { return t.first.starts_with(prefix); });
-    };
-    if (all_begin("module.")) rename_prefix("module.", "");
     const auto graph_has = [&](const std::string& prefix) {
       const auto at = want_.lower_bound(prefix);
       return at != want_.end() && at->first.starts_with(prefix);
     };
+    if (const std::string wrapper = common_wrapper(graph_has); !wrapper.empty()) rename_prefix(wrapper, "");
     if (!graph_has("features.") && graph_has("feature.")) rename_prefix("features.", "feature.");
+  }
+
+  // "module._orig_mod." where all names begin so: what DataParallel, torch.compile or a class around the
+  // network put in front. It ends before a name that the network itself has.
+  template <class GraphHas>
+  std::string common_wrapper(const GraphHas& graph_has) const {
+    std::string wrapper;
+    if (file_.empty()) return wrapper;
+    const std::string& first = file_.begin()->first;
+    for (size_t dot = first.find('.'); dot != std::string::npos; dot = first.find('.', dot + 1)) {
+      const std::string prefix = first.substr(0, dot + 1), part = prefix.substr(wrapper.size());
+      const bool common =
+          std::ranges::all_of(file_, [&](const auto& t) { return t.first.starts_with(prefix); });
+      if (!common || part == "features." || graph_has(part) || graph_has(first.substr(wrapper.size()))) break;
+      wrapper = prefix;
+    }
+    return wrapper;
   }
 
   void rename_prefix(const std::string& from, const std::string& to) {
@@ -84,7 +97,10 @@ class Import {
       names_[own] = name_in_file(name);
     }
     file_ = std::move(renamed);
-    if (count) note("{} names: \"{}\" in the file is \"{}\" here", count, from, to);
+    if (count && to.empty())
+      note("{} names: \"{}\", which stands before all of them in the file, is dropped", count, from);
+    else if (count)
+      note("{} names: \"{}\" in the file is \"{}\" here", count, from, to);
   }
 
   std::string name_in_file(const std::string& name) const {

@@ -20,7 +20,8 @@ struct ImportedWeights {
 };
 
 // `model` holds its initial weights. Rules, in this order:
-//   names      a "module." that all of them bear is dropped; "features." is our "feature."
+//   names      what stands before all of them ("module.", "_orig_mod.", "backbone.", one in another) is left
+//              out; "features." is our "feature."
 //   counters   num_batches_tracked of a batch norm is left out
 //   biases     of convolutions that only a batch norm reads: one that the graph has not goes into the running
 //              mean; if the graph has some and the file none at all, they are zero
