@@ -111,6 +111,31 @@ TEST(Cli, a_wrong_flag_or_command_gets_a_suggestion) {
   EXPECT_EQ(run_engine({"--help"}).exit_code, 0);
 }
 
+TEST(Cli, a_group_without_a_command_prints_its_help) {
+  const Outcome bare = run_engine({});
+  EXPECT_EQ(bare.exit_code, 2);
+  for (const char* word : {"Usage", "train", "inspect"})
+    EXPECT_NE(bare.err.find(word), std::string::npos) << word;
+  EXPECT_EQ(bare.err.find("EB2020"), std::string::npos);
+  const Outcome data = run_engine({"data"});
+  EXPECT_EQ(data.exit_code, 2);
+  EXPECT_NE(data.err.find("verify"), std::string::npos) << data.err;
+  expect_refused({"data", "--json"}, 2, "EB2020");
+}
+
+TEST(Cli, version_is_a_flag_too) {
+  const Outcome o = run_engine({"--version"});
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_EQ(o.out, "eb_engine " + facts({"version", "--json"})["eb_engine"].get<std::string>() + "\n");
+}
+
+TEST(Cli, a_negative_seed_is_refused) {
+  const TempDir dir;
+  expect_refused({"train", tiny_config(dir), "--seed", "-1"}, 2, "EB2020");
+  expect_refused({"train", tiny_config(dir), "--seed", "-1"}, 2, "--seed");
+  expect_refused({"train", tiny_config(dir), "--set", "seed=-1"}, 2, "EB2005");
+}
+
 TEST(Cli, a_damaged_checkpoint_falls_back_and_says_so) {
   const TempDir dir;
   const std::string config =

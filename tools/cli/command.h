@@ -60,6 +60,7 @@ struct Command {
   std::vector<std::string> needs_one_of = {};  // names of flags: without any of them it is no command
   std::vector<Command> commands = {};          // in the order that --help shows
   std::string footer = "";                     // below the help
+  std::string version = "";                    // of a program: what --version prints
 };
 
 }  // namespace eb::tools

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 namespace eb::tools {
@@ -33,6 +34,7 @@ void add_flag(CLI::App& app, const Flag& flag) {
   CLI::Option& option = *add_target(app, flag);
   if (flag.required) option.required();
   add_limits(option, flag);
+  if (std::holds_alternative<std::optional<uint64_t>*>(flag.target)) option.check(CLI::NonNegativeNumber);
   if (!flag.choices.empty()) option.check(CLI::IsMember(flag.choices));
   if (flag.check) option.check(flag.check);
   if (flag.commas) option.delimiter(',');
@@ -64,6 +66,21 @@ void fill(CLI::App& app, const Command& command, const Command*& chosen) {
     });
 }
 
+// The group that the words end at, as in "eb_engine" or "eb_engine data": who types no more asks what there
+// is. Null if they say anything else.
+const CLI::App* bare_group(const CLI::App& app, const Command& program, int argc, const char* const* argv) {
+  const CLI::App* at = &app;
+  const Command* command = &program;
+  for (int i = 1; i < argc; ++i) {
+    const auto below = std::find_if(command->commands.begin(), command->commands.end(),
+                                    [&](const Command& c) { return c.name == argv[i]; });
+    if (below == command->commands.end()) return nullptr;
+    command = &*below;
+    at = at->get_subcommand(command->name);
+  }
+  return command->commands.empty() ? nullptr : at;
+}
+
 }  // namespace
 
 Parsed parse(const Command& program, int argc, const char* const* argv) {
@@ -71,9 +88,15 @@ Parsed parse(const Command& program, int argc, const char* const* argv) {
   app.name(program.name);
   const Command* chosen = nullptr;
   fill(app, program, chosen);
+  if (!program.version.empty())
+    app.set_version_flag("--version", program.version, "Print the version and exit");
+  if (const CLI::App* group = bare_group(app, program, argc, argv)) {
+    std::fputs(group->help().c_str(), stderr);
+    return {{}, 2};
+  }
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& e) {  // --help
+  } catch (const CLI::Success& e) {  // --help, --version
     return {{}, app.exit(e)};
   } catch (const CLI::ParseError& e) {
     const std::string text = fmt::format("error[EB2020]: {}{}\n  see: {} --help\n", e.what(),
