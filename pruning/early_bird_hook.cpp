@@ -31,6 +31,7 @@ void EarlyBirdHook::start(Session& session, int64_t bits) {
 }
 
 void EarlyBirdHook::before_run(Session& session) {
+  check_protect(session.trainer().model().graph(), config_.close);  // now, and not at the draw, hours later
   const Scores scores = bn_scores(session.trainer().model(), config_.rule, config_.merge);
   start(session, static_cast<int64_t>(scores.values.size()));
   session.trainer().set_l1(config_.l1);

@@ -150,17 +150,32 @@ TEST(Close, globs_match_whole_ids) {
   const Model m = test::pruning_model("vgg16");
   const std::pair<const char*, std::vector<std::string>> table[] = {
       {"feature.1", {"feature.1"}},
-      {"feature.1?", {}},
       {"*.4", {"feature.4"}},
       {"*4*", {"feature.4", "feature.41"}},
       {"f*.*1", {"feature.1", "feature.11", "feature.21", "feature.31", "feature.41"}},
-      {"feature", {}},
-      {"", {}}};
+  };
   for (const auto& [glob, want] : table) {
     std::vector<std::string> got;
     for (const Hold& h : close_ticket(keep_first(m, 1), m, {.protect = {glob}}).holds) got.push_back(h.bn);
     std::sort(got.begin(), got.end());
     EXPECT_EQ(got, want) << glob;
+  }
+}
+
+TEST(Close, a_pattern_that_matches_nothing_is_refused) {
+  const Model m = test::pruning_model("vgg16");
+  for (const std::string glob : {"feature.1?", "feature", "", "feature.0", "faeture.1*"}) {
+    EXPECT_EQ(test::code_of([&] {
+                close_ticket(keep_first(m, 1), m, {.protect = {"feature.1", glob}});
+              }),
+              2005)
+        << glob;
+  }
+  try {
+    check_protect(m.graph(), {.protect = {"faeture.11*"}});
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(e.hint().find("feature.11"), std::string::npos) << e.hint();
   }
 }
 

@@ -210,7 +210,7 @@ TEST(CompactionDetails, round_to_min_channels_and_protect) {
     EXPECT_GE(count(up.ticket), count(raw.ticket));
     EXPECT_LT(count(up.ticket), count(raw.ticket) + 8);
   }
-  const auto guarded = closed_ticket(m, 0.5, {.protect = {"feature.0", "feature.1*"}});
+  const auto guarded = closed_ticket(m, 0.5, {.protect = {"feature.1*"}});
   for (const Mask& mask : guarded.ticket.masks)
     if (mask.bn.starts_with("feature.1")) {
       EXPECT_EQ(std::count(mask.keep.begin(), mask.keep.end(), uint8_t{0}), 0) << mask.bn;
