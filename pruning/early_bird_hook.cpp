@@ -37,6 +37,13 @@ void EarlyBirdHook::before_run(Session& session) {
   session.trainer().set_l1(config_.l1);
 }
 
+// A run that stopped behind the search or the draw (--until) has drawn nothing, or compacted nothing, yet.
+void EarlyBirdHook::before_going_on(Session& session) {
+  if (!draw_ || session.phases().size() > 1) return;
+  session.request_checkpoint();
+  follow(session);
+}
+
 bool EarlyBirdHook::due(const Session& session, bool epoch_end) const {
   if (!searching_ || done_) return false;
   if (config_.every.unit == Duration::Unit::epochs)
@@ -111,14 +118,19 @@ void EarlyBirdHook::draw(Session& session, FoundBy found_by) {
   drawn.dense_test_top1 = session.last_test().top1_accuracy();
   drawn.dense_test_top5 = session.last_test().top5_accuracy();
   session.request_checkpoint();
+  follow(session);
+}
+
+// What comes after the decision, as far as the run is to go. Everything it reads is in a checkpoint.
+void EarlyBirdHook::follow(Session& session) {
   done_ = until_ == Until::search;
   if (done_) return;
   const Model& dense = session.trainer().model();
   const ClosedTicket closed = drawn_ticket(dense);
   const std::string name = file_names::ticket_file(ratio_name(config_.draw), session.epoch());
   save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / file_names::tickets / name);
-  drawn.file = fmt::format("{}/{}", file_names::tickets, name);
-  session.note(fmt::format("drew {} ({})", *drawn.file, name_of(found_by)));
+  draw_->file = fmt::format("{}/{}", file_names::tickets, name);
+  session.note(fmt::format("drew {} ({})", *draw_->file, draw_->found_by.value_or("")));
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
 }
@@ -217,8 +229,8 @@ void EarlyBirdHook::load(Session& session, const json& state) {
   start(session, saved.search.bits);  // after compaction the model has fewer
   search_->load(saved.search);
   searching_ = saved.searching;
-  done_ = saved.done && until_ != Until::end;
   draw_ = std::move(saved.draw);
+  done_ = draw_ && until_ != Until::end;
   pending_ = std::move(saved.pending);
   checks_ = saved.checks;
   check_seconds_ = saved.check_seconds;

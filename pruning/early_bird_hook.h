@@ -25,6 +25,7 @@ class EarlyBirdHook : public engine::SessionHook {
 
   const char* name() const override { return "early_bird"; }
   void before_run(engine::Session& session) override;
+  void before_going_on(engine::Session& session) override;
   void after_step(engine::Session& session) override;
   void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
   bool enabled() const { return config_.enabled; }
@@ -40,6 +41,7 @@ class EarlyBirdHook : public engine::SessionHook {
   void check(engine::Session& session);
   void decide(engine::Session& session);
   void draw(engine::Session& session, FoundBy found_by);
+  void follow(engine::Session& session);
   engine::NetworkRecord dense_network(const engine::Session& session) const;
   ClosedTicket drawn_ticket(const engine::Model& dense) const;
   void compact_model(engine::Session& session, const ClosedTicket& closed);

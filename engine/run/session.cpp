@@ -37,6 +37,9 @@ SessionEnd Session::run() {
     for (const SessionHook* hook : hooks_) growth += hook->tensor_bytes(*this);
     require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth));
     save_checkpoint();
+  } else {
+    for (SessionHook* hook : hooks_) hook->before_going_on(*this);
+    if (checkpoint_requested_) save_checkpoint();
   }
   while (!goal_reached()) {
     if (!train_epoch()) {

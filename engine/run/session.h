@@ -28,6 +28,7 @@ class SessionHook {
   virtual const char* name() const = 0;  // of its state in checkpoints
   // A new run, before its first step. Not called on resume, unless the checkpoint knows nothing of this hook.
   virtual void before_run(Session&) {}
+  virtual void before_going_on(Session&) {}  // a resumed run, all hooks restored, before its next step
   virtual void after_step(Session&) {}
   // After training and evaluating an epoch, before its metrics are written; may add to them.
   virtual void after_epoch(Session&, EpochRecord&) {}

@@ -1,5 +1,6 @@
 // What a session saves and restores, its summary, and what it leaves behind when training diverges.
 #include <cmath>
+#include <utility>
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
@@ -149,8 +150,8 @@ CheckpointOptions Session::retention() const {
 }
 
 void Session::save_checkpoint() {
-  checkpoint_requested_ = false;
-  if (last_checkpoint_step_ == trainer_.steps()) return;  // nothing happened since
+  const bool asked = std::exchange(checkpoint_requested_, false);
+  if (last_checkpoint_step_ == trainer_.steps() && !asked) return;  // nothing happened since
   read_results();
   require_finite_values();
   lap();

@@ -1,0 +1,87 @@
+// A run that is told where to stop and goes on later, and what is said before a run begins.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "support/run_engine.h"
+
+using namespace eb::test;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+static std::string weights(const std::string& run) {
+  const json info = json::parse(run_engine({"inspect", run, "--json"}).out);
+  return slurp(info["checkpoint"].get<std::string>() + "/model.safetensors");
+}
+
+// Which takes every step behind the search: the draw, the compaction and the retraining.
+TEST(Until, and_then_without_it_is_the_run_without_it) {
+  const TempDir dir;
+  const std::vector<std::string> every = {"early_bird.every=1ep", "early_bird.every=2st"};
+  for (const std::string& set : every) {
+    const auto command = [&](const std::string& run, const std::string& until) {
+      std::vector<std::string> words = {"train",           tiny_config(dir), "--out", run, "-q",
+                                        "--deterministic", "--json",         "--set", set};
+      if (!until.empty()) words.insert(words.end(), {"--until", until});
+      return words;
+    };
+    const std::string straight = dir / ("straight " + set);
+    const Outcome whole = run_engine(command(straight, ""));
+    ASSERT_EQ(whole.exit_code, 0) << whole.err;
+    const json want = json::parse(whole.out);
+    for (const std::string until : {"search", "draw", "compact"}) {
+      const std::string run = dir / (until + " " + set);
+      ASSERT_EQ(run_engine(command(run, until)).exit_code, 0);
+      ASSERT_EQ(run_engine(command(run, until)).exit_code, 0) << "nothing is left to do";
+      const Outcome o = run_engine(command(run, ""));
+      ASSERT_EQ(o.exit_code, 0) << o.err;
+      EXPECT_EQ(weights(run), weights(straight)) << until << " " << set;
+      const json got = json::parse(o.out);
+      EXPECT_EQ(got["phases"].size(), 2u);
+      EXPECT_EQ(got["ticket"]["params"], want["ticket"]["params"]);
+      EXPECT_EQ(got["equivalence"].is_null(), false);
+    }
+  }
+}
+
+TEST(Until, goes_on_to_a_later_phase) {
+  const TempDir dir;
+  const std::string run = dir / "run";
+  const auto go = [&](const char* until) {
+    const Outcome o = run_engine({"train", tiny_config(dir), "--out", run, "-q", "--json", "--until", until});
+    EXPECT_EQ(o.exit_code, 0) << o.err;
+    return json::parse(o.out, nullptr, false);
+  };
+  EXPECT_EQ(go("search")["phases"].size(), 1u);
+  EXPECT_FALSE(fs::exists(run + "/tickets"));
+  EXPECT_EQ(go("draw")["phases"].size(), 1u);
+  EXPECT_FALSE(fs::is_empty(run + "/tickets"));
+  EXPECT_EQ(go("compact")["phases"].size(), 2u);
+  EXPECT_EQ(go("search")["phases"].size(), 2u) << "it is behind that";
+  const json small = json::parse(run_engine({"inspect", run, "--json"}).out);
+  EXPECT_EQ(small["phase"], "retrain");
+}
+
+TEST(BeforeTheFirstStep, a_drop_behind_the_end_is_a_warning) {
+  const TempDir dir;
+  const auto warning = [&](const char* at) {
+    const Outcome o = run_engine({"train", tiny_config(dir), "--out", dir / at, "-q", "--max-steps", "0",
+                                  "--set", std::string("train.schedule.at=[\"") + at + "\"]"});
+    EXPECT_EQ(o.exit_code, 75) << o.err;
+    return o.err.find("never drops at " + std::string(at)) != std::string::npos;
+  };
+  EXPECT_TRUE(warning("8ep"));
+  EXPECT_TRUE(warning("100ep"));
+  EXPECT_TRUE(warning("24st")) << "8 epochs of 3 steps";
+  EXPECT_FALSE(warning("23st"));
+  EXPECT_FALSE(warning("7ep"));
+}
+
+TEST(BeforeTheFirstStep, a_pattern_of_no_batch_norm_is_refused_before_the_first_step) {
+  const TempDir dir;
+  const Outcome o = run_engine({"train", tiny_config(dir), "--out", dir / "run", "-q", "--set",
+                                "early_bird.protect=[\"faeture.1*\"]"});
+  EXPECT_EQ(o.exit_code, 2) << o.err;
+  EXPECT_NE(o.err.find("did you mean \"feature.1\"?"), std::string::npos) << o.err;
+}
