@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include "support/held_lock.h"
 #include "support/run_engine.h"
 #include "tools/plot/text_plot.h"
+#include "tools/watch/progress.h"
 #include "tools/watch/run_view.h"
 #include "tools/watch/watch_frame.h"
 
@@ -208,6 +210,26 @@ TEST(WatchFrame, shows_every_curve_and_where_the_run_is) {
 }
 
 // --- without a terminal ---
+
+TEST(Progress, stays_in_its_row) {
+  eb::engine::Progress p;
+  p.status = "distance 0.123";
+  p.end_step = 123456;
+  const std::string whole = eb::tools::progress_line(p, 1000);
+  EXPECT_NE(whole.find("ETA"), std::string::npos);
+  for (const int columns : {200, 80, 40, 1, 0}) {
+    const std::string line = eb::tools::progress_line(p, columns);
+    EXPECT_LT(line.size(), static_cast<size_t>(std::max(1, columns)));
+    EXPECT_TRUE(whole.starts_with(line));
+  }
+}
+
+TEST(Progress, an_epochs_line_has_the_learning_rate) {
+  eb::engine::EpochRecord e;
+  EXPECT_EQ(eb::tools::epoch_line(e).find("lr"), std::string::npos) << "not measured";
+  e.lr = 0.02;
+  EXPECT_NE(eb::tools::epoch_line(e).find("  lr 0.02"), std::string::npos) << eb::tools::epoch_line(e);
+}
 
 TEST(Watch, prints_a_line_for_each_epoch_of_a_finished_run) {
   const TempDir dir;

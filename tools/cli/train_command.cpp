@@ -187,6 +187,7 @@ static int train(const TrainFlags& f) {
   if (config.get<bool>("log.tensorboard")) board.begin(session.trainer().steps());
   const SessionEnd end = run_session(session, run);
   finish(board);
+  printer.clear_line();
   return finish(f, config, run, end);
 }
 

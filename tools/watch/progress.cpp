@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "engine/base/text.h"
 #include "tools/plot/text_plot.h"
+#include "tools/watch/terminal.h"
 
 namespace eb::tools {
 
@@ -41,12 +43,20 @@ void ProgressPrinter::clear_line() {
   line_open_ = false;
 }
 
-void ProgressPrinter::on_step(const engine::Progress& p) {
-  if (style_ == Style::quiet || !due(style_ == Style::line ? 0.1 : 30)) return;
+// A character in the last column would make some terminals wrap. All of the text is ASCII.
+std::string progress_line(const engine::Progress& p, int columns) {
   const std::string text =
       fmt::format("{} epoch {}/{} step {}/{}  {:.0f} images/s  loss {:.4f}  top-1 {:.2f} %  {}  ETA {}",
                   name_of(p.phase), p.epoch, p.epochs, p.step, p.end_step, p.images_per_s, p.loss,
                   p.top1 * 100, p.status, format_seconds(p.eta_seconds));
+  return text.substr(0, static_cast<size_t>(std::max(0, columns - 1)));
+}
+
+// The size is asked for at every line: a window that changes needs no signal.
+void ProgressPrinter::on_step(const engine::Progress& p) {
+  if (style_ == Style::quiet || !due(style_ == Style::line ? 0.1 : 30)) return;
+  const bool line = style_ == Style::line;
+  const std::string text = progress_line(p, line ? terminal_size(STDERR_FILENO).columns : 1000);
   clear_line();
   std::fputs(text.c_str(), stderr);
   line_open_ = style_ == Style::line;
@@ -59,10 +69,10 @@ std::string epoch_line(const engine::EpochRecord& e) {
     if (check.distance)
       distances += fmt::format("  {} {:.3f}", engine::terminal_text(ratio), *check.distance);
   return fmt::format(
-      "epoch {:>3} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} images/s{}",
+      "epoch {:>3} {:<8} train loss {:.4f}  train top-1 {:5.2f} %  test top-1 {:5.2f} %  {:.0f} images/s{}{}",
       e.epoch, name_of(e.phase), e.train_loss.value_or(0), e.train_top1.value_or(0) * 100,
       e.test_top1.value_or(0) * 100, e.images_per_s.value_or(0),
-      distances.empty() ? "" : "  distance" + distances);
+      e.lr ? fmt::format("  lr {:.4g}", *e.lr) : "", distances.empty() ? "" : "  distance" + distances);
 }
 
 void ProgressPrinter::on_epoch(const engine::EpochRecord& e) {

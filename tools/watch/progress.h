@@ -12,12 +12,14 @@ class ProgressPrinter : public engine::SessionObserver {
  public:
   enum class Style : uint8_t { automatic, line, log, quiet };
   explicit ProgressPrinter(Style style = Style::automatic);
+  ~ProgressPrinter() override { clear_line(); }  // an error is printed behind it
   void on_step(const engine::Progress& p) override;
   void on_epoch(const engine::EpochRecord& epoch) override;
   void on_message(const std::string& text) override;
 
+  void clear_line();  // before somebody else prints
+
  private:
-  void clear_line();
   bool due(double interval);
   Style style_;
   bool line_open_ = false;
@@ -26,6 +28,9 @@ class ProgressPrinter : public engine::SessionObserver {
 
 // An epoch's line of metrics.jsonl for people, in one line.
 std::string epoch_line(const engine::EpochRecord& epoch);
+
+// The progress line as far as a terminal of so many columns shows it without a second row.
+std::string progress_line(const engine::Progress& p, int columns);
 
 // "1h02m", "3m20s", "12s".
 std::string format_seconds(double seconds);

@@ -16,9 +16,9 @@
 
 namespace eb::tools {
 
-TerminalSize terminal_size() {
+TerminalSize terminal_size(int descriptor) {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == -1 || size.ws_col == 0 || size.ws_row == 0) return {};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == -1 || size.ws_col == 0 || size.ws_row == 0) return {};
   return {size.ws_col, size.ws_row};
 }
 

@@ -14,7 +14,7 @@ namespace eb::tools {
 struct TerminalSize {
   int columns = 80, rows = 24;
 };
-TerminalSize terminal_size();  // of stdout
+TerminalSize terminal_size(int descriptor = 1);  // of stdout, as it is now
 
 bool shows_unicode();     // by LC_ALL, LC_CTYPE, LANG
 bool wants_color();       // NO_COLOR
