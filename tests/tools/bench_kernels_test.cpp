@@ -10,6 +10,25 @@
 using namespace eb::test;
 using nlohmann::json;
 
+TEST(BenchKernels, a_filter_that_matches_nothing_is_an_error) {
+  for (const std::vector<std::string> more : {std::vector<std::string>{}, {"--list"}, {"--json"}}) {
+    std::vector<std::string> args = {"bench", "kernels", "--filter", "no such kernel"};
+    args.insert(args.end(), more.begin(), more.end());
+    const Outcome o = run_engine(args);
+    EXPECT_EQ(o.exit_code, 2);
+    EXPECT_NE(o.err.find("no such kernel"), std::string::npos) << o.err;
+    EXPECT_EQ(o.out, "");
+  }
+}
+
+TEST(BenchKernels, the_list_is_json_where_json_is_asked) {
+  const Outcome o = run_engine({"bench", "kernels", "--filter", "^linear_forward", "--list", "--json"});
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  const json list = json::parse(o.out);
+  ASSERT_FALSE(list.empty());
+  EXPECT_EQ(list[0]["family"], "linear_forward");
+}
+
 static const std::set<std::string> families = {"conv2d_forward",
                                                "conv2d_backward_data",
                                                "conv2d_backward_weight",

@@ -57,6 +57,35 @@ TEST(ConfigCommand, validate_refuses) {
   EXPECT_EQ(json::parse(config({"validate", "--json", models + "vgg16.json"}).out)["valid"], true);
 }
 
+TEST(ConfigCommand, validate_takes_each_file_by_itself) {
+  const std::string good = models + "vgg16.json", absent = models + "absent.json";
+  EXPECT_EQ(config({"validate", good, models + "quickstart.json"}).out,
+            good + ": valid\n" + models + "quickstart.json: valid\n");
+  const Printed o = config({"validate", absent, good});
+  EXPECT_EQ(o.code, 2);
+  EXPECT_EQ(o.out, good + ": valid\n");
+  EXPECT_NE(o.err.find("EB2012"), std::string::npos) << o.err;
+  const Printed all = config({"validate", "--json", absent, good});
+  EXPECT_EQ(all.code, 2);
+  const json facts = json::parse(all.out);
+  EXPECT_EQ(facts["valid"], false);
+  EXPECT_EQ(facts["errors"].size(), 1u);
+  EXPECT_EQ(json::parse(config({"validate", "--json", absent}).out)["valid"], false);
+}
+
+TEST(ConfigCommand, validate_warns_of_drops_that_never_come) {
+  const Printed o = config({"validate", models + "vgg16.json", "--set", "train.duration=100ep"});
+  EXPECT_EQ(o.code, 0);
+  EXPECT_NE(o.err.find("never drops at 120ep"), std::string::npos) << o.err;
+  EXPECT_EQ(config({"validate", models + "vgg16.json"}).err, "");
+}
+
+TEST(ConfigCommand, explain_prints_json_of_a_section_too) {
+  EXPECT_EQ(json::parse(config({"explain", "--json", "early_bird.threshold"}).out)["default"], 0.1);
+  EXPECT_TRUE(json::parse(config({"explain", "--json", "early_bird"}).out).contains("early_bird.threshold"));
+  EXPECT_TRUE(json::parse(config({"explain", "--json"}).out).contains("seed"));
+}
+
 TEST(ConfigCommand, explain) {
   const std::string one = config({"explain", "early_bird.threshold"}).out;
   EXPECT_NE(one.find("default  0.1"), std::string::npos);

@@ -115,6 +115,17 @@ nlohmann::json summary(const nlohmann::json& rows) {
   return result;
 }
 
+template <class Wanted>
+void list_cases(const std::vector<LazyCase>& cases, const Wanted& wanted, bool as_json) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const LazyCase& c : cases) {
+    if (!wanted(c)) continue;
+    list.push_back({{"family", c.family}, {"name", c.name}});
+    if (!as_json) std::cout << c.family << "  " << c.name << "\n";
+  }
+  if (as_json) std::cout << engine::dump_json(list, 2) << "\n";
+}
+
 }  // namespace
 
 int bench_kernels(KernelBench f) {
@@ -125,9 +136,11 @@ int bench_kernels(KernelBench f) {
   const auto cases = bench_cases(f.cases);
   const std::regex filter(f.filter);
   const auto wanted = [&](const LazyCase& c) { return std::regex_search(c.family + " " + c.name, filter); };
+  if (std::ranges::none_of(cases, wanted))
+    throw Error(errors::bad_value, "--filter " + engine::quote(f.filter) + " matches no case",
+                "eb_engine bench kernels --list names them all");
   if (f.list) {
-    for (const auto& c : cases)
-      if (wanted(c)) std::cout << c.family << "  " << c.name << "\n";
+    list_cases(cases, wanted, f.json);
     return 0;
   }
   const Ceilings ceilings = measure_ceilings(f, device);

@@ -9,6 +9,7 @@
 #include "tools/cli/config_docs.h"
 #include "tools/cli/error_docs.h"
 #include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/late_drops.h"
 #include "tools/experiment/model_files.h"
 
 namespace eb::tools {
@@ -25,10 +26,16 @@ struct Arguments {
   bool origin = false, json = false;
 };
 
+std::vector<std::string> warnings_of(const Config& config) {
+  std::vector<std::string> all = config.warnings();
+  if (const std::string late = late_drops(config); !late.empty()) all.push_back(late);
+  return all;
+}
+
 Config load(const Arguments& a) {
   Config config =
       engine::load_config(experiment_fields(), experiment_files({a.files.begin(), a.files.end()}), a.sets);
-  for (const auto& warning : config.warnings()) fmt::print(stderr, "warning: {}\n", warning);
+  for (const auto& warning : warnings_of(config)) fmt::print(stderr, "warning: {}\n", warning);
   return config;
 }
 
@@ -58,22 +65,44 @@ int show(const Arguments& a) {
   return 0;
 }
 
+// Every file by itself: one that is wrong hides no other.
 int validate(const Arguments& a) {
-  const Config config = load(a);
+  int code = 0;
+  std::vector<std::string> warnings, errors;
+  for (const std::string& file : a.files) {
+    try {
+      const Config config = load({.files = {file}, .sets = a.sets});
+      for (const std::string& warning : warnings_of(config)) warnings.push_back(warning);
+      if (!a.json) fmt::print("{}: valid\n", file);
+    } catch (const Error& e) {
+      if (a.files.size() == 1 && !a.json) throw;
+      if (!code) code = e.exit_code();
+      errors.push_back(e.text());
+      fmt::print(stderr, "{}\n", e.text());
+    }
+  }
   if (a.json)
     fmt::print("{}\n",
-               ordered_json{{"valid", true}, {"files", a.files}, {"warnings", config.warnings()}}.dump());
-  else
-    fmt::print("{}: valid\n", fmt::join(a.files, " + "));
-  return 0;
+               engine::dump_json(ordered_json{
+                   {"valid", !code}, {"files", a.files}, {"warnings", warnings}, {"errors", errors}}));
+  return code;
+}
+
+// Of every key in a section, or of all.
+ordered_json schema_below(const std::string& section) {
+  ordered_json keys = ordered_json::object();
+  for (const Field& f : experiment_fields().fields)
+    if (section.empty() || f.key.starts_with(section + ".")) keys[f.key] = field_schema(f);
+  return keys;
 }
 
 int explain_key(const Arguments& a) {
+  const std::string text = explain(experiment_fields(), a.key);  // or an error
   const Field* field = experiment_fields().find(a.key);
-  if (a.json && field)
-    fmt::print("{}\n", field_schema(*field).dump(2));
+  if (a.json)
+    fmt::print("{}\n", engine::dump_json(field ? field_schema(*field) : schema_below(a.key), 2));
   else
-    fmt::print("{}", explain(experiment_fields(), a.key));
+    fmt::print("{}", text);
   return 0;
 }
 
@@ -99,7 +128,7 @@ struct Verb {
 };
 constexpr Verb verbs[] = {
     {"show", "Print the resolved experiment as JSON", show, true},
-    {"validate", "Check files and say nothing else", validate, true},
+    {"validate", "Check files, each by itself, and say nothing else", validate, true},
     {"explain", "Say what a key or a section means", explain_key, false},
     {"schema", "Print a JSON Schema", schema, false},
     {"docs", "Print the reference, docs/config.md", docs, false},
@@ -110,7 +139,9 @@ Command command_of(const Verb& verb) {
   const auto a = std::make_shared<Arguments>();
   std::vector<Flag> flags;
   if (verb.files) {
-    flags.push_back(Flag{"config", &a->files, "Experiment files, merged left to right"}.must_be_given());
+    flags.push_back(Flag{"config", &a->files,
+                         verb.run == validate ? "Experiment files" : "Experiment files, merged left to right"}
+                        .must_be_given());
     flags.push_back(
         Flag{"--set", &a->sets, "KEY=JSON, over the files; may be repeated"}.takes(Flag::Elements::one_each));
   }
