@@ -72,6 +72,7 @@ static void write_page(const Config& config, const RunDir& run) {
 
 static int finish(const TrainFlags& f, const Config& config, RunDir& run, SessionEnd end) {
   if (end == SessionEnd::stopped) {
+    if (f.json) std::cout << dump_json(run.read_json(file_names::status)["summary"], 2) << "\n";
     run.write_exit(75);
     write_page(config, run);
     std::cerr << "stopped with a checkpoint in " << printable_path(run.path())
@@ -159,9 +160,9 @@ static int train(const TrainFlags& f) {
   auto loaders = data::make_loaders(
       data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
       [&](const std::string& text) { printer.on_message(text); }, device);
-  RunDir run = begin_run(f, config, printer);
   if (const std::string late = late_drops(config, loaders.train->batches_per_epoch()); !late.empty())
     printer.on_message("warning: " + late);
+  RunDir run = begin_run(f, config, printer);
 
   tensorboard::TensorBoard board(run.path(), printer);
   Observers observers;
@@ -186,8 +187,8 @@ static int train(const TrainFlags& f) {
   if (!goes_on && first_weights) first_weights(session.trainer().model());
   if (config.get<bool>("log.tensorboard")) board.begin(session.trainer().steps());
   const SessionEnd end = run_session(session, run);
-  finish(board);
   printer.clear_line();
+  finish(board);
   return finish(f, config, run, end);
 }
 
@@ -212,7 +213,7 @@ Command train_command() {
                 "Stop with a checkpoint (exit 75) when the run has done this many steps"}
                .not_negative(),
            Flag{"--deterministic", &f->deterministic, "Same bits for any number of threads"},
-           Flag{"--json", &f->json, "Print the summary as one JSON object"},
+           Flag{"--json", &f->json, "Print the summary as one JSON object, of a stopped run so far"},
            Flag{"-q,--quiet", &f->quiet, "No progress"}}),
       .run = [f] { return train(*f); },
   };
