@@ -11,7 +11,7 @@ using namespace eb::test;
 using nlohmann::json;
 
 TEST(BenchKernels, a_filter_that_matches_nothing_is_an_error) {
-  for (const std::vector<std::string> more : {std::vector<std::string>{}, {"--list"}, {"--json"}}) {
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--list"}, {"--json"}}) {
     std::vector<std::string> args = {"bench", "kernels", "--filter", "no such kernel"};
     args.insert(args.end(), more.begin(), more.end());
     const Outcome o = run_engine(args);

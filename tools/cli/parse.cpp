@@ -30,11 +30,16 @@ void add_limits(CLI::Option& option, const Flag& flag) {
   if (flag.limits == Flag::Limits::between && !whole) option.check(CLI::Range(flag.min, flag.max));
 }
 
+// The library would wrap -1 around.
+std::string no_sign(const std::string& word) {
+  return word.starts_with('-') ? word + " is negative, want a whole number from 0 on" : "";
+}
+
 void add_flag(CLI::App& app, const Flag& flag) {
   CLI::Option& option = *add_target(app, flag);
   if (flag.required) option.required();
   add_limits(option, flag);
-  if (std::holds_alternative<std::optional<uint64_t>*>(flag.target)) option.check(CLI::NonNegativeNumber);
+  if (std::holds_alternative<std::optional<uint64_t>*>(flag.target)) option.check(no_sign);
   if (!flag.choices.empty()) option.check(CLI::IsMember(flag.choices));
   if (flag.check) option.check(flag.check);
   if (flag.commas) option.delimiter(',');
