@@ -17,22 +17,22 @@
 namespace eb::data {
 namespace {
 
-struct Reader {
+struct JpegReader {
   jpeg_decompress_struct jpeg{};
   jpeg_error_mgr errors{};
   jpeg_progress_mgr progress{};
   std::jmp_buf escape{};
   char message[JMSG_LENGTH_MAX] = "";  // of the error, or of the first warning
   bool warned = false;
-  ~Reader() { jpeg_destroy_decompress(&jpeg); }
+  ~JpegReader() { jpeg_destroy_decompress(&jpeg); }
 };
 
-Reader& reader_of(j_common_ptr jpeg) {
-  return *static_cast<Reader*>(jpeg->client_data);
+JpegReader& reader_of(j_common_ptr jpeg) {
+  return *static_cast<JpegReader*>(jpeg->client_data);
 }
 
 [[noreturn]] void on_error(j_common_ptr jpeg) {
-  Reader& r = reader_of(jpeg);
+  JpegReader& r = reader_of(jpeg);
   jpeg->err->format_message(jpeg, r.message);
   std::longjmp(r.escape, 1);
 }
@@ -54,7 +54,7 @@ bool keeps_all_pixels(int warning) {
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;  // what it found, no warning
   if (!keeps_all_pixels(jpeg->err->msg_code)) on_error(jpeg);
-  Reader& r = reader_of(jpeg);
+  JpegReader& r = reader_of(jpeg);
   if (!r.warned) jpeg->err->format_message(jpeg, r.message);
   r.warned = true;
 }
@@ -62,13 +62,13 @@ void on_message(j_common_ptr jpeg, int level) {
 // Small files can ask for hours of work by scans of nothing.
 void limit_scans(j_common_ptr jpeg) {
   constexpr int most = 500;
-  Reader& r = reader_of(jpeg);
+  JpegReader& r = reader_of(jpeg);
   if (r.jpeg.input_scan_number <= most) return;
   std::snprintf(r.message, sizeof r.message, "more than %d scans", most);
   std::longjmp(r.escape, 1);
 }
 
-bool read_header(Reader& r, const uint8_t* bytes, size_t size) {
+bool read_header(JpegReader& r, const uint8_t* bytes, size_t size) {
   if (setjmp(r.escape)) return false;
   r.jpeg.err = jpeg_std_error(&r.errors);
   r.errors.error_exit = on_error;
@@ -83,7 +83,7 @@ bool read_header(Reader& r, const uint8_t* bytes, size_t size) {
 }
 
 // Sets output_width and output_height.
-bool choose_output(Reader& r, int shrink, J_COLOR_SPACE space) {
+bool choose_output(JpegReader& r, int shrink, J_COLOR_SPACE space) {
   if (setjmp(r.escape)) return false;
   r.jpeg.out_color_space = space;
   r.jpeg.scale_num = 1;
@@ -92,7 +92,7 @@ bool choose_output(Reader& r, int shrink, J_COLOR_SPACE space) {
   return true;
 }
 
-bool read_pixels(Reader& r, uint8_t* out, size_t row_bytes) {
+bool read_pixels(JpegReader& r, uint8_t* out, size_t row_bytes) {
   if (setjmp(r.escape)) return false;
   jpeg_start_decompress(&r.jpeg);
   while (r.jpeg.output_scanline < r.jpeg.output_height) {
@@ -125,7 +125,7 @@ void cmyk_to_rgb(const std::vector<uint8_t>& cmyk, Image& out) {
 }  // namespace
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
-  Reader reader;
+  JpegReader reader;
   const auto damaged = [&] {
     return Error(errors::damaged_jpeg,
                  name + ": damaged JPEG of " + std::to_string(bytes.size()) + " bytes: " + reader.message,

@@ -15,18 +15,18 @@ namespace {
 
 constexpr png_uint_32 pixels_chunk = 0x49444154;  // "IDAT"
 
-struct Reader {
+struct PngReader {
   std::span<const uint8_t> bytes;
   size_t at = 0;
   char message[128] = "";  // of the error, or of the first warning
   bool warned = false;
   png_structp png = nullptr;
   png_infop info = nullptr;
-  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
 
 [[noreturn]] void on_error(png_structp png, png_const_charp text) {
-  auto* reader = static_cast<Reader*>(png_get_error_ptr(png));
+  auto* reader = static_cast<PngReader*>(png_get_error_ptr(png));
   std::strncpy(reader->message, text, sizeof reader->message - 1);
   png_longjmp(png, 1);
 }
@@ -34,20 +34,20 @@ struct Reader {
 // Most are about what colour profiles and text say, which is not used; that bytes have changed is worth
 // knowing.
 void on_warning(png_structp png, png_const_charp text) {
-  auto* reader = static_cast<Reader*>(png_get_error_ptr(png));
+  auto* reader = static_cast<PngReader*>(png_get_error_ptr(png));
   if (reader->warned || !std::strstr(text, "CRC error")) return;
   std::strncpy(reader->message, text, sizeof reader->message - 1);
   reader->warned = true;
 }
 
 void read_some(png_structp png, png_bytep out, size_t n) {
-  auto* reader = static_cast<Reader*>(png_get_io_ptr(png));
+  auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
   if (n > reader->bytes.size() - reader->at) png_error(png, "file ends early");
   std::memcpy(out, reader->bytes.data() + reader->at, n);
   reader->at += n;
 }
 
-bool read_header(Reader& r) {
+bool read_header(PngReader& r) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_set_read_fn(r.png, &r, read_some);
   png_set_user_limits(r.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // check_size decides
@@ -57,7 +57,7 @@ bool read_header(Reader& r) {
   return true;
 }
 
-bool read_pixels(Reader& r, uint8_t* rgb, size_t row_bytes, png_uint_32 rows) {
+bool read_pixels(PngReader& r, uint8_t* rgb, size_t row_bytes, png_uint_32 rows) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_set_expand(r.png);
   png_set_scale_16(r.png);
@@ -72,7 +72,7 @@ bool read_pixels(Reader& r, uint8_t* rgb, size_t row_bytes, png_uint_32 rows) {
 }
 
 // The checksum of the pixels, and what stands behind them.
-bool read_rest(Reader& r) {
+bool read_rest(PngReader& r) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_read_end(r.png, nullptr);
   return true;
@@ -80,14 +80,14 @@ bool read_rest(Reader& r) {
 
 // Behind the last chunk of pixels nothing is missing. That chunk is the current one until the next one's
 // header is read.
-bool failed_behind_pixels(const Reader& r) {
+bool failed_behind_pixels(const PngReader& r) {
   return png_get_io_chunk_type(r.png) != pixels_chunk || (png_get_io_state(r.png) & PNG_IO_CHUNK_HDR);
 }
 
 }  // namespace
 
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
-  Reader reader{bytes};
+  PngReader reader{bytes};
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   reader.info = png_create_info_struct(reader.png);
   const auto damaged = [&] {

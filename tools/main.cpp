@@ -8,7 +8,6 @@
 #include <functional>
 #include <iostream>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "engine/base/error.h"
@@ -17,7 +16,6 @@
 #include "kernels/device_error.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/parse.h"
-#include "tools/experiment/version.h"
 
 using namespace eb;
 
@@ -78,7 +76,7 @@ int main(int argc, char** argv) {
           "  eb_engine train models/vgg16.json --set early_bird.draw=0.7 --out runs/vgg16-p70\n"
           "  eb_engine eval runs/vgg16-p70 --json\n",
       .commands = tools::commands(),
-      .version = "eb_engine " + tools::version_info()["eb_engine"].get<std::string>(),
+      .version = tools::version_line(),
   };
   const tools::Parsed parsed = tools::parse(program, argc, argv);
   return parsed.run ? exit_code_of(parsed.run) : parsed.exit_code;

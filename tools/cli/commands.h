@@ -1,5 +1,6 @@
 // The commands, one file each.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "tools/cli/command.h"
@@ -7,6 +8,7 @@
 namespace eb::tools {
 
 std::vector<Command> commands();
+std::string version_line();  // what --version prints
 
 Command train_command();
 Command watch_command();

@@ -20,6 +20,10 @@ static int print_version(bool json) {
   return 0;
 }
 
+std::string version_line() {
+  return "eb_engine " + version_info()["eb_engine"].get<std::string>();
+}
+
 Command version_command() {
   const auto json = std::make_shared<bool>(false);
   return {
