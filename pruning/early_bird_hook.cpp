@@ -12,8 +12,7 @@
 #include "engine/run/names.h"
 #include "engine/tensor/allocator.h"
 #include "engine/tensor/autograd.h"
-#include "kernels/elementwise.h"
-#include "kernels/philox.h"
+#include "engine/train/noise.h"
 #include "pruning/compact.h"
 #include "pruning/paired_steps.h"
 
@@ -138,16 +137,7 @@ void EarlyBirdHook::follow(Session& session) {
 // A batch of noise is enough: the invariant holds for any input.
 static double equivalence(Model& masked, Model& compacted) {
   const NoGrad no_grad;
-  const Node& in = masked.graph().nodes[0];
-  Tensor x = Tensor::empty({4, in.h, in.w, in.c});
-  for (int64_t i = 0; i < x.size(); ++i)
-    x.data<float>()[i] = 2 * kernels::uniform(kernels::philox(1, kernels::Stream::synthetic, 0, i)[0]) - 1;
-  Tensor input = x;
-  if (masked.compute() != DType::f32) {
-    input = Tensor::empty(x.shape(), masked.compute());
-    kernels::elementwise(x.device()).cast(x.size(), DType::f32, x.raw(), masked.compute(), input.raw());
-  }
-  input = input.to(masked.device());
+  const Tensor input = noise_images(masked.graph(), 4, masked.compute()).to(masked.device());
   const Tensor a = masked.forward(input, Mode::infer).to(Device::cpu),
                b = compacted.forward(input, Mode::infer).to(Device::cpu);
   double worst = 0;

@@ -8,12 +8,12 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json.h"
+#include "engine/base/median.h"
 #include "engine/graph/accounting.h"
 #include "engine/ops/conv_choice.h"
 #include "engine/tensor/allocator.h"
+#include "engine/train/noise.h"
 #include "engine/train/trainer.h"
-#include "kernels/elementwise.h"
-#include "kernels/philox.h"
 #include "pruning/compact.h"
 #include "pruning/ticket.h"
 #include "quant/fields.h"
@@ -54,21 +54,6 @@ static const std::vector<PrecisionRow>& precision_rows() {
   return all;
 }
 
-static Batch random_batch(const Graph& graph, int64_t n, DType dtype) {
-  const Node& in = graph.nodes[0];
-  Tensor x = Tensor::empty({n, in.h, in.w, in.c}, DType::f32);
-  for (int64_t i = 0; i < x.size(); ++i)
-    x.data<float>()[i] = kernels::uniform(kernels::philox(1, kernels::Stream::synthetic, 0, i)[0]) - 0.5f;
-  Batch batch{x, Tensor::empty({n}, DType::i32), std::vector<int64_t>(n)};
-  const int64_t classes = graph.nodes[graph.output].c;
-  for (int64_t i = 0; i < n; ++i) batch.labels.data<int32_t>()[i] = static_cast<int32_t>(i % classes);
-  if (dtype != DType::f32) {
-    batch.images = Tensor::empty(x.shape(), dtype);
-    kernels::elementwise(x.device()).cast(x.size(), DType::f32, x.raw(), dtype, batch.images.raw());
-  }
-  return batch;
-}
-
 static Model bench_model(const Config& config, double prune, Device device) {
   Model model(graph_of(config), compute_of(config), device);
   model.conv = conv_choice_of(config, device);
@@ -76,11 +61,6 @@ static Model bench_model(const Config& config, double prune, Device device) {
   if (prune <= 0) return model;
   const auto ticket = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
   return pruning::compact(model, ticket.ticket, pruning::MomentumRule::reset);
-}
-
-static double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v.size() % 2 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
 }
 
 // A card works through a queue: steps are timed by the group, so that waiting for the last of them does not
@@ -111,7 +91,7 @@ static nlohmann::json measure_step(const BenchFlags& f) {
   const int64_t n = f.batch ? f.batch : train.batch_size;
   Trainer trainer(bench_model(config, f.prune, device), train, 1 << 20);
   trainer.set_precision(precision);
-  Batch batch = random_batch(trainer.model().graph(), n, train.compute);
+  Batch batch = noise_batch(trainer.model().graph(), n, train.compute, 0.5f);
   batch.images = batch.images.to(device), batch.labels = batch.labels.to(device);
   const std::vector<double> seconds = time_steps(trainer, batch, f, device);
   const quant::TrainingOps ops = quant::training_ops(trainer.model().graph(), precision, device);
