@@ -93,9 +93,10 @@ struct Loaders {
 Loaders make_loaders(const DataConfig& config, int64_t batch_size, int64_t eval_batch_size,
                      const engine::Graph& graph, engine::DType dtype, const Message& message = {},
                      engine::Device device = engine::Device::cpu);
+// limit: only so many samples, of every class its share; 0: all.
 std::unique_ptr<Loader> make_test_loader(const DataConfig& config, int64_t eval_batch_size,
                                          const engine::Graph& graph, engine::DType dtype,
                                          const Message& message = {},
-                                         engine::Device device = engine::Device::cpu);
+                                         engine::Device device = engine::Device::cpu, int64_t limit = 0);
 
 }  // namespace eb::data

@@ -72,6 +72,30 @@ Ids all_of(const Dataset& data) {
   return ids;
 }
 
+// `limit` samples, from every class its share (the rest to those with the largest fraction, first classes
+// first), each class's first in data-set order. A folder tree is sorted by class: its first samples are of
+// one.
+Ids stratified(const Dataset& data, int64_t limit) {
+  std::vector<Ids> of_class(static_cast<size_t>(data.classes()));
+  for (int64_t i = 0; i < data.size(); ++i) of_class[static_cast<size_t>(data.label(i))].push_back(i);
+  std::vector<int64_t> take, by_fraction(of_class.size());
+  for (const Ids& ids : of_class) take.push_back(static_cast<int64_t>(ids.size()) * limit / data.size());
+  std::iota(by_fraction.begin(), by_fraction.end(), 0);
+  std::stable_sort(by_fraction.begin(), by_fraction.end(), [&](int64_t a, int64_t b) {
+    const auto fraction = [&](int64_t c) {
+      return static_cast<int64_t>(of_class[c].size()) * limit % data.size();
+    };
+    return fraction(a) > fraction(b);
+  });
+  int64_t left = limit - std::accumulate(take.begin(), take.end(), int64_t{0});
+  for (size_t i = 0; left > 0; ++i, --left) ++take[by_fraction[i]];
+  Ids sample;
+  for (size_t c = 0; c < of_class.size(); ++c)
+    sample.insert(sample.end(), of_class[c].begin(), of_class[c].begin() + take[c]);
+  std::sort(sample.begin(), sample.end());
+  return sample;
+}
+
 // Shares the memory that data.cache_mib allows among the stores, in the order of the calls.
 class Cache {
  public:
@@ -100,11 +124,12 @@ std::unique_ptr<Loader> eval_loader(const DataConfig& c, std::shared_ptr<const S
 
 std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const Dataset> data,
                                     const LoaderOptions& options, const engine::Graph& graph, Cache& cache,
-                                    const Message& message) {
+                                    const Message& message, int64_t limit = 0) {
   check_classes(*data, graph);
   auto store = std::make_shared<SampleStore>(data, preparation_of(c, false));
-  cache.fill(*store, all_of(*data));
-  auto loader = eval_loader(c, store, all_of(*data), options, message);
+  const Ids ids = limit > 0 && limit < data->size() ? stratified(*data, limit) : all_of(*data);
+  cache.fill(*store, ids);
+  auto loader = eval_loader(c, store, ids, options, message);
   check_input(*loader, graph);
   loader->keep_on_device(message);
   return loader;
@@ -114,10 +139,10 @@ std::unique_ptr<Loader> test_loader(const DataConfig& c, std::shared_ptr<const D
 
 std::unique_ptr<Loader> make_test_loader(const DataConfig& c, int64_t eval_batch_size,
                                          const engine::Graph& graph, engine::DType dtype,
-                                         const Message& message, engine::Device device) {
+                                         const Message& message, engine::Device device, int64_t limit) {
   Cache cache(c, message);
   return test_loader(c, open_split(c, Split::test, message), options_of(c, eval_batch_size, dtype, device),
-                     graph, cache, message);
+                     graph, cache, message, limit);
 }
 
 Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch_size,

@@ -52,6 +52,7 @@ struct Axis {  // one group while it is being closed
   std::vector<uint8_t> keep;
   std::vector<double> score;  // |gamma|, merged over the members
   int64_t drawn = 0;          // the fewest that one member's mask keeps
+  int64_t drawn_by_all = 0;   // what the members' masks keep together
 
   int64_t kept() const { return std::count(keep.begin(), keep.end(), uint8_t{1}); }
 
@@ -68,6 +69,7 @@ struct Axis {  // one group while it is being closed
                                        : score[c] + own_score / static_cast<double>(members.size());
       }
       drawn = std::min(drawn, own);
+      drawn_by_all += own;
     }
   }
 
@@ -107,7 +109,7 @@ bool is_protected(const Axis& axis, const CloseConfig& c) {
 
 void close_axis(Axis& axis, bool prunable, const CloseConfig& c, std::vector<Hold>& holds) {
   const auto all = static_cast<int64_t>(axis.keep.size());
-  Hold hold{axis.members[0].mask->bn, "shared", axis.drawn, 0};
+  Hold hold{axis.members[0].mask->bn, "shared", axis.drawn, 0, 0};
   if (!prunable || is_protected(axis, c)) {
     hold.why = prunable ? "protect" : "unprunable";
     axis.resize(all);
@@ -118,8 +120,16 @@ void close_axis(Axis& axis, bool prunable, const CloseConfig& c, std::vector<Hol
     if (round != axis.kept()) axis.resize(round), hold.why = "round_to";
   }
   hold.kept = axis.kept();
+  hold.returned = hold.kept * static_cast<int64_t>(axis.members.size()) - axis.drawn_by_all;
   if (hold.kept != hold.drawn) holds.push_back(hold);
   axis.write_back();
+}
+
+void keep_all(Mask& mask, std::vector<Hold>& holds) {
+  const auto all = static_cast<int64_t>(mask.keep.size());
+  const int64_t drawn = std::count(mask.keep.begin(), mask.keep.end(), uint8_t{1});
+  if (drawn < all) holds.push_back({mask.bn, "unprunable", drawn, all, all - drawn});
+  std::fill(mask.keep.begin(), mask.keep.end(), uint8_t{1});
 }
 
 }  // namespace
@@ -134,8 +144,7 @@ static ClosedTicket close_once(Ticket ticket, const Model& model, const CloseCon
   const std::vector<int> bns = g.bn_nodes();
   ClosedTicket closed{std::move(ticket), {}};
   for (size_t b = 0; b < bns.size(); ++b)
-    if (groups.of_bn[bns[b]] < 0)
-      std::fill(closed.ticket.masks[b].keep.begin(), closed.ticket.masks[b].keep.end(), uint8_t{1});
+    if (groups.of_bn[bns[b]] < 0) keep_all(closed.ticket.masks[b], closed.holds);
   for (int id = 0; id < static_cast<int>(groups.groups.size()); ++id) {
     const ChannelGroup& group = groups.groups[static_cast<size_t>(id)];
     Axis axis;

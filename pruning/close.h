@@ -27,6 +27,7 @@ struct Hold {                   // a group that keeps more or fewer channels tha
   std::string bn;               // the first batch norm of the group
   std::string why;              // "unprunable", "protect", "min_channels", "round_to", "shared"
   int64_t drawn = 0, kept = 0;  // drawn: the fewest that a batch norm of the group wanted to keep
+  int64_t returned = 0;         // channels that came back, over all batch norms of the group; negative: went
 };
 
 struct ClosedTicket {

@@ -82,6 +82,10 @@ class EarlyBird {
 
   // Error 7002 if a scale is NaN.
   Check check(const engine::Model& model, int64_t epoch, int64_t step);
+  // Whether the config names this step as early_bird.draw_at or deadline. Where no mask is due there,
+  // `move_to` takes the search there without one, and decision() says what is to be done.
+  bool told(int64_t step) const { return step == draw_at_step_.value_or(deadline_step_); }
+  void move_to(int64_t epoch, int64_t step) { epoch_ = epoch, step_ = step; }
   Decision decision() const;
   Ticket draw(const engine::Model& model) const;  // of config.draw, from the model as it is
   std::string status() const;                     // for the progress line

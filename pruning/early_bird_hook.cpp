@@ -15,6 +15,7 @@
 #include "engine/train/noise.h"
 #include "pruning/compact.h"
 #include "pruning/paired_steps.h"
+#include "pruning/shortfall.h"
 
 namespace eb::pruning {
 
@@ -29,7 +30,21 @@ void EarlyBirdHook::start(Session& session, int64_t bits) {
                                         session.steps_per_epoch(), session.trainer().end());
 }
 
+// Where its unit is not that of train.duration, a moment can be compared with the end only here.
+static void check_moment(const char* key, const std::optional<Duration>& at, const Session& session,
+                         bool end_too) {
+  if (!at) return;
+  const int64_t step = at->in_steps(session.steps_per_epoch()), end = session.trainer().end();
+  if (step < end || (step == end && end_too)) return;
+  throw Error(errors::keys_contradict,
+              fmt::format("{} {} is step {}, but training ends at step {}", key, to_string(*at), step, end),
+              "set it earlier, or a longer train.duration");
+}
+
 void EarlyBirdHook::before_run(Session& session) {
+  check_moment("early_bird.draw_at", config_.draw_at, session,
+               config_.schedule == EarlyBirdConfig::Schedule::restart);
+  check_moment("early_bird.deadline", config_.deadline, session, true);
   check_protect(session.trainer().model().graph(), config_.close);  // now, and not at the draw, hours later
   const Scores scores = bn_scores(session.trainer().model(), config_.rule, config_.merge);
   start(session, static_cast<int64_t>(scores.values.size()));
@@ -43,19 +58,34 @@ void EarlyBirdHook::before_going_on(Session& session) {
   follow(session);
 }
 
-bool EarlyBirdHook::due(const Session& session, bool epoch_end) const {
-  if (!searching_ || done_) return false;
-  if (config_.every.unit == Duration::Unit::epochs)
-    return epoch_end && session.epoch() % config_.every.count == 0;
-  return !epoch_end && session.trainer().steps() % config_.every.count == 0;
+static std::string now(const Session& session) {
+  return moment(session.trainer().steps(), session.steps_per_epoch());
+}
+
+static bool ends_epoch(const Session& session) {
+  return session.trainer().steps() % session.steps_per_epoch() == 0;
+}
+
+bool EarlyBirdHook::due(const Session& session) const {
+  return session.trainer().steps() % config_.every.in_steps(session.steps_per_epoch()) == 0;
+}
+
+// What falls on an epoch's last step waits for the evaluation, which tells how good the dense network is.
+void EarlyBirdHook::look(Session& session, bool epoch_end) {
+  if (!searching_ || done_ || epoch_end != ends_epoch(session)) return;
+  const int64_t step = session.trainer().steps();
+  if (due(session)) return check(session);
+  if (!search_->told(step)) return;
+  search_->move_to(session.epoch(), step);
+  decide(session);
 }
 
 void EarlyBirdHook::after_step(Session& session) {
-  if (due(session, false)) check(session);
+  look(session, false);
 }
 
 void EarlyBirdHook::after_epoch(Session& session, EpochRecord& epoch) {
-  if (due(session, true)) check(session);
+  look(session, true);
   epoch.masks = std::move(pending_);
   pending_.clear();
 }
@@ -70,7 +100,7 @@ void EarlyBirdHook::check(Session& session) {
   ++checks_;
   for (const auto& [ratio, mask] : result.masks) pending_[ratio] = mask;
   for (double ratio : result.emerged)
-    session.note(fmt::format("ticket {} has emerged at epoch {}", ratio_name(ratio), session.epoch()));
+    session.note(fmt::format("ticket {} has emerged at {}", ratio_name(ratio), now(session)));
   decide(session);
 }
 
@@ -114,10 +144,19 @@ void EarlyBirdHook::draw(Session& session, FoundBy found_by) {
   drawn.epoch = session.epoch();
   drawn.step = session.trainer().steps();
   drawn.found_by = name_of(found_by);
-  drawn.dense_test_top1 = session.last_test().top1_accuracy();
-  drawn.dense_test_top5 = session.last_test().top5_accuracy();
+  if (session.last_test().total > 0) {  // else no epoch has ended yet
+    drawn.dense_test_top1 = session.last_test().top1_accuracy();
+    drawn.dense_test_top5 = session.last_test().top5_accuracy();
+  }
   session.request_checkpoint();
   follow(session);
+}
+
+void EarlyBirdHook::count_channels(const ClosedTicket& closed) {
+  draw_->asked = pruned_count(search_->bits(), config_.draw);
+  draw_->pruned = closed.ticket.total() - closed.ticket.kept();
+  draw_->returned.clear();
+  for (const Hold& hold : closed.holds) draw_->returned[hold.why] += hold.returned;
 }
 
 // What comes after the decision, as far as the run is to go. Everything it reads is in a checkpoint.
@@ -129,7 +168,10 @@ void EarlyBirdHook::follow(Session& session) {
   const std::string name = file_names::ticket_file(ratio_name(config_.draw), session.epoch());
   save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / file_names::tickets / name);
   draw_->file = fmt::format("{}/{}", file_names::tickets, name);
-  session.note(fmt::format("drew {} ({})", *draw_->file, draw_->found_by.value_or("")));
+  session.note(fmt::format("drew {} ({}) at {}", *draw_->file, draw_->found_by.value_or(""), now(session)));
+  count_channels(closed);
+  if (const std::string words = shortfall(*draw_); !words.empty())
+    session.note((*draw_->pruned < 0.9 * static_cast<double>(*draw_->asked) ? "warning: " : "") + words);
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
 }
@@ -232,15 +274,19 @@ std::string EarlyBirdHook::status() const {
   return searching_ && search_ ? search_->status() : "";
 }
 
-// A phase whose steps took another time than they took beside each other at the draw ran on a machine that
-// was busy, then or at the draw: its seconds are no measure of the network's.
-static std::string misfit(const PhaseRecord& phase, double step_seconds) {
-  constexpr double tolerance = 1.25;
-  if (!phase.steps || *phase.steps == 0 || !phase.train_seconds) return "";
-  const double factor = *phase.train_seconds / static_cast<double>(*phase.steps) / step_seconds;
-  if (factor < tolerance && factor > 1 / tolerance) return "";
+static std::string busy_words(const PhaseRecord& phase, double step_seconds) {
+  const Number factor = misfit(phase.train_seconds, phase.steps, step_seconds);
+  if (!factor) return "";
   return fmt::format("steps of the {} took {:.2f} times what they took at the draw", name_of(*phase.name),
-                     factor);
+                     *factor);
+}
+
+// Accuracy is measured at the ends of epochs.
+static std::string dense_accuracy_note(const DrawRecord& draw, int64_t steps_per_epoch) {
+  const std::string at = moment(*draw.step, steps_per_epoch);
+  if (!draw.dense_test_top1) return fmt::format("dense: no epoch had ended at the draw, {}", at);
+  if (*draw.step % steps_per_epoch == 0) return fmt::format("dense: at the draw, {}", at);
+  return fmt::format("dense: of epoch {}, the last before the draw at {}", *draw.epoch, at);
 }
 
 // As it would have been, had it been trained to the end: that many steps of the time that one took at the
@@ -252,13 +298,13 @@ NetworkRecord EarlyBirdHook::dense_network(const Session& session) const {
   NetworkRecord dense;
   dense.test_top1 = draw_->dense_test_top1;
   dense.test_top5 = draw_->dense_test_top5;
-  dense.test_top1_note = fmt::format("dense: at the draw, epoch {}", draw_->epoch.value_or(0));
+  dense.test_top1_note = dense_accuracy_note(*draw_, session.steps_per_epoch());
   dense.params = search.params;
   dense.flops_per_image = search.flops_per_image;
   dense.training_flops = 3.0 * samples * static_cast<double>(*search.flops_per_image);
   if (draw_->steps) {
-    const std::string busy[] = {misfit(search, draw_->steps->dense_seconds),
-                                misfit(session.phases()[1], draw_->steps->ticket_seconds)};
+    const std::string busy[] = {busy_words(search, draw_->steps->dense_seconds),
+                                busy_words(session.phases()[1], draw_->steps->ticket_seconds)};
     const std::string& why = busy[0].empty() ? busy[1] : busy[0];
     if (why.empty())
       dense.seconds = draw_->steps->dense_seconds *

@@ -36,12 +36,14 @@ class EarlyBirdHook : public engine::SessionHook {
   std::string status() const override;
 
  private:
-  bool due(const engine::Session& session, bool epoch_end) const;
+  void look(engine::Session& session, bool epoch_end);
+  bool due(const engine::Session& session) const;
   void start(engine::Session& session, int64_t bits);
   void check(engine::Session& session);
   void decide(engine::Session& session);
   void draw(engine::Session& session, FoundBy found_by);
   void follow(engine::Session& session);
+  void count_channels(const ClosedTicket& closed);
   engine::NetworkRecord dense_network(const engine::Session& session) const;
   ClosedTicket drawn_ticket(const engine::Model& dense) const;
   void compact_model(engine::Session& session, const ClosedTicket& closed);

@@ -65,13 +65,14 @@ static std::vector<Field> search_fields() {
             "The ticket has emerged when no distance is above this."}
           .range(0, 1),
       Field{"early_bird.every", Type::duration, "1ep", "Time between two masks."},
-      Field{
-          "early_bird.draw_at", Type::duration, nullptr,
-          "Draw the ticket then, whatever the detector says; train.duration draws from the trained network, "
-          "and needs early_bird.after.schedule \"restart\"."}
+      Field{"early_bird.draw_at", Type::duration, nullptr,
+            "Draw the ticket then, between two masks too, whatever the detector says; train.duration draws "
+            "from "
+            "the trained network, and needs early_bird.after.schedule \"restart\"."}
           .or_null(),
       Field{"early_bird.deadline", Type::duration, nullptr,
-            "When on_not_found applies; null is half of train.duration for draw_at_deadline, else the end of "
+            "When on_not_found applies, between two masks too; null is half of train.duration for "
+            "draw_at_deadline, else the end of "
             "training."}
           .or_null(),
       Field{"early_bird.on_not_found", Type::string, EarlyBirdConfig::OnNotFound::draw_at_deadline,

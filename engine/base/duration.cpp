@@ -1,5 +1,7 @@
 #include "engine/base/duration.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "engine/base/error.h"
@@ -25,6 +27,12 @@ Duration parse_duration(const std::string& text) {
 
 std::string to_string(Duration d) {
   return std::to_string(d.count) + (d.unit == Duration::Unit::epochs ? "ep" : "st");
+}
+
+std::string moment(int64_t step, int64_t steps_per_epoch) {
+  if (step % steps_per_epoch == 0) return fmt::format("epoch {}", step / steps_per_epoch);
+  return fmt::format("step {} ({:.2g} ep)", step,
+                     static_cast<double>(step) / static_cast<double>(steps_per_epoch));
 }
 
 }  // namespace eb::engine

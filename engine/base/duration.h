@@ -18,4 +18,7 @@ struct Duration {
 Duration parse_duration(const std::string& text);
 std::string to_string(Duration d);
 
+// "epoch 3" at the end of one, "step 34 (0.7 ep)" within one.
+std::string moment(int64_t step, int64_t steps_per_epoch);
+
 }  // namespace eb::engine

@@ -13,6 +13,13 @@ using namespace lenient;
 
 // --- a phase ---
 
+Number misfit(Number train_seconds, Count steps, double step_seconds) {
+  constexpr double tolerance = 1.25;
+  if (!train_seconds || steps.value_or(0) == 0 || step_seconds <= 0) return std::nullopt;
+  const double factor = *train_seconds / static_cast<double>(*steps) / step_seconds;
+  return factor < tolerance && factor > 1 / tolerance ? std::nullopt : Number(factor);
+}
+
 Number PhaseRecord::images_per_s() const {
   if (!samples || !train_seconds || *samples <= 0 || *train_seconds <= 0) return std::nullopt;
   return static_cast<double>(*samples) / *train_seconds;

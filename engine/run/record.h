@@ -137,6 +137,11 @@ struct PairedSteps {
   double dense_seconds = 0, ticket_seconds = 0;  // of a step, medians
 };
 
+// How many times as long as at the draw (PairedSteps) a step took, where that is more than a quarter more or
+// less: the machine was busy, then or at the draw, and the seconds are no measure of the network's. None if
+// it fits, or if nothing is known.
+Number misfit(Number train_seconds, Count steps, double step_seconds);
+
 struct DrawRecord {
   Number ratio;
   Count epoch, step;
@@ -144,6 +149,9 @@ struct DrawRecord {
   Number dense_test_top1, dense_test_top5, compaction_ms;
   Number max_abs_difference;  // between the outputs of the masked and of the compacted network
   std::optional<PairedSteps> steps;
+  // Channels the ratio asks to prune, and that the ticket prunes; why others came back (pruning::Hold).
+  Count asked, pruned;
+  std::map<std::string, int64_t> returned;
 };
 
 struct SearchRecord {
@@ -165,7 +173,7 @@ struct SpeedupRecord {
 struct RunSummary {
   std::optional<uint64_t> seed;
   Words name;
-  Count steps, epochs, samples_per_epoch;
+  Count steps, epochs, samples_per_epoch, steps_per_epoch;
   std::vector<PhaseRecord> phases;
   std::optional<BestRecord> best;
   std::optional<std::set<std::string>> bad_samples;

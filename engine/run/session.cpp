@@ -93,18 +93,22 @@ void Session::take_step(const Batch& batch) {
   ++batch_;
   const bool due = results_due();
   if (due) read_results();
+  account_step(batch.size(), seconds_now() - t);
+  if (due) report_progress();
+  const double hooks_start = seconds_now();
+  const size_t taken_in = phases_.size() - 1;  // a hook may begin the next phase
   for (SessionHook* hook : hooks_) hook->after_step(*this);
-  const double seconds = seconds_now() - t - aside_seconds_;
+  const double seconds = seconds_now() - hooks_start - aside_seconds_;
+  epoch_seconds_ += seconds;
+  add(phases_[taken_in].train_seconds, seconds);
+}
+
+// A step: its whole time, its parts where they can be told apart, and its memory.
+void Session::account_step(int64_t samples, double seconds) {
   epoch_seconds_ += seconds;
   add(phase().train_seconds, seconds);
   add(phase().steps, int64_t{1});
-  add(phase().samples, batch.size());
-  account_step();
-  if (due) report_progress();
-}
-
-// Beside a step's whole time: its parts where they can be told apart, and its memory.
-void Session::account_step() {
+  add(phase().samples, samples);
   if (const auto parts = trainer_.step_seconds()) {
     account("forward", parts->forward);
     account("backward", parts->backward);
@@ -171,7 +175,7 @@ void Session::write_epoch_metrics() {
     e.train_loss = epoch_sum_.loss / epoch_sum_.samples;
     e.train_top1 = static_cast<double>(epoch_sum_.top1) / epoch_sum_.samples;
   }
-  e.lr = trainer_.lr();
+  e.lr = trainer_.last_lr();
   e.test_loss = last_test_.loss;
   e.test_top1 = last_test_.top1_accuracy();
   e.test_top5 = last_test_.top5_accuracy();

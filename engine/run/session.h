@@ -108,7 +108,7 @@ class Session {
   void end_epoch();
   void finish();
   void take_step(const Batch& batch);
-  void account_step();
+  void account_step(int64_t samples, double seconds);
   bool results_due() const;
   void read_results();
   void report_progress();

@@ -256,6 +256,7 @@ RunSummary Session::summary() const {
   s.steps = trainer_.steps();
   s.epochs = epoch_;
   s.samples_per_epoch = data_.train->samples();
+  s.steps_per_epoch = steps_per_epoch_;
   s.phases = phases_;
   s.best = best_;
   s.bad_samples = bad_samples();
@@ -263,9 +264,11 @@ RunSummary Session::summary() const {
   s.train_seconds = 0;
   for (const PhaseRecord& p : phases_) *s.train_seconds += *p.train_seconds;
   NetworkRecord& trained = s.dense.emplace();
-  trained.test_top1 = last_test_.top1_accuracy();
-  trained.test_top5 = last_test_.top5_accuracy();
-  trained.test_loss = last_test_.loss;
+  if (last_test_.total > 0) {  // else no epoch has ended yet
+    trained.test_top1 = last_test_.top1_accuracy();
+    trained.test_top5 = last_test_.top5_accuracy();
+    trained.test_loss = last_test_.loss;
+  }
   trained.params = last.params;
   trained.flops_per_image = last.flops_per_image;
   trained.training_flops = s.total_training_flops;

@@ -74,6 +74,9 @@ json to_json(const DrawRecord& d) {
                   {"most", d.steps->most},
                   {"dense_seconds", d.steps->dense_seconds},
                   {"ticket_seconds", d.steps->ticket_seconds}};
+  put_if(j, "asked_channels", d.asked);
+  put_if(j, "pruned_channels", d.pruned);
+  if (!d.returned.empty()) j["returned_channels"] = d.returned;
   return j;
 }
 
@@ -87,6 +90,14 @@ static PairedSteps steps_from_json(const json& j) {
           of("ticket_seconds")};
 }
 
+static std::map<std::string, int64_t> returned_in(const json& j) {
+  std::map<std::string, int64_t> returned;
+  if (const json& object = value(j, "returned_channels"); object.is_object())
+    for (const auto& [why, channels] : object.items())
+      if (channels.is_number_integer()) returned[why] = channels;
+  return returned;
+}
+
 DrawRecord draw_from_json(const json& j) {
   return {number(j, "ratio"),
           integer(j, "epoch"),
@@ -97,7 +108,10 @@ DrawRecord draw_from_json(const json& j) {
           number(j, "dense_test_top5"),
           number(j, "compaction_ms"),
           number(j, "max_abs_difference"),
-          object_in(j, "steps", steps_from_json)};
+          object_in(j, "steps", steps_from_json),
+          integer(j, "asked_channels"),
+          integer(j, "pruned_channels"),
+          returned_in(j)};
 }
 
 static json to_json(const std::map<std::string, Count>& counts) {
@@ -161,6 +175,7 @@ json to_json(const RunSummary& s) {
   put(j, "steps", s.steps);
   put(j, "epochs", s.epochs);
   put(j, "samples_per_epoch", s.samples_per_epoch);
+  put_if(j, "steps_per_epoch", s.steps_per_epoch);
   put(j, "bad_samples", s.bad_samples);
   put(j, "total_training_flops", s.total_training_flops);
   put(j, "train_seconds", s.train_seconds);
@@ -196,6 +211,7 @@ RunSummary summary_from_json(const json& j) {
   s.steps = integer(j, "steps");
   s.epochs = integer(j, "epochs");
   s.samples_per_epoch = integer(j, "samples_per_epoch");
+  s.steps_per_epoch = integer(j, "steps_per_epoch");
   s.phases = phases_in(j);
   s.best = object_in(j, "best", best_from_json);
   s.bad_samples = texts_in(j, "bad_samples");

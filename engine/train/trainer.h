@@ -64,7 +64,8 @@ class Trainer {
 
   int64_t steps() const { return steps_; }
   int64_t end() const { return schedule_start_ + total_steps_; }
-  float lr() const { return lr_at(steps_); }  // of the next step
+  float lr() const { return lr_at(steps_); }                                      // of the next step
+  float last_lr() const { return lr_at(std::max(schedule_start_, steps_ - 1)); }  // of the step before
   float lr_at(int64_t step) const;
   void restart_schedule() {
     schedule_start_ = steps_;

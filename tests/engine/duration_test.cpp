@@ -26,3 +26,11 @@ TEST(Duration, refuses_everything_else) {
     }
   }
 }
+
+TEST(Duration, a_moment_is_an_epochs_end_or_a_step) {
+  EXPECT_EQ(moment(150, 50), "epoch 3");
+  EXPECT_EQ(moment(0, 50), "epoch 0");
+  EXPECT_EQ(moment(34, 50), "step 34 (0.68 ep)");
+  EXPECT_EQ(moment(151, 50), "step 151 (3 ep)");
+  EXPECT_EQ(moment(7, 3), "step 7 (2.3 ep)");
+}

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "pruning/shortfall.h"
 #include "support/error_code.h"
 #include "support/pruning_models.h"
 
@@ -144,6 +145,36 @@ TEST(Close, protected_and_unprunable_layers_keep_every_channel) {
   EXPECT_EQ(kept(closed.ticket, "g_bn"), 16) << "a grouped convolution writes it";
   expect_hold(closed, "d_bn", "protect", 1, 18);
   expect_hold(closed, "c_bn", "unprunable", 1, 16);
+}
+
+// Over all batch norms: what a ticket prunes less than it was asked to.
+TEST(Close, holds_count_every_channel_that_came_back) {
+  for (const char* net : {"vgg16", "preresnet20"}) {
+    const Model m = test::pruning_model(net);
+    Ticket t = draw_ticket(m, {0.7});
+    const int64_t before = t.kept();
+    CloseConfig config{.min_channels = 12, .round_to = 8};
+    config.protect = {m.graph().nodes[m.graph().bn_nodes()[3]].id};
+    const ClosedTicket closed = close_ticket(std::move(t), m, config);
+    int64_t returned = 0;
+    for (const Hold& h : closed.holds) returned += h.returned;
+    EXPECT_GT(returned, 0);
+    EXPECT_EQ(closed.ticket.kept(), before + returned) << net;
+  }
+}
+
+TEST(Shortfall, names_both_counts_and_the_reasons) {
+  DrawRecord draw;
+  draw.ratio = 0.5;
+  EXPECT_EQ(shortfall(draw), "") << "of an older run";
+  draw.asked = 528, draw.pruned = 528;
+  EXPECT_EQ(shortfall(draw), "");
+  draw.pruned = 490;
+  draw.returned = {{"min_channels", 30}, {"round_to", -2}, {"unprunable", 10}, {"shared", 0}};
+  EXPECT_EQ(shortfall(draw),
+            "the ticket prunes 490 of the 528 channels that p = 0.5 asks for: 30 came back by "
+            "early_bird.min_channels, 2 more went by early_bird.round_to, 10 came back in layers that cannot "
+            "be pruned");
 }
 
 TEST(Close, globs_match_whole_ids) {

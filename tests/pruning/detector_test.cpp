@@ -196,6 +196,22 @@ TEST(EarlyBird, draws_when_it_was_told_and_not_when_the_ticket_emerges) {
   EXPECT_LT(search.summary().epochs["p50"], 7);
 }
 
+TEST(EarlyBird, is_told_a_step_and_decides_there_without_a_mask) {
+  const TempDir dir;
+  const engine::Model m = test::pruning_model("vgg16");
+  EarlyBirdConfig config = search_config();
+  config.deadline = engine::Duration{engine::Duration::Unit::steps, 17};
+  EarlyBird search(config, 1056, dir.path(), 10, 200);
+  search.check(m, 1, 10);
+  EXPECT_FALSE(search.told(10) || search.told(16) || search.told(18));
+  ASSERT_TRUE(search.told(17));
+  EXPECT_EQ(search.decision(), EarlyBird::Decision::keep_searching);
+  search.move_to(1, 17);
+  EXPECT_EQ(search.decision(), EarlyBird::Decision::draw_at_deadline);
+  EXPECT_EQ(search.draw(m).step, 17);
+  EXPECT_EQ(read_mask_history(dir.path() / "p50.bits").masks.size(), 1u);
+}
+
 TEST(EarlyBird, another_searchs_state_is_refused) {
   const TempDir dir;
   const engine::Model m = test::pruning_model("vgg16");

@@ -111,7 +111,7 @@ def layer_table(page, run, where="main"):
 
 # Columns of the comparison, left to right, behind its number, name and seeds.
 COLUMNS = {"top1": percent, "top5": percent, "params": grouped, "flops_per_image": metric("FLOPs"), "training_flops": metric("FLOPs"),
-           "seconds": duration, "joules": metric("J"), "draw_epoch": lambda n: grouped(n) if n == int(n) else f"{n:.1f}"}
+           "seconds": duration, "step_speedup": lambda n: f"{n:.2f}×", "joules": metric("J"), "draw_epoch": lambda n: grouped(n) if n == int(n) else f"{n:.1f}"}
 
 
 WITH_UNITS = ("flops_per_image", "training_flops", "seconds", "joules")
@@ -119,7 +119,7 @@ WITH_UNITS = ("flops_per_image", "training_flops", "seconds", "joules")
 
 def mean_and_spread(key, stat):
     if stat is None:
-        return "–" if key == "draw_epoch" else NONE  # a dense network is never drawn
+        return "–" if key in ("draw_epoch", "step_speedup") else NONE  # a dense network is never drawn
     form, like = COLUMNS[key], [stat["mean"]] if key in WITH_UNITS else []
     return form(stat["mean"]) + ("" if stat["std"] is None else f"± {form(stat['std'], *like)}")
 
@@ -130,7 +130,7 @@ def comparison_table(page, comparison):
     with_energy = any(row["joules"] for row in comparison["rows"])
     for i, (row, wanted) in enumerate(zip(rows, comparison["rows"])):
         cells = [str(i + 1), wanted["label"], ", ".join(map(str, wanted["seeds"]))]
-        cells += [mean_and_spread(key, wanted[key]) for key in COLUMNS if key != "joules" or with_energy]
+        cells += [mean_and_spread(key, wanted.get(key)) for key in COLUMNS if key != "joules" or with_energy]
         expect(row == cells, f"row {i + 1} of the comparison: the page says {row}, report.json {cells}")
     width, room = page.evaluate("() => { const t = document.querySelector('table.comparison'); return [t.scrollWidth, t.parentElement.clientWidth] }")
     expect(width <= room, f"at 1280 pixels the comparison is {width} wide and has room for {room}")

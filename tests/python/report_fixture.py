@@ -115,7 +115,8 @@ def several():
         """As wide as rows get."""
         return {"label": label, "runs": indices, "seeds": [i + 1 for i in indices], "ratio": ratio, "top1": stat(top1, 0.0021), "top5": stat(0.99, 0.0009),
                 "params": stat(20034378, 123456), "flops_per_image": stat(627236314, 12.3e6), "training_flops": stat(cost, 1e15),
-                "seconds": stat(45678.0, 3725.0), "joules": stat(1234567.0, 54321.0) if ratio else None, "draw_epoch": epoch and stat(epoch, 0.7)}
+                "seconds": stat(45678.0, 3725.0), "joules": stat(1234567.0, 54321.0) if ratio else None, "draw_epoch": epoch and stat(epoch, 0.7),
+                "step_speedup": stat(2.346, 0.051) if ratio else None, "seconds_note": None}
     early = [(row(f"drawn at epoch {epoch} p={p}", [0, 1, 0, 1, 0], p, top1, 1.83e17, epoch), {"epoch": epoch, "row": at, "top1": stat(top1, 0.0021)})
              for at, (p, epoch, top1) in enumerate([(0.3, 2, 0.811), (0.3, 6, 0.835), (0.3, 20, 0.842), (0.5, 6, 0.803), (0.5, 20, 0.829)], 2)]
     rows = [row("dense", [0], None, 0.8467, 2.4e17, None),

@@ -64,14 +64,16 @@ inline void make_finished(const std::string& run, const std::string& config, dou
   const nlohmann::json phases =
       nlohmann::json::array({{{"name", "search"}, {"params", 100}, {"flops_per_image", 1000}},
                              {{"name", "retrain"}, {"params", 40}, {"flops_per_image", 300}}});
-  spit(
-      run + "/summary.json",
-      nlohmann::json({{"steps", 6},
-                      {"phases", phases},
-                      {"eb", {{"draw", {{"ratio", 0.5}, {"epoch", static_cast<int>(seconds)}, {"step", 3}}}}},
-                      {"dense", {{"seconds", 100}, {"training_flops", 5e9}}},
-                      {"ticket", {{"seconds", seconds}, {"training_flops", 3e9}}}})
-          .dump());
+  spit(run + "/summary.json", nlohmann::json({{"steps", 6},
+                                              {"phases", phases},
+                                              {"eb",
+                                               {{"draw",
+                                                 {{"ratio", 0.5},
+                                                  {"epoch", static_cast<int>(seconds)},
+                                                  {"step", 3 * static_cast<int>(seconds)}}}}},
+                                              {"dense", {{"seconds", 100}, {"training_flops", 5e9}}},
+                                              {"ticket", {{"seconds", seconds}, {"training_flops", 3e9}}}})
+                                  .dump());
   spit(
       run + "/metrics.jsonl",
       nlohmann::json({{"split", "epoch"}, {"epoch", 1}, {"step", 3}, {"phase", "search"}, {"test/top1", 0.1}})

@@ -124,6 +124,14 @@ TEST(Compare, runs_every_variant_once_and_skips_what_is_done) {
             (std::set<std::string>{"dense", "eb p=0.5", "reinit p=0.5", "random p=0.5", "random-global p=0.5",
                                    "ns p=0.5", "rewind p=0.5", "drawn at epoch 3 p=0.5"}));
 
+  // One table, of the same rows.
+  for (const std::string& row : rows) EXPECT_NE(o.out.find("\n" + row + " "), std::string::npos) << o.out;
+
+  std::vector<std::string> quiet = command;
+  quiet.insert(quiet.end(), {"-q", "--json"});
+  const Outcome printed = run_engine(quiet);
+  EXPECT_EQ(json::parse(printed.out), report["comparison"]);
+
   const Outcome again = run_engine(command);
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_EQ(again.err.find("[1/"), std::string::npos) << again.err;

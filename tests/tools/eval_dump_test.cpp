@@ -100,12 +100,28 @@ std::vector<T> values(const SafetensorsFile& file, const std::string& name) {
   return {t.data<T>(), t.data<T>() + t.size()};
 }
 
-template <class T>
-std::vector<T> first(const std::vector<T>& all, int64_t n) {
-  return {all.begin(), all.begin() + n};
-}
-
 }  // namespace
+
+// `n` images, of every class its share, rounded down or up, each class's first, in data-set order.
+static Loaded stratified(const Loaded& all, int64_t n) {
+  const auto total = static_cast<int64_t>(all.labels.size());
+  std::map<int32_t, int64_t> of_class, take;
+  for (const int32_t label : all.labels) ++of_class[label];
+  std::multimap<int64_t, int32_t> by_rest;  // largest last, of two alike the later class
+  int64_t left = n;
+  for (const auto& [label, count] : of_class) left -= take[label] = count * n / total;
+  for (auto it = of_class.rbegin(); it != of_class.rend(); ++it)
+    by_rest.emplace(it->second * n % total, it->first);
+  for (auto it = by_rest.rbegin(); left > 0; ++it, --left) ++take[it->second];
+  Loaded sample;
+  for (size_t i = 0; i < all.labels.size(); ++i) {
+    if (take[all.labels[i]]-- <= 0) continue;
+    sample.labels.push_back(all.labels[i]);
+    const auto first = all.images.begin() + static_cast<std::ptrdiff_t>(i) * 3 * 32 * 32;
+    sample.images.insert(sample.images.end(), first, first + 3 * 32 * 32);
+  }
+  return sample;
+}
 
 TEST(EvalDump, holds_images_labels_and_logits_that_give_the_same_accuracy) {
   const TempDir dir;
@@ -128,8 +144,9 @@ TEST(EvalDump, holds_images_labels_and_logits_that_give_the_same_accuracy) {
     EXPECT_EQ(std::set(predicted.begin(), predicted.end()).size() > 1, n > 1) << "the same for all images";
     EXPECT_EQ(result["correct"], correct(dump)) << "limit " << limit;
     EXPECT_DOUBLE_EQ(result["top1"], static_cast<double>(correct(dump)) / static_cast<double>(n));
-    EXPECT_EQ(values<int32_t>(dump, "labels"), first(wanted.labels, n));
-    EXPECT_EQ(values<float>(dump, "images"), first(wanted.images, n * 3 * 32 * 32));
+    const Loaded sample = stratified(wanted, n);
+    EXPECT_EQ(values<int32_t>(dump, "labels"), sample.labels);
+    EXPECT_EQ(values<float>(dump, "images"), sample.images);
     EXPECT_EQ(values<float>(engine::read_safetensors(dir / "logits.safetensors"), "logits"),
               values<float>(dump, "logits"));
   }
@@ -169,15 +186,15 @@ TEST(EvalDump, images_are_those_of_the_file_normalised) {
   const std::string run = short_run(dir);
   const std::vector<int32_t> labels = {9, 0, 3, 3, 7};
   write_cifar_test(dir / "cifar", labels);
-  const std::vector<std::string> flags = {"--data-kind", "cifar10_bin", "--data-root", dir / "cifar",
-                                          "--limit",     "4",           "--batch",     "3"};
+  const std::vector<std::string> flags = {"--data-kind", "cifar10_bin", "--data-root",
+                                          dir / "cifar", "--batch",     "3"};
   evaluate(run, dir / "f32.safetensors", flags);
   const SafetensorsFile dump = engine::read_safetensors(dir / "f32.safetensors");
-  EXPECT_EQ(values<int32_t>(dump, "labels"), first(labels, 4));
-  ASSERT_EQ(dump.tensors.at("images").shape(), (Shape{4, 3, 32, 32}));
+  EXPECT_EQ(values<int32_t>(dump, "labels"), labels);
+  ASSERT_EQ(dump.tensors.at("images").shape(), (Shape{5, 3, 32, 32}));
   const float* images = dump.tensors.at("images").data<float>();
   const double mean[] = {0.4914, 0.4822, 0.4465}, std[] = {0.2023, 0.1994, 0.2010};  // the config's defaults
-  for_each_pixel(4, [&](int64_t i, double value, int64_t c) {
+  for_each_pixel(5, [&](int64_t i, double value, int64_t c) {
     ASSERT_NEAR(images[i], (value - mean[c]) / std[c], 1e-5) << i;
   });
 
@@ -187,7 +204,7 @@ TEST(EvalDump, images_are_those_of_the_file_normalised) {
   const SafetensorsFile narrow = engine::read_safetensors(dir / "bf16.safetensors");
   ASSERT_EQ(narrow.tensors.at("images").dtype(), DType::f32) << "what bf16 holds, in f32";
   const float* rounded = narrow.tensors.at("images").data<float>();
-  for_each_pixel(4, [&](int64_t i, double, int64_t) {
+  for_each_pixel(5, [&](int64_t i, double, int64_t) {
     ASSERT_EQ(rounded[i], static_cast<float>(kernels::bf16(images[i]))) << i;
   });
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "support/run_command.h"
+#include "support/run_engine.h"
 #include "tools/cli/commands.h"
 
 using namespace eb::tools;
@@ -60,6 +61,18 @@ TEST(Parse, a_value_outside_what_the_flag_says_is_refused) {
     EXPECT_EQ(p.code, 2) << bad[1];
     EXPECT_NE(p.err.find("error[EB2020]: " + bad[0]), std::string::npos) << p.err;
   }
+}
+
+TEST(Parse, what_is_out_of_range_is_told_in_short_numbers) {
+  for (const auto& [flag, value] : {std::pair{"--limit", "-2"}, {"--limit", "0"}, {"--batch", "-1"}}) {
+    const eb::test::Outcome o = eb::test::run_engine({"eval", "x", flag, value});
+    EXPECT_EQ(o.exit_code, 2);
+    EXPECT_EQ(o.err.substr(0, o.err.find('\n')),
+              std::string("error[EB2020]: ") + flag + ": " + value + " is out of range, want more than 0");
+  }
+  const eb::test::Outcome o = eb::test::run_engine({"bench", "kernels", "--seconds", "99"});
+  EXPECT_NE(o.err.find("--seconds: 99 is out of range, want 0.0001 to 10"), std::string::npos) << o.err;
+  EXPECT_NE(eb::test::run_engine({"eval", "x", "--limit", "three"}).err.find("three"), std::string::npos);
 }
 
 TEST(Parse, an_empty_value_is_given_and_a_missing_one_is_not) {

@@ -80,6 +80,47 @@ TEST(ReportCompare, mean_and_deviation_over_seeds) {
   EXPECT_EQ(comparison["cost"], "training_flops");
 }
 
+// Seconds of runs that followed each other: where a run's steps do not fit the pairs, there are none.
+TEST(ReportCompare, a_busy_machine_has_no_training_time) {
+  const TempDir dir;
+  const auto make = [&](const std::string& name, int seed, double search_step, double ticket_step) {
+    make_finished(dir / name, json({{"seed", seed}, {"name", name}}).dump(), 0.8, 10);
+    json summary = read_json(dir / (name + "/summary.json"));
+    summary["phases"][0].update({{"steps", 100}, {"train_seconds", 100 * search_step}});
+    summary["phases"][1].update({{"steps", 200}, {"train_seconds", 200 * ticket_step}});
+    summary["eb"]["draw"]["steps"] = {{"pairs", 5},  {"ratio", 2.0},         {"least", 1.9},
+                                      {"most", 2.2}, {"dense_seconds", 0.1}, {"ticket_seconds", 0.05}};
+    summary["speedup"] = {{"counted", 3.0}, {"measured", 2.0}};
+    spit(dir / (name + "/summary.json"), summary.dump());
+  };
+  make("a", 1, 0.1, 0.05);
+  make("b", 2, 0.11, 0.045);
+  json row = report_of({dir / "a", dir / "b"})["comparison"]["rows"][0];
+  EXPECT_EQ(row["seconds"]["n"], 2);
+  EXPECT_EQ(row["step_speedup"], (json{{"mean", 2.0}, {"std", 0.0}, {"n", 2}}));
+  EXPECT_TRUE(row["seconds_note"].is_null());
+  make("b", 2, 0.1, 0.07);  // beside other work
+  row = report_of({dir / "a", dir / "b"})["comparison"]["rows"][0];
+  EXPECT_TRUE(row["seconds"].is_null());
+  EXPECT_EQ(row["seconds_note"],
+            "seed 2: the machine was busy: in retrain, steps took 1.40 times what they took in pairs");
+  EXPECT_EQ(row["step_speedup"]["mean"], 2.0);
+  // A dense run has no pairs of its own: those of the others count.
+  for (const double step : {0.1, 0.2}) {
+    make("dense", 1, step, 0.05);
+    json summary = read_json(dir / "dense/summary.json");
+    summary["phases"].erase(1);
+    summary.erase("eb"), summary.erase("ticket"), summary.erase("speedup");
+    summary["dense"]["seconds"] = 100 * step;
+    spit(dir / "dense/summary.json", summary.dump());
+    spit(dir / "dense/config.resolved.json",
+         R"({"early_bird": {"enabled": false}, "name": "dense", "seed": 1})");
+    make("b", 2, 0.1, 0.05);
+    const json rows = report_of({dir / "a", dir / "b", dir / "dense"})["comparison"]["rows"];
+    EXPECT_EQ(rows[1]["seconds"].is_null(), step > 0.15) << rows[1].dump();
+  }
+}
+
 TEST(ReportCompare, averaged_weights_stand_beside_the_network) {
   const TempDir dir;
   for (const char* run : {"a", "b"}) {

@@ -54,3 +54,21 @@ TEST(SummaryTable, one_epoch_is_one_epoch) {
   s["swa"]["models"] = 2;
   EXPECT_TRUE(has(summary_table(s), "of 2 epochs from 4 on"));
 }
+
+TEST(SummaryTable, a_ticket_between_epochs_has_its_step) {
+  json s = {{"seed", 1}, {"dense", network(1e6, 1e9)}, {"steps_per_epoch", 50}};
+  s["eb"] = {{"epochs", {{"p30", 0}, {"p50", 2}, {"p70", nullptr}}},
+             {"steps", {{"p30", 34}, {"p50", 100}, {"p70", nullptr}}}};
+  EXPECT_TRUE(has(summary_table(s), "p30 step 34 (0.68 ep)  p50 epoch 2  p70 not found")) << summary_table(s);
+  s.erase("steps_per_epoch");  // of an older run
+  EXPECT_TRUE(has(summary_table(s), "p30 epoch 0  p50 epoch 2  p70 not found")) << summary_table(s);
+}
+
+TEST(SummaryTable, images_that_were_left_out_are_told) {
+  json s = {{"seed", 1}, {"dense", network(1e6, 1e9)}, {"bad_samples", {"a.jpg"}}};
+  EXPECT_TRUE(has(summary_table(s), "  1 image could not be read and was left out: a.jpg\n"))
+      << summary_table(s);
+  s["bad_samples"] = {"a", "b", "c", "d", "e", "f"};
+  EXPECT_TRUE(has(summary_table(s), "6 images could not be read and were left out: a, b, c, d, e, ...\n"))
+      << summary_table(s);
+}

@@ -45,6 +45,69 @@ TEST(Until, and_then_without_it_is_the_run_without_it) {
   }
 }
 
+// Masks may be due elsewhere. The steps before the draw are the search's, the last one too.
+TEST(DrawAt, draws_at_the_step_that_it_was_told) {
+  const TempDir dir;
+  for (const char* set : {"early_bird.draw_at=5st", "early_bird.deadline=5st"}) {
+    for (const char* every : {"early_bird.every=1ep", "early_bird.every=2st"}) {
+      std::vector<std::string> words = {"train",
+                                        tiny_config(dir),
+                                        "--out",
+                                        dir / (set + std::string(every)),
+                                        "--json",
+                                        "--set",
+                                        "early_bird.deadline=null",
+                                        "--set",
+                                        "early_bird.threshold=0",
+                                        "--set",
+                                        set,
+                                        "--set",
+                                        every};
+      const Outcome o = run_engine(words);
+      ASSERT_EQ(o.exit_code, 0) << o.err;
+      const json s = json::parse(o.out);
+      EXPECT_EQ(s["eb"]["draw"]["step"], 5) << set << every;
+      EXPECT_EQ(s["phases"][0]["steps"], 5);
+      EXPECT_EQ(s["phases"][0]["samples"], 5 * 64);
+      EXPECT_EQ(s["phases"][1]["start_step"], 5);
+      EXPECT_EQ(s["phases"][1]["steps"], 8 * 3 - 5);
+      EXPECT_NE(o.err.find("at step 5 (1.7 ep)"), std::string::npos) << o.err;
+      EXPECT_EQ(s["dense"]["test_top1_note"],
+                "dense: of epoch 1, the last before the draw at step 5 (1.7 ep)");
+    }
+  }
+}
+
+TEST(DrawAt, before_the_first_epochs_end_the_dense_accuracy_is_not_measured) {
+  const TempDir dir;
+  const Outcome o = run_engine({"train", tiny_config(dir), "--out", dir / "run", "-q", "--set",
+                                "early_bird.deadline=null", "--set", "early_bird.draw_at=2st"});
+  ASSERT_EQ(o.exit_code, 0) << o.err;
+  EXPECT_NE(o.out.find("  top-1                         not measured"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("dense: no epoch had ended at the draw, step 2 (0.67 ep)"), std::string::npos)
+      << o.out;
+  EXPECT_EQ(o.out.find("epoch 0"), std::string::npos) << o.out;
+  EXPECT_EQ(slurp(dir / "run/report/report.html").find("poch 0<"), std::string::npos);
+}
+
+// In epochs against steps: only the data tell.
+TEST(DrawAt, behind_the_end_is_refused_in_any_unit) {
+  const TempDir dir;
+  const auto code = [&](const std::string& key, const std::string& at, const std::string& schedule) {
+    const Outcome o =
+        run_engine({"train", tiny_config(dir), "--out", dir / (key + at + schedule), "-q", "--set",
+                    "train.duration=12st", "--set", "early_bird.deadline=null", "--set",
+                    "early_bird." + key + "=" + at, "--set", "early_bird.after.schedule=" + schedule});
+    EXPECT_EQ(o.exit_code == 0, o.err.find("EB2010") == std::string::npos) << o.err;
+    return o.exit_code;
+  };
+  EXPECT_EQ(code("draw_at", "5ep", "continue"), 2);
+  EXPECT_EQ(code("draw_at", "4ep", "continue"), 2) << "nothing is left to train";
+  EXPECT_EQ(code("draw_at", "4ep", "restart"), 0);
+  EXPECT_EQ(code("deadline", "5ep", "continue"), 2);
+  EXPECT_EQ(code("deadline", "4ep", "continue"), 0);
+}
+
 TEST(Until, goes_on_to_a_later_phase) {
   const TempDir dir;
   const std::string run = dir / "run";

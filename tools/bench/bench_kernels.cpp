@@ -87,11 +87,16 @@ nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c, 
   return row;
 }
 
+std::string rate(double flops_per_s) {
+  return flops_per_s < 1e12 ? fmt::format("{:.1f} GF", flops_per_s * 1e-9)
+                            : fmt::format("{:.1f} TF", flops_per_s * 1e-12);
+}
+
 void print_row(const nlohmann::json& r) {
   const auto text = [&](const char* key) { return r.value(key, std::string()); };
   std::cout << fmt::format("{:<35} {:<42} {:<32} {:>10.1f} us {:>8} {:>8.0f} GB/s {:>4.0f} %{}\n",
                            text("family"), text("name"), text("shape"), r["us"].get<double>(),
-                           r.contains("tflops") ? fmt::format("{:.1f} TF", r["tflops"].get<double>()) : "",
+                           r.contains("tflops") ? rate(r["tflops"].get<double>() * 1e12) : "",
                            r["gb_per_s"].get<double>(), 100 * r["share_of_ceiling"].get<double>(),
                            r.contains("ratio")
                                ? fmt::format("  {} {:.1f} us, x{:.2f}", text("beside"),
@@ -150,8 +155,8 @@ int bench_kernels(KernelBench f) {
                            {"matrix_tflops", ceilings.flops_per_s * 1e-12},
                            {"rows", nlohmann::json::array()}};
   if (!f.json)
-    std::cout << fmt::format("copy {:.0f} GB/s, matrix product {:.1f} TFLOP/s\n", ceilings.bytes_per_s * 1e-9,
-                             ceilings.flops_per_s * 1e-12);
+    std::cout << fmt::format("copy {:.0f} GB/s, matrix product {}LOP/s\n", ceilings.bytes_per_s * 1e-9,
+                             rate(ceilings.flops_per_s));
   for (const LazyCase& lazy : cases) {
     if (!wanted(lazy)) continue;
     result["rows"].push_back(measure(f, device, lazy.make(), ceilings));

@@ -10,11 +10,13 @@
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/stop_signal.h"
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
+#include "tools/cli/compare_table.h"
 #include "tools/compare/plan.h"
 #include "tools/compare/runner.h"
 #include "tools/experiment/experiment.h"
@@ -30,7 +32,7 @@ struct CompareFlags {
   CommonFlags common;
   ComparePlan plan{{"dense", "eb", "reinit", "random", "ns"}, {0.3, 0.5, 0.7}, {}};
   std::string out;
-  bool dry_run = false, search_alone = false;
+  bool dry_run = false, search_alone = false, json = false, quiet = false;
 };
 
 // Runs of the same experiment that earlier calls left below `out`, by name.
@@ -51,9 +53,10 @@ static std::vector<PlannedRun> others_in(const fs::path& out, const ComparePlan&
 
 // Of all runs of the experiment that were begun, finished or not, whichever call began them: a call for one
 // more row must not cost the report the others.
-static void write_comparison(const fs::path& out, const ComparePlan& plan, const CompareRunner& runner,
+static void write_comparison(const CompareFlags& f, const CompareRunner& runner,
                              std::vector<PlannedRun> runs) {
-  for (PlannedRun& other : others_in(out, plan, runs)) runs.push_back(std::move(other));
+  const fs::path out = f.out;
+  for (PlannedRun& other : others_in(out, f.plan, runs)) runs.push_back(std::move(other));
   std::vector<fs::path> begun;
   std::vector<std::string> rows;
   for (const PlannedRun& run : runs) {
@@ -62,7 +65,12 @@ static void write_comparison(const fs::path& out, const ComparePlan& plan, const
     rows.push_back(run.row);
   }
   if (begun.empty()) return;
-  write_report(gather_report(begun, rows), out / "report.html");
+  const Report report = gather_report(begun, rows);
+  write_report(report, out / "report.html");
+  if (f.json)
+    std::cout << engine::dump_json(to_json(report)["comparison"], 2) << "\n";
+  else if (report.comparison)
+    std::cout << comparison_text(*report.comparison);
   std::cerr << fmt::format("report of {} runs: {}\n", begun.size(), engine::shell_word(out / "report.html"));
 }
 
@@ -86,7 +94,7 @@ static int compare(CompareFlags f) {
   f.plan.watch = experiment.get<std::vector<double>>("early_bird.watch");
   const std::vector<PlannedRun> runs = planned_runs(f.plan);
   // All of them are checked before the first one starts: a typo must not surface after a night.
-  CompareRunner runner(f.common, f.out, !f.search_alone);
+  CompareRunner runner(f.common, f.out, !f.search_alone, f.quiet);
   for (const PlannedRun& r : runs) runner.config_of(r);
   if (f.dry_run) {
     print_plan(runner, runs);
@@ -96,7 +104,7 @@ static int compare(CompareFlags f) {
   engine::make_directories(f.out);
   engine::watch_stop_signals();
   const int code = runner.run_all(runs);
-  write_comparison(f.out, f.plan, runner, runs);
+  write_comparison(f, runner, runs);
   return code;
 }
 
@@ -122,7 +130,9 @@ Command compare_command() {
                .split_at_commas(),
            Flag{"--search-alone", &f->search_alone,
                 "Every run searches for itself, instead of one search for all runs of a seed"},
-           Flag{"--dry-run", &f->dry_run, "Print the runs and what they change, and stop"}}),
+           Flag{"--dry-run", &f->dry_run, "Print the runs and what they change, and stop"},
+           Flag{"--json", &f->json, "Print the rows as one JSON object; null for a single run"},
+           Flag{"-q,--quiet", &f->quiet, "No progress of the runs"}}),
       .run = [f] { return compare(*f); },
   };
 }

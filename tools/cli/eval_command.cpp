@@ -56,11 +56,10 @@ static int evaluate_checkpoint(const EvalFlags& f) {
   if (!f.root.empty()) loaded.config.set("data.root", f.root);
   const int64_t batch = f.batch ? f.batch : loaded.config.get<int64_t>("train.eval_batch_size");
   auto source = data::make_test_loader(data::data_config(loaded.config), batch, loaded.model.graph(),
-                                       loaded.model.compute(), {}, device);
-  FirstImages first(*source, f.limit);
+                                       loaded.model.compute(), {}, device, f.limit);
   EvalDump dump(!f.logits.empty() || !f.dump.empty(), !f.dump.empty());
   const Evaluation e =
-      evaluate(loaded.model, first, dump.keeper(), {loaded.checkpoint.state.value("step", int64_t{0})});
+      evaluate(loaded.model, *source, dump.keeper(), {loaded.checkpoint.state.value("step", int64_t{0})});
   if (!f.logits.empty()) dump.write_logits(f.logits);
   if (!f.dump.empty()) dump.write(f.dump);
   nlohmann::json left_out = nlohmann::json::array();  // data.on_bad_sample "skip"
@@ -78,8 +77,8 @@ static int evaluate_checkpoint(const EvalFlags& f) {
   if (f.json)
     std::cout << dump_json(result, 2) << "\n";
   else
-    std::cout << "top-1 " << e.top1_accuracy() * 100 << " % (" << e.top1 << " of " << e.total << "), top-5 "
-              << e.top5_accuracy() * 100 << " %, loss " << e.loss << "\n";
+    std::cout << printable_path(loaded.path) << ": top-1 " << e.top1_accuracy() * 100 << " % (" << e.top1
+              << " of " << e.total << "), top-5 " << e.top5_accuracy() * 100 << " %, loss " << e.loss << "\n";
   return 0;
 }
 
@@ -98,7 +97,7 @@ Command eval_command() {
            Flag{"--dump", &f->dump,
                 "Write what the network was given and what it said: safetensors tensors \"images\" (N, C, H, "
                 "W; normalised), \"labels\" and \"logits\""},
-           Flag{"--limit", &f->limit, "Only the first so many images"}.positive(),
+           Flag{"--limit", &f->limit, "Only so many images, of every class its share"}.positive(),
            Flag{"--dtype", &f->dtype, "f32 or bf16"}.one_of(compute_names),
            Flag{"--device", &f->device, "cpu or cuda"},
            Flag{"--conv", &f->conv, "ours, cudnn or auto, instead of the config's cuda.conv"}.one_of(

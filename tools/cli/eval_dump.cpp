@@ -10,34 +10,6 @@ namespace eb::tools {
 
 using namespace engine;
 
-void FirstImages::start(int64_t epoch, int64_t first_batch) {
-  seen_ = 0;
-  source_.start(epoch, first_batch);
-}
-
-int64_t FirstImages::samples() const {
-  return limit_ ? std::min(limit_, source_.samples()) : source_.samples();
-}
-
-// The first n of them, in the same memory.
-static Tensor first_rows(const Tensor& t, int64_t n) {
-  Shape shape = t.shape();
-  shape[0] = n;
-  return Tensor::view(t.raw(), shape, t.dtype(), t.device(), std::make_shared<Tensor>(t));
-}
-
-bool FirstImages::next(Batch& batch) {
-  if (limit_ && seen_ >= limit_) return false;
-  if (!source_.next(batch)) return false;
-  if (const int64_t rest = limit_ - seen_; limit_ && batch.size() > rest) {
-    batch.images = first_rows(batch.images, rest);
-    batch.labels = first_rows(batch.labels, rest);
-    batch.ids.resize(static_cast<size_t>(rest));
-  }
-  seen_ += batch.size();
-  return true;
-}
-
 std::function<void(const Tensor&, const Batch&)> EvalDump::keeper() {
   if (!keep_logits_) return {};
   return [this](const Tensor& logits, const Batch& batch) { keep(logits, batch); };

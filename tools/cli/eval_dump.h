@@ -8,20 +8,6 @@
 
 namespace eb::tools {
 
-// The first `limit` images of a source (0: all of them).
-class FirstImages : public engine::BatchSource {
- public:
-  FirstImages(engine::BatchSource& source, int64_t limit) : source_(source), limit_(limit) {}
-  void start(int64_t epoch, int64_t first_batch) override;
-  bool next(engine::Batch& batch) override;
-  int64_t batches_per_epoch() const override { return source_.batches_per_epoch(); }
-  int64_t samples() const override;
-
- private:
-  engine::BatchSource& source_;
-  int64_t limit_, seen_ = 0;
-};
-
 // Keeps results in memory, in data-set order.
 class EvalDump {
  public:

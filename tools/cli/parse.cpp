@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "engine/base/text.h"
+
 namespace eb::tools {
 namespace {
 
@@ -21,13 +23,30 @@ CLI::Option* add_target(CLI::App& app, const Flag& flag) {
       flag.target);
 }
 
+// The library's own checks print the largest double, all 309 digits of it.
+void add_limit(CLI::Option& option, std::function<bool(double)> holds, const std::string& want,
+               const std::string& name) {
+  const auto problem = [=](const std::string& word) -> std::string {
+    char* end = nullptr;
+    const double value = std::strtod(word.c_str(), &end);
+    if (word.empty() || *end) return fmt::format("{} is not a number", engine::quote(word));
+    return holds(value) ? "" : fmt::format("{} is out of range, want {}", word, want);
+  };
+  option.check(CLI::Validator([=](std::string& word) { return problem(word); }, name));
+}
+
 void add_limits(CLI::Option& option, const Flag& flag) {
-  const bool whole = !std::holds_alternative<double*>(flag.target);
-  if (flag.limits == Flag::Limits::positive) option.check(CLI::PositiveNumber);
-  if (flag.limits == Flag::Limits::not_negative) option.check(CLI::NonNegativeNumber);
-  if (flag.limits == Flag::Limits::between && whole)
-    option.check(CLI::Range(static_cast<int64_t>(flag.min), static_cast<int64_t>(flag.max)));
-  if (flag.limits == Flag::Limits::between && !whole) option.check(CLI::Range(flag.min, flag.max));
+  const double min = flag.min, max = flag.max;
+  if (flag.limits == Flag::Limits::positive)
+    add_limit(
+        option, [](double v) { return v > 0; }, "more than 0", "POSITIVE");
+  if (flag.limits == Flag::Limits::not_negative)
+    add_limit(
+        option, [](double v) { return v >= 0; }, "0 or more", "NONNEGATIVE");
+  if (flag.limits == Flag::Limits::between)
+    add_limit(
+        option, [=](double v) { return v >= min && v <= max; }, fmt::format("{} to {}", min, max),
+        fmt::format("{} to {}", min, max));
 }
 
 // The library would wrap -1 around.

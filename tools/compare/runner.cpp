@@ -22,8 +22,8 @@ namespace eb::tools {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-CompareRunner::CompareRunner(CommonFlags common, fs::path out, bool share_search)
-    : common_(std::move(common)), out_(std::move(out)), share_search_(share_search) {
+CompareRunner::CompareRunner(CommonFlags common, fs::path out, bool share_search, bool quiet)
+    : common_(std::move(common)), out_(std::move(out)), share_search_(share_search), quiet_(quiet) {
   common_.seed.reset();  // each run has its own
 }
 
@@ -51,6 +51,7 @@ std::vector<std::string> CompareRunner::args_of(const PlannedRun& run) const {
   args.insert(args.end(), {"--device", common_.device});
   if (common_.threads) args.insert(args.end(), {"--threads", std::to_string(common_.threads)});
   args.insert(args.end(), {"--out", directory(run).string(), "--name", run.name});
+  if (quiet_) args.push_back("--quiet");
   return args;
 }
 

@@ -11,7 +11,7 @@ namespace eb::tools {
 
 class CompareRunner {
  public:
-  CompareRunner(CommonFlags common, std::filesystem::path out, bool share_search);
+  CompareRunner(CommonFlags common, std::filesystem::path out, bool share_search, bool quiet = false);
 
   engine::Config config_of(const PlannedRun& run) const;
   // Error 4052 if what is done there was another experiment.
@@ -34,7 +34,7 @@ class CompareRunner {
 
   CommonFlags common_;
   std::filesystem::path out_;
-  bool share_search_;
+  bool share_search_, quiet_;
 };
 
 }  // namespace eb::tools

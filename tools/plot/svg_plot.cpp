@@ -11,11 +11,11 @@
 
 namespace eb::tools::page {
 
-std::string svg_open(const std::string& title, const char* css, double width, double height) {
+std::string svg_open(const std::string& title, const char* css, double width, double height, double above) {
   const std::string name = escape_html(title);
   return fmt::format(
-      "<svg role=\"img\" class=\"{}\" viewBox=\"0 0 {} {}\" aria-label=\"{}\"><title>{}</title>", css,
-      px(width), px(height), name, name);
+      "<svg role=\"img\" class=\"{}\" viewBox=\"0 {} {} {}\" aria-label=\"{}\"><title>{}</title>", css,
+      px(0 - above), px(width), px(height + above), name, name);
 }
 
 std::string svg_text(double x, double y, const char* anchor, const std::string& plain) {
@@ -77,7 +77,7 @@ static std::string points_path(const Series& s, const Frame& f, bool markers) {
     const bool joined = i > 0 && s.y[i - 1];
     const bool alone = !joined && (i + 1 >= s.y.size() || !s.y[i + 1]);
     const std::string x = px(f.x.at(s.x[i])), y = px(f.y.at(*s.y[i]));
-    d += (joined ? "L" : "M") + x + " " + y;
+    d += joined && s.stairs ? "V" + y + "H" + x : (joined ? "L" : "M") + x + " " + y;
     if (const Number spread = deviation(s, i))
       dots += fmt::format("<path class=\"deviation s{}\" d=\"M{} {}V{}\"/>", s.color, x,
                           px(f.y.at(*s.y[i] - *spread)), px(f.y.at(*s.y[i] + *spread)));
@@ -87,16 +87,23 @@ static std::string points_path(const Series& s, const Frame& f, bool markers) {
   return fmt::format("<path class=\"line s{}{}\" d=\"{}\"/>", s.color, s.dashed ? " dashed" : "", d) + dots;
 }
 
+constexpr double name_height = 18;
+
+// Their names stand above the frame, where no curve runs.
+static double room_for_names(const Plot& plot) {
+  return name_height * static_cast<double>(plot.phases.size());
+}
+
 static std::string phase_lines(const Plot& plot, const Frame& f) {
   std::string out;
-  double y = frame_top + 12;
+  double y = frame_top - 4 - room_for_names(plot) + name_height;
   for (const PhaseLine& p : plot.phases) {
     const double x = f.x.at(p.x);
     const bool right = x > (frame_left + frame_right) / 2;
-    out += fmt::format("<path class=\"phase\" d=\"M{} {}V{}\"/>", px(x), px(frame_top), px(frame_bottom));
+    out += fmt::format("<path class=\"phase\" d=\"M{} {}V{}\"/>", px(x), px(y - 10), px(frame_bottom));
     out += "<g class=\"phase-name\">" + svg_text(x + (right ? -6 : 6), y, right ? "end" : "start", p.name) +
            "</g>";
-    y += 18;
+    y += name_height;
   }
   return out;
 }
@@ -117,13 +124,15 @@ std::string line_plot(const Plot& plot) {
   Frame f{epoch_axis(xs), log ? log_axis(ys.low, ys.high) : round_axis(ys.low, ys.high, 5), plot.x_name,
           plot.y_name, plot.percent_y};
   place(f);
-  std::string out = legend(plot) + svg_open(plot.title, "wide", frame_width, frame_height) + frame_svg(f);
+  std::string out = legend(plot) +
+                    svg_open(plot.title, "wide", frame_width, frame_height, room_for_names(plot)) +
+                    frame_svg(f);
   if (plot.level)
     out += fmt::format("<path class=\"level\" d=\"M{} {}H{}\"/>", px(frame_left), px(f.y.at(*plot.level)),
                        px(frame_right));
   constexpr size_t most_points = 1000;  // twice as many as the plot has pixels
   for (const Series& s : plot.series) out += points_path(thinned(s, most_points), f, plot.markers);
-  return out + phase_lines(plot, f) + "</svg>";  // names over the lines
+  return out + phase_lines(plot, f) + "</svg>";
 }
 
 static std::string point_svg(const ScatterPoint& p, const Frame& f) {

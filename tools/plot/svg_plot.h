@@ -16,6 +16,7 @@ struct Series {
   std::vector<double> x;
   std::vector<Number> y;      // one for each x; an empty one interrupts the line
   std::vector<Number> y_std;  // drawn as bars; empty, or one for each x
+  bool stairs = false;        // each value holds from the x before: what jumps is drawn as a jump
 };
 struct PhaseLine {  // where something changed
   double x;
@@ -49,8 +50,9 @@ struct Scatter {
 };
 std::string scatter_plot(const Scatter& scatter);
 
-// Opening tag with what a screen reader says; width and height in user units.
-std::string svg_open(const std::string& title, const char* css, double width, double height);
+// Opening tag with what a screen reader says; width and height in user units, `above` of room over y = 0.
+std::string svg_open(const std::string& title, const char* css, double width, double height,
+                     double above = 0);
 // Text at a point; anchor: start, middle or end.
 std::string svg_text(double x, double y, const char* anchor, const std::string& plain);
 // One legend entry; css: class of its sample.

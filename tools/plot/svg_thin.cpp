@@ -22,7 +22,7 @@ static void add(Series& to, const Series& from, size_t i, Number y) {
 Series thinned(const Series& series, size_t most) {
   const std::vector<size_t> values = values_of(series);
   if (values.size() <= most) return series;
-  Series few{series.name, series.color, series.dashed, {}, {}, {}};
+  Series few{series.name, series.color, series.dashed, {}, {}, {}, series.stairs};
   const auto lower = [&](size_t a, size_t b) { return *series.y[a] < *series.y[b]; };
   const size_t stretches = std::max<size_t>(1, most / 4);
   size_t before = 0;  // position in `values` of the last one kept

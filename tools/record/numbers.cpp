@@ -29,6 +29,14 @@ static std::string grouped(double n) {
   return (std::llround(n) < 0 ? "−" : "") + digits;
 }
 
+std::string epochs(double n) {
+  return is_whole(n) ? grouped(n) : fmt::format("{:.{}f}", n, std::abs(n) < 100 ? 2 : 1);
+}
+
+std::string at_epoch(double n) {
+  return is_whole(n) ? "epoch " + grouped(n) : epochs(n) + space + "ep";
+}
+
 std::string counted(double n, const char* noun) {
   return grouped(n) + " " + noun + (n == 1 ? "" : "s");
 }

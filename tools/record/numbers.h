@@ -26,6 +26,8 @@ std::string times(Number factor);                     // 1.26x
 std::string decimal(Number n, int decimals);          // 0.089
 std::string brief(double n);                          // shortest with 6 digits: for axes and ratios
 bool is_whole(double n);
+std::string epochs(double n);                     // 10, 0.68: where a check lies, counted in epochs
+std::string at_epoch(double n);                   // "epoch 10", "0.68 ep"
 std::string counted(double n, const char* noun);  // 1 channel, 1,024 channels
 
 // These take the unit from `like` if it is given: a deviation reads as its mean does.

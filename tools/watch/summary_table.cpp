@@ -1,10 +1,13 @@
 #include "tools/watch/summary_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/duration.h"
+#include "engine/base/text.h"
 #include "tools/record/numbers.h"
 #include "tools/watch/progress.h"
 
@@ -49,10 +52,17 @@ static std::string flops_line(const char* label, Number dense, Number ticket, co
               cell(ticket, format, 1 / unit.size), ratio(dense, ticket) + note);
 }
 
-static std::string emergence(const SearchRecord& search) {
+// An old run tells only the epochs.
+static std::string emergence(const SearchRecord& search, Count steps_per_epoch) {
   std::string text;
-  for (const auto& [ratio, epoch] : search.epochs)
-    text += fmt::format("  {} {}", ratio, epoch ? fmt::format("epoch {}", *epoch) : "not found");
+  for (const auto& [ratio, epoch] : search.epochs) {
+    const auto step = search.steps.find(ratio);
+    const bool exact = steps_per_epoch.value_or(0) > 0 && step != search.steps.end() && step->second;
+    text += fmt::format("  {} {}", ratio,
+                        !epoch  ? "not found"
+                        : exact ? moment(*step->second, *steps_per_epoch)
+                                : fmt::format("epoch {}", *epoch));
+  }
   return text;
 }
 
@@ -110,11 +120,23 @@ static std::string both(const RunSummary& s, const NetworkRecord& d, const Netwo
              pairs(speedup));
 }
 
+static std::string left_out(const RunSummary& s) {
+  if (!s.bad_samples || s.bad_samples->empty()) return "";
+  constexpr size_t most = 5;
+  std::vector<std::string> some;
+  for (const std::string& name : *s.bad_samples)
+    if (some.size() < most) some.push_back(printable(name));
+  const size_t n = s.bad_samples->size();
+  return fmt::format("  {} image{} could not be read and {} left out: {}{}\n", n, n == 1 ? "" : "s",
+                     n == 1 ? "was" : "were", fmt::join(some, ", "), n > most ? ", ..." : "");
+}
+
 std::string summary_table(const RunSummary& s) {
   const NetworkRecord dense = s.dense.value_or(NetworkRecord{});
   std::string out = fmt::format("\n{}, seed {}\n", s.name.value_or("run"), or_null(s.seed).dump());
-  if (s.search) out += "  Early-Bird tickets:" + emergence(*s.search) + "\n";
-  return out + (s.ticket ? both(s, dense, *s.ticket) : dense_only(dense)) + averaged(s.averaged);
+  if (s.search) out += "  Early-Bird tickets:" + emergence(*s.search, s.steps_per_epoch) + "\n";
+  return out + (s.ticket ? both(s, dense, *s.ticket) : dense_only(dense)) + averaged(s.averaged) +
+         left_out(s);
 }
 
 }  // namespace eb::tools

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <map>
 
+#include <fmt/format.h>
+
+#include "engine/base/median.h"
 #include "pruning/early_bird.h"
 #include "tools/report/gather/comparison_rows.h"
 
@@ -22,7 +25,8 @@ const NetworkReport& trained_network(const RunReport& run) {
 }
 
 Number draw_epoch(const RunReport& run) {
-  return run.early_bird && run.early_bird->draw ? Number(run.early_bird->draw->epoch) : std::nullopt;
+  const auto at = run.early_bird ? run.early_bird->draw_epoch : std::nullopt;
+  return at ? Number(at->value) : std::nullopt;
 }
 
 std::optional<Statistic> statistics_of(const std::vector<double>& values) {
@@ -45,6 +49,43 @@ std::optional<Statistic> over_runs(const Reports& reports, const Row& row, Value
   return statistics_of(values);
 }
 
+// --- seconds ---
+
+// Of a dense step, as the pairs of all runs have it that searched in a network of this size; of a run with
+// pairs of its own, theirs.
+Number dense_step_seconds(const Reports& reports, const RunReport& run) {
+  const auto pairs_of = [](const RunReport& r) -> const std::optional<engine::PairedSteps>& {
+    static const std::optional<engine::PairedSteps> none;
+    return r.early_bird && r.early_bird->draw ? r.early_bird->draw->steps : none;
+  };
+  if (const auto& own = pairs_of(run)) return own->dense_seconds;
+  std::vector<double> seconds;
+  for (const RunReport& other : reports)
+    if (const auto& pairs = pairs_of(other);
+        pairs && !other.phases.empty() && other.phases[0].flops_per_image == run.phases[0].flops_per_image &&
+        other.phases[0].precision == run.phases[0].precision)
+      seconds.push_back(pairs->dense_seconds);
+  if (seconds.empty()) return std::nullopt;
+  return engine::median(std::move(seconds));
+}
+
+// Runs of a comparison follow each other by hours: seconds of two of them can be compared only where their
+// steps took the time that they took in pairs, side by side. "" if they did, or if nothing is known.
+std::string busy_words(const Reports& reports, const RunReport& run) {
+  if (run.phases.empty()) return "";
+  const auto check = [](const PhaseReport& phase, Number step) -> std::string {
+    const Number factor = step ? engine::misfit(phase.seconds.training, phase.steps, *step) : std::nullopt;
+    if (!factor) return "";
+    return fmt::format("the machine was busy: in {}, steps took {:.2f} times what they took in pairs",
+                       phase.name ? engine::name_of(*phase.name) : "a phase", *factor);
+  };
+  std::string words = check(run.phases[0], dense_step_seconds(reports, run));
+  if (words.empty() && run.phases.size() > 1 && run.early_bird && run.early_bird->draw &&
+      run.early_bird->draw->steps)
+    words = check(run.phases[1], run.early_bird->draw->steps->ticket_seconds);
+  return words;
+}
+
 ComparisonRow row_of(const Reports& reports, const Row& row, const std::string& label) {
   const auto mean = [&](auto NetworkReport::*number) {
     return over_runs(reports, row, [=](const RunReport& run) { return trained_network(run).*number; });
@@ -63,6 +104,15 @@ ComparisonRow row_of(const Reports& reports, const Row& row, const std::string& 
   r.seconds = mean(&NetworkReport::seconds);
   r.joules = mean(&NetworkReport::joules);
   r.draw_epoch = over_runs(reports, row, draw_epoch);
+  r.step_speedup = over_runs(
+      reports, row, [](const RunReport& run) { return run.speedup ? run.speedup->measured : std::nullopt; });
+  for (size_t i : row.runs) {
+    const std::string busy = busy_words(reports, reports[i]);
+    if (reports[i].state != RunState::Name::finished || busy.empty()) continue;
+    r.seconds.reset();
+    r.seconds_note = fmt::format("seed {}: {}", engine::or_null(reports[i].seed).dump(), busy);
+    break;
+  }
   return r;
 }
 

@@ -40,7 +40,7 @@ std::optional<Comparison> largest(const MaskDistances& m, const std::vector<Comp
 }
 
 std::optional<size_t> emergence(const RatioReport& ratio, const MaskDistances& m) {
-  const Number epoch = ratio.emerged_epoch;
+  const Number epoch = ratio.emerged_epoch ? Number(ratio.emerged_epoch->value) : std::nullopt;
   const auto found = epoch ? std::find(m.epochs.begin(), m.epochs.end(), *epoch) : m.epochs.end();
   if (found == m.epochs.end()) return std::nullopt;
   return static_cast<size_t>(found - m.epochs.begin());

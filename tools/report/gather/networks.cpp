@@ -89,7 +89,9 @@ static NetworkReport dense_row(const RunFiles& run, const Phases& phases, bool f
   if (only && !row.seconds) add_cost_so_far(phases, row);
   if (only && !finished && row.seconds) row.seconds_note = "so far";
   if (only) add_energy(phases, row);
-  if (!only && draw_of(run) && draw_of(run)->epoch)
+  if (only) return row;
+  row.top1_note = network_of(run, false).test_top1_note;
+  if (!row.top1_note && draw_of(run) && draw_of(run)->epoch)
     row.top1_note = fmt::format("dense: at the draw, epoch {}", *draw_of(run)->epoch);
   return row;
 }

@@ -61,9 +61,9 @@ struct PhaseReport {
   Number joules;
 };
 
-// What the detector compared with the threshold after an epoch.
+// What the detector compared with the threshold at a check.
 struct WindowDistance {
-  int64_t epoch = 0;
+  EpochNumber epoch;
   Number distance;
 };
 
@@ -71,7 +71,8 @@ struct WindowDistance {
 struct RatioReport {
   Number ratio;
   std::string name;
-  Count bits, kept, emerged_epoch, emerged_index;
+  Count bits, kept, emerged_index;
+  std::optional<EpochNumber> emerged_epoch;
   std::vector<EpochNumber> epochs;  // of each mask
   std::vector<int64_t> differing;   // (n, n)
   std::vector<WindowDistance> window_distance;
@@ -82,6 +83,7 @@ struct SearchReport {
   Count window;
   Words compare, criterion, rule;
   std::optional<engine::DrawRecord> draw;
+  std::optional<EpochNumber> draw_epoch;  // a draw between two epochs has a fraction
   std::vector<RatioReport> ratios;
 };
 
@@ -141,6 +143,8 @@ struct ComparisonRow {
   std::vector<Count> seeds;
   Number ratio;
   std::optional<Statistic> top1, top5, params, flops_per_image, training_flops, seconds, joules, draw_epoch;
+  std::optional<Statistic> step_speedup;  // over the dense network, in pairs of steps at each run's draw
+  Words seconds_note;                     // why there are no seconds
 };
 
 struct DrawPoint {

@@ -125,6 +125,7 @@ void fields(Like<SearchReport> auto& s, const Visit& visit) {
   visit("criterion", s.criterion);
   visit("rule", s.rule);
   visit("draw", s.draw);
+  visit("draw_epoch", s.draw_epoch);
   visit("ratios", s.ratios);
 }
 
@@ -207,6 +208,7 @@ void statistics(Like<ComparisonRow> auto& r, const Visit& visit) {
   visit("seconds", r.seconds);
   visit("joules", r.joules);
   visit("draw_epoch", r.draw_epoch);
+  visit("step_speedup", r.step_speedup);
 }
 
 template <class Visit>
@@ -216,6 +218,7 @@ void fields(Like<ComparisonRow> auto& r, const Visit& visit) {
   visit("seeds", r.seeds);
   visit("ratio", r.ratio);
   statistics(r, visit);
+  visit("seconds_note", r.seconds_note);
 }
 
 template <class Visit>

@@ -71,20 +71,27 @@ static MaskRecords masks_of(RunFiles& run, double ratio) {
   }
 }
 
+static EpochNumber epoch_of_step(const RunFiles& run, int64_t step) {
+  return {static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, steps_per_epoch(run)))};
+}
+
+static Duration rhythm_of(const RunFiles& run) {
+  const json* every = config_value(run.config, "early_bird.every");
+  try {
+    if (every && every->is_string()) return parse_duration(every->get<std::string>());
+  } catch (const Error&) {
+  }
+  return {Duration::Unit::epochs, 1};
+}
+
 // Epochs after which `n` masks were drawn: as metrics.jsonl tells them, or by the rhythm of the checks.
 // Checks every some steps lie between epochs.
 static std::vector<double> mask_epochs(const RunFiles& run, const std::string& name, size_t n) {
   std::vector<double> epochs;
-  const json* every = config_value(run.config, "early_bird.every");
-  Duration rhythm{Duration::Unit::epochs, 1};
-  try {
-    if (every && every->is_string()) rhythm = parse_duration(every->get<std::string>());
-  } catch (const Error&) {
-  }
+  const Duration rhythm = rhythm_of(run);
   if (rhythm.unit == Duration::Unit::steps) {
-    const auto epoch = static_cast<double>(std::max<int64_t>(1, steps_per_epoch(run)));
     for (size_t i = 1; i <= n; ++i)
-      epochs.push_back(static_cast<double>(rhythm.count) * static_cast<double>(i) / epoch);
+      epochs.push_back(epoch_of_step(run, rhythm.count * static_cast<int64_t>(i)).value);
     return epochs;
   }
   for (const EpochRecord& e : run.epochs)
@@ -111,16 +118,38 @@ static std::optional<size_t> emerged_index(const RunFiles& run, const MaskRecord
 }
 
 // In the run's own words.
-static Count emerged_epoch(const RunFiles& run, const std::string& name) {
+static std::optional<EpochNumber> emerged_epoch(const RunFiles& run, const std::string& name) {
   if (!run.summary || !run.summary->search) return std::nullopt;
-  const auto found = run.summary->search->epochs.find(name);
-  return found == run.summary->search->epochs.end() ? std::nullopt : found->second;
+  const auto of = [&](const std::map<std::string, Count>& counts) {
+    const auto found = counts.find(name);
+    return found == counts.end() ? std::nullopt : found->second;
+  };
+  const Count epoch = of(run.summary->search->epochs), step = of(run.summary->search->steps);
+  if (!epoch) return std::nullopt;
+  if (step && steps_per_epoch(run) > 0) return epoch_of_step(run, *step);
+  return EpochNumber{static_cast<double>(*epoch)};
 }
 
-static std::vector<WindowDistance> window_distances(const RunFiles& run, const std::string& name) {
+// As each epoch's line tells them: of its last check.
+static std::vector<WindowDistance> distances_of_epochs(const RunFiles& run, const std::string& name) {
   std::vector<WindowDistance> points;
   for (const EpochRecord& e : run.epochs)
-    if (const Number distance = check_of(e, name).distance) points.push_back({e.epoch, distance});
+    if (const Number distance = check_of(e, name).distance)
+      points.push_back({{static_cast<double>(e.epoch)}, distance});
+  return points;
+}
+
+// Checks between epochs are told by their masks alone.
+static std::vector<WindowDistance> distances_of_masks(const RunFiles& run, const MaskRecords& records,
+                                                      const std::vector<double>& epochs) {
+  if (!run.known || records.bits == 0) return {};
+  std::vector<WindowDistance> points;
+  pruning::EarlyBirdDetector detector(pruning::early_bird_config(*run.known).detector, records.bits);
+  for (size_t i = 0; i < records.masks.size(); ++i) {
+    const std::vector<double> distances = detector.push(records.masks[i]).distances;
+    if (!distances.empty())
+      points.push_back({{epochs[i]}, *std::max_element(distances.begin(), distances.end())});
+  }
   return points;
 }
 
@@ -143,7 +172,6 @@ static std::vector<T> pick(const std::vector<T>& all, const std::vector<size_t>&
   return picked;
 }
 
-// An epoch is complete when it is named, so checks between two count for the one before.
 static RatioReport ratio_report(RunFiles& run, double ratio) {
   const std::string name = pruning::ratio_name(ratio);
   MaskRecords records = masks_of(run, ratio);
@@ -153,14 +181,16 @@ static RatioReport ratio_report(RunFiles& run, double ratio) {
   r.kept = kept_channels(records);
   r.emerged_epoch = emerged_epoch(run, name);
   if (const auto index = emerged_index(run, records)) {
-    if (!r.emerged_epoch) r.emerged_epoch = static_cast<int64_t>(epochs[*index]);
+    if (!r.emerged_epoch) r.emerged_epoch = EpochNumber{epochs[*index]};
     r.emerged_index = std::lower_bound(shown.begin(), shown.end(), *index) - shown.begin();
   }
+  r.window_distance = rhythm_of(run).unit == Duration::Unit::epochs
+                          ? distances_of_epochs(run, name)
+                          : distances_of_masks(run, records, epochs);
   records.masks = pick(records.masks, shown);
   if (records.bits) r.bits = records.bits;
   for (const double epoch : pick(epochs, shown)) r.epochs.push_back({epoch});
   r.differing = pruning::pairwise_differences(records);
-  r.window_distance = window_distances(run, name);
   return r;
 }
 
@@ -187,6 +217,10 @@ std::optional<SearchReport> search_of(RunFiles& run, const std::optional<pruning
   search.criterion = lenient::words(section, "criterion");
   search.rule = lenient::words(section, "rule");
   search.draw = draw_report(run, ticket);
+  if (search.draw && search.draw->epoch)
+    search.draw_epoch = search.draw->step && steps_per_epoch(run) > 0
+                            ? epoch_of_step(run, *search.draw->step)
+                            : EpochNumber{static_cast<double>(*search.draw->epoch)};
   return search;
 }
 

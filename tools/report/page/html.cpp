@@ -32,10 +32,10 @@ static std::string tiles(const RunReport& run) {
   const NetworkReport* ticket = ticket_of(run);
   if (!ticket) return "";
   std::string out;
-  if (const Count epoch = draw_epoch(run))
-    out +=
-        tile(count(epoch) + (run.epochs_planned ? " <span>of " + count(run.epochs_planned) + "</span>" : ""),
-             "epoch of the ticket");
+  if (const Number epoch = draw_epoch(run))
+    out += tile(
+        epochs(*epoch) + (run.epochs_planned ? " <span>of " + count(run.epochs_planned) + "</span>" : ""),
+        "epoch of the ticket");
   if (const Number s = share(ticket->params, dense.params)) out += tile(percent(s, 0), "of the parameters");
   if (const Number s = share(ticket->training_flops, dense.training_flops))
     out += tile(decimal(s, 2), "of the training FLOPs");

@@ -37,7 +37,7 @@ std::vector<PhaseChange> phase_changes(const RunReport& run);
 const NetworkReport& dense_of(const RunReport& run);
 const NetworkReport* ticket_of(const RunReport& run);
 std::string phase_name(const PhaseReport& phase);  // "" if unknown
-Count draw_epoch(const RunReport& run);            // none before the draw
+Number draw_epoch(const RunReport& run);           // none before the draw; between epochs, a fraction
 
 // <section id=...><h2>title</h2>body</section>, the heading at the page's level. `title` is HTML.
 std::string section(const RunPage& page, const char* id, const std::string& title, const std::string& body);

@@ -50,15 +50,26 @@ static std::string comparison_row(const ComparisonRow& r, size_t position, bool 
   return "<tr><td>" + std::to_string(position) + "</td><th scope=\"row\">" + shortened(r.label, 60) +
          "</th><td class=\"seeds\">" + seeds(r) + "</td>" + cell(r.top1, share_of) + cell(r.top5, share_of) +
          cell(r.params, whole) + cell(r.flops_per_image, flops) + cell(r.training_flops, flops) +
-         cell(r.seconds, duration) + (with_energy ? cell(r.joules, joules) : "") +
+         cell(r.seconds, duration) +
+         (r.step_speedup ? cell(r.step_speedup, [](Number n, Number) { return times(n); }) : "<td>–</td>") +
+         (with_energy ? cell(r.joules, joules) : "") +
          (r.draw_epoch ? cell(r.draw_epoch, epoch) : "<td>–</td>") + "</tr>\n";
+}
+
+static std::string busy_notes(const Rows& rows) {
+  std::string out;
+  for (const ComparisonRow& row : rows)
+    if (row.seconds_note)
+      out += "<p class=\"note\">No training time for " + shortened(row.label, 60) + ": " +
+             shortened(*row.seconds_note, 160) + ".</p>";
+  return out;
 }
 
 static std::string comparison_table(const Rows& rows) {
   std::string head, body;
   const bool with_energy = any_energy(rows);
   for (const std::string name : {"#", "What", "Seeds", "Top-1", "Top-5", "Parameters", "FLOPs per image",
-                                 "Training FLOPs", "Training time", "Energy", "Drawn at"})
+                                 "Training FLOPs", "Training time", "Speed of a step", "Energy", "Drawn at"})
     if (name != "Energy" || with_energy) head += fmt::format("<th scope=\"col\">{}</th>", name);
   for (size_t i = 0; i < rows.size(); ++i) body += comparison_row(rows[i], i + 1, with_energy);
   return table_box("Comparison of the runs", "<table class=\"comparison\"><thead><tr>" + head +
@@ -149,9 +160,10 @@ std::string comparison_section(const Report& report) {
          "<p class=\"note\">Mean over the runs of a row, ± the standard deviation where there are several. "
          "FLOPs = 2&nbsp;×&nbsp;MACs of "
          "convolutions and linear layers plus batch norms, activations and pools. Everything spent on the "
-         "search is included.</p>" +
-         cost_scatter(comparison) + draw_epoch_plot(comparison.draw_epochs.value_or(DrawEpochs{})) +
-         "</section>\n";
+         "search is included. The speed of a step is that of the dense one's, both timed in turn at the "
+         "draw.</p>" +
+         busy_notes(comparison.rows) + cost_scatter(comparison) +
+         draw_epoch_plot(comparison.draw_epochs.value_or(DrawEpochs{})) + "</section>\n";
 }
 
 }  // namespace eb::tools::page

@@ -14,6 +14,11 @@ namespace eb::tools::page {
 
 using pruning::FoundBy;
 
+static std::string capital(std::string words) {
+  words[0] = static_cast<char>(std::toupper(words[0]));
+  return words;
+}
+
 static std::string ratio_words(const RatioReport& ratio) {
   return ratio.ratio ? "p&nbsp;=&nbsp;" + brief(*ratio.ratio) : shortened(ratio.name);
 }
@@ -54,11 +59,12 @@ static std::string check_row(const SearchReport& eb, const Comparison& c, const 
                              double threshold) {
   const double distance = m.distance(c.older, c.newer);
   const bool within = distance <= threshold, pairs = compares_neighbours(eb);
-  const std::string other = pairs ? "s " + count(m.epochs[c.older]) + " and " + count(m.epochs[c.newer])
-                                  : " " + count(m.epochs[c.older]);
-  return fmt::format(
-      "<tr><th scope=\"row\">epoch{}</th><td>{}</td><td>{:.4f}</td><td class=\"{}\">{}</td></tr>\n", other,
-      count(m.differing(c.older, c.newer)), distance, within ? "yes" : "no", within ? "within" : "above");
+  const std::string other = pairs
+                                ? "epochs " + epochs(m.epochs[c.older]) + " and " + epochs(m.epochs[c.newer])
+                                : at_epoch(m.epochs[c.older]);
+  return fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{:.4f}</td><td class=\"{}\">{}</td></tr>\n",
+                     other, count(m.differing(c.older, c.newer)), distance, within ? "yes" : "no",
+                     within ? "within" : "above");
 }
 
 // The comparisons the detector made at one mask, as a table.
@@ -67,9 +73,9 @@ static std::string check_table(const SearchReport& eb, const MaskDistances& m, s
   std::string rows;
   for (const Comparison& c : comparisons(eb, at)) rows += check_row(eb, c, m, threshold.value_or(1));
   if (rows.empty()) return "";
-  const std::string epoch = "Mask of epoch " + count(m.epochs[at]);
+  const std::string epoch = "Mask of " + at_epoch(m.epochs[at]);
   const std::string first =
-      compares_neighbours(eb) ? "Masks of" : "Epoch " + count(m.epochs[at]) + " against";
+      compares_neighbours(eb) ? "Masks of" : capital(at_epoch(m.epochs[at])) + " against";
   return table_box(epoch + " in its window",
                    "<table class=\"check\"><thead><tr><th scope=\"col\">" + first +
                        "</th><th scope=\"col\">Channels that differ</th><th scope=\"col\">Distance</th><th "
@@ -81,18 +87,19 @@ static std::string check_table(const SearchReport& eb, const MaskDistances& m, s
 static std::string why_not_before(const SearchReport& eb, const MaskDistances& m, size_t at) {
   const size_t window = static_cast<size_t>(window_of(eb));
   if (at < window)
-    return " It was the first epoch with " + count(static_cast<double>(window)) + " masks to look at.";
+    return " It was the first check with " + count(static_cast<double>(window)) + " masks to look at.";
   const auto before = largest(m, comparisons(eb, at - 1));
   if (!before) return "";
-  return " One check earlier, at epoch " + count(m.epochs[at - 1]) + ", the largest distance was still " +
-         decimal(m.distance(before->older, before->newer), 4) + " (from the mask of epoch " +
-         count(m.epochs[before->older]) + ").";
+  return " One check earlier, at " + at_epoch(m.epochs[at - 1]) + ", the largest distance was still " +
+         decimal(m.distance(before->older, before->newer), 4) + " (from the mask of " +
+         at_epoch(m.epochs[before->older]) + ").";
 }
 
 // " The ticket was drawn by the detector at epoch 10."; "" before the draw.
 static std::string how_drawn(const SearchReport& eb, bool emerged) {
   if (!eb.draw) return "";
-  const std::string by = eb.draw->found_by.value_or(""), epoch = "epoch " + count(eb.draw->epoch);
+  const std::string by = eb.draw->found_by.value_or("");
+  const std::string epoch = eb.draw_epoch ? at_epoch(eb.draw_epoch->value) : "epoch " + count(eb.draw->epoch);
   const auto known = engine::value_of<FoundBy>(by);
   const std::string how = known == FoundBy::detector   ? "by the detector at " + epoch
                           : known == FoundBy::deadline ? "at the deadline, " + epoch
@@ -105,8 +112,8 @@ static std::string how_drawn(const SearchReport& eb, bool emerged) {
 static std::string emerged_words(const SearchReport& eb, const RatioReport& ratio, const MaskDistances& m,
                                  size_t at) {
   const auto worst = largest(m, comparisons(eb, at));
-  std::string out = "<p><strong>Epoch " + count(m.epochs[at]) + "</strong> was the first to fulfil it for " +
-                    ratio_words(ratio);
+  std::string out = "<p><strong>" + capital(at_epoch(m.epochs[at])) +
+                    "</strong> was the first to fulfil it for " + ratio_words(ratio);
   if (worst)
     out += ": the largest distance in its window is " + decimal(m.distance(worst->older, worst->newer), 4) +
            ", " + counted(m.differing(worst->older, worst->newer), "channel");
@@ -118,9 +125,8 @@ static std::string not_emerged_words(const SearchReport& eb, const RatioReport& 
   std::string out = "<p>The masks of " + ratio_words(ratio) + " have not settled.";
   const auto worst = m.epochs.empty() ? std::nullopt : largest(m, comparisons(eb, m.epochs.size() - 1));
   if (worst)
-    out += " At the last check, epoch " + count(m.epochs.back()) +
-           ", the largest distance in the window was " + decimal(m.distance(worst->older, worst->newer), 4) +
-           ".";
+    out += " At the last check, " + at_epoch(m.epochs.back()) + ", the largest distance in the window was " +
+           decimal(m.distance(worst->older, worst->newer), 4) + ".";
   return out + how_drawn(eb, false) + "</p>" +
          (m.epochs.empty() ? "" : check_table(eb, m, m.epochs.size() - 1));
 }
@@ -129,19 +135,19 @@ static std::string why(const SearchReport& eb, const RatioReport& ratio) {
   const MaskDistances m = mask_distances(ratio);
   const auto at = emergence(ratio, m);
   if (at) return emerged_words(eb, ratio, m, *at);
-  const Number epoch = ratio.emerged_epoch;
+  const auto epoch = ratio.emerged_epoch;
   if (!epoch) return not_emerged_words(eb, ratio, m);
-  return "<p><strong>Epoch " + count(epoch) + "</strong> was the first to fulfil it for " +
+  return "<p><strong>" + capital(at_epoch(epoch->value)) + "</strong> was the first to fulfil it for " +
          ratio_words(ratio) + "; the masks themselves are not in this report." + how_drawn(eb, true) + "</p>";
 }
 
 static std::string watched_table(const SearchReport& eb) {
   std::string rows;
   for (const RatioReport& r : eb.ratios) {
-    const Number epoch = r.emerged_epoch;
+    const auto epoch = r.emerged_epoch;
     rows += "<tr><th scope=\"row\">" + ratio_words(r) +
             (is_drawn(eb, r) ? " <span class=\"tag\">drawn</span>" : "") + "</th><td>" + count(r.kept) +
-            "</td><td>" + (epoch ? "epoch " + count(epoch) : "not settled") + "</td><td>" +
+            "</td><td>" + (epoch ? at_epoch(epoch->value) : "not settled") + "</td><td>" +
             decimal(r.window_distance.empty() ? Number() : r.window_distance.back().distance, 4) +
             "</td></tr>";
   }
@@ -156,7 +162,7 @@ static Series distance_series(const RatioReport& ratio, int color) {
   const Number p = ratio.ratio;
   Series s{p ? "p = " + brief(*p) : shorten(ratio.name), color, false, {}, {}};
   for (const WindowDistance& check : ratio.window_distance)
-    s.x.push_back(static_cast<double>(check.epoch)), s.y.push_back(check.distance);
+    s.x.push_back(check.epoch.value), s.y.push_back(check.distance);
   return s;
 }
 
@@ -186,7 +192,7 @@ std::string early_bird_section(const RunPage& page) {
   if (!ratio)
     return section(page, "early-bird", "Early Bird", "<p class=\"empty\">No mask has been drawn yet.</p>");
   const Number drawn = draw_epoch(page.run);
-  const std::string title = drawn ? "Why epoch " + count(drawn) : "Early Bird: no ticket yet";
+  const std::string title = drawn ? "Why " + at_epoch(*drawn) : "Early Bird: no ticket yet";
   const std::string words = what_a_mask_is(*ratio) + rule_words(eb, *ratio) + why(eb, *ratio);
   return section(page, "early-bird", title,
                  "<div class=\"columns\"><div>" + words + "</div><div>" + distance_plot(page.run, eb) +

@@ -36,9 +36,9 @@ static std::string what_it_cost(const RunReport& run) {
 
 static std::string how_found(const RunReport& run, const engine::DrawRecord& draw) {
   const std::string by = draw.found_by.value_or("");
-  const Number ratio = draw.ratio, epoch = draw.epoch;
+  const Number ratio = draw.ratio, epoch = draw_epoch(run);
   const std::string name = ratio ? "The p&nbsp;=&nbsp;" + brief(*ratio) + " ticket" : "The ticket";
-  const std::string where = epoch ? " at epoch " + count(epoch) + of_planned(run) : "";
+  const std::string where = epoch ? " at " + at_epoch(*epoch) + of_planned(run) : "";
   const auto known = by.empty() ? FoundBy::detector : engine::value_of<FoundBy>(by);
   if (!known) return name + " was drawn" + where + " (" + shortened(by) + ")";
   switch (*known) {
@@ -67,7 +67,9 @@ static std::string state_words(const RunReport& run) {
     return " The run was stopped after " + done + "; the same command goes on with it.";
   if (run.state == RunState::Name::failed) {
     const Count code = run.exit_code;
-    return " The run failed after " + done + (code ? ", exit code " + count(code) : "") + ".";
+    if (!code)
+      return " The run was interrupted after " + done + ": its process is gone; the same command goes on.";
+    return " The run failed after " + done + ", exit code " + count(code) + ".";
   }
   return "";
 }

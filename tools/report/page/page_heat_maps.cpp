@@ -49,9 +49,12 @@ static std::vector<size_t> tick_masks(size_t n) {
 
 static std::string axes(const MaskDistances& m) {
   std::string out;
+  double last = -100;
   for (size_t i : tick_masks(m.epochs.size())) {
     const double at = middle(m, i);
-    const std::string epoch = brief(m.epochs[i]);
+    if (at - last < 32) continue;  // "0.67" is as wide
+    last = at;
+    const std::string epoch = epochs(m.epochs[i]);
     out += fmt::format("<path class=\"axis\" d=\"M{0} {1}v4M{2} {3}h-4\"/>", px(left + at), px(top + side),
                        px(left), px(top + at));
     out += svg_text(left + at, top + side + 18, "middle", epoch) +
@@ -72,8 +75,7 @@ static std::string window_mark(const SearchReport& search, const MaskDistances& 
   return "<rect class=\"window-back\" " + box + "/><rect class=\"window\" " + box + "/>" +
          fmt::format("<path class=\"pointer\" d=\"M{} {}l-5 -8h10z\"/>", px(x), px(top - 2)) +
          "<g class=\"pointer\">" +
-         svg_text(std::clamp(x, left + 30, left + side - 30), top - 14, "middle",
-                  "epoch " + brief(m.epochs[at])) +
+         svg_text(std::clamp(x, left + 30, left + side - 30), top - 14, "middle", at_epoch(m.epochs[at])) +
          "</g>";
 }
 
@@ -102,9 +104,9 @@ static std::string color_bar(const SearchReport& search) {
 static std::string map_title(const RatioReport& ratio, const MaskDistances& m,
                              const std::optional<size_t>& at) {
   const Number p = ratio.ratio;
-  return "Mask distances of every two epochs" + (p ? ", p = " + brief(*p) : std::string()) + ", epochs " +
-         brief(m.epochs.front()) + " to " + brief(m.epochs.back()) +
-         (at ? "; the ticket emerged at epoch " + brief(m.epochs[*at]) : "; no ticket emerged");
+  return "Distances of every two masks" + (p ? ", p = " + brief(*p) : std::string()) + ", epochs " +
+         epochs(m.epochs.front()) + " to " + epochs(m.epochs.back()) +
+         (at ? "; the ticket emerged at " + at_epoch(m.epochs[*at]) : "; no ticket emerged");
 }
 
 static std::string one_map(const SearchReport& search, const RatioReport& ratio) {
@@ -118,7 +120,7 @@ static std::string one_map(const SearchReport& search, const RatioReport& ratio)
                   px(side), px(side)) +
       axes(m) + (at ? window_mark(search, m, *at) : "") + color_bar(search) + "</svg>";
   const std::string found =
-      at ? "Emerged at epoch " + count(m.epochs[*at]) + "; the square is the detector's window."
+      at ? "Emerged at " + at_epoch(m.epochs[*at]) + "; the square is the detector's window."
          : "No ticket emerged while masks were drawn.";
   return figure(escape_html(name) + (is_drawn(search, ratio) ? " <span class=\"tag\">drawn</span>" : ""),
                 picture, found);

@@ -1,4 +1,5 @@
 // Channels that survived, layer by layer.
+#include "pruning/shortfall.h"
 #include "tools/plot/html_text.h"
 #include "tools/plot/svg_bars.h"
 #include "tools/plot/svg_plot.h"
@@ -70,6 +71,12 @@ static std::string bars_legend(const Layers& layers) {
   return "<ul class=\"legend\">" + out + legend_entry("block gone", "pruned") + "</ul>";
 }
 
+static std::string shortfall_note(const RunReport& run) {
+  if (!run.early_bird || !run.early_bird->draw) return "";
+  const std::string words = pruning::shortfall(*run.early_bird->draw);
+  return words.empty() ? "" : "<p class=\"note\">In all, " + escape_html(words) + ".</p>";
+}
+
 std::string layers_section(const RunPage& page) {
   const Layers& layers = page.run.layers;
   if (layers.empty())
@@ -79,7 +86,7 @@ std::string layers_section(const RunPage& page) {
       share_bars("Share of channels kept in each of " + counted(static_cast<double>(layers.size()), "layer"),
                  layer_bars(layers));
   return section(page, "channels", "Which channels survived",
-                 "<div class=\"columns\">" +
+                 shortfall_note(page.run) + "<div class=\"columns\">" +
                      figure("Kept share of each layer", bars_legend(layers) + bars, explanation(layers)) +
                      "<div>" + layer_table(layers) + "</div></div>");
 }

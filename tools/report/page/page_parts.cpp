@@ -35,8 +35,10 @@ const NetworkReport* ticket_of(const RunReport& run) {
   return nullptr;
 }
 
-Count draw_epoch(const RunReport& run) {
-  return run.early_bird && run.early_bird->draw ? run.early_bird->draw->epoch : std::nullopt;
+Number draw_epoch(const RunReport& run) {
+  const auto at = run.early_bird ? run.early_bird->draw_epoch : std::nullopt;
+  if (at) return at->value;
+  return run.early_bird && run.early_bird->draw ? Number(run.early_bird->draw->epoch) : std::nullopt;
 }
 
 static bool contains(const std::vector<PhaseChange>& changes, double epoch) {

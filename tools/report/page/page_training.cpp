@@ -70,8 +70,9 @@ static std::string loss(const RunReport& run) {
 static std::string learning_rate(const RunReport& run) {
   Plot plot = plot_of(run, "Learning rate", {{&EpochRecord::lr, "learning rate", 1, false}});
   plot.log_y = true;
+  for (Series& s : plot.series) s.stairs = true;
   return figure("Learning rate", line_plot(plot),
-                "The step size at the end of each epoch, as the schedule gave it.");
+                "The step size of each epoch's last step, as the schedule gave it.");
 }
 
 static std::string speed(const RunReport& run) {
