@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "engine/model/model.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/philox.h"
 
@@ -14,14 +15,17 @@ namespace {
 
 using kernels::Philox4;
 
+constexpr int64_t draw_cost = 64;  // streamed elements: ten rounds of Philox, a logarithm and a sine
+
 // Calls four(first element, how many, words): four elements share the draw keyed by element / 4.
 template <class Four>
 void for_each_draw(int64_t n, uint64_t seed, size_t parameter, Four four) {
-#pragma omp parallel for
-  for (int64_t i = 0; i < (n + 3) / 4; ++i)
-    four(i * 4, std::min<int64_t>(4, n - i * 4),
-         kernels::philox(seed, kernels::Stream::init, static_cast<uint32_t>(parameter),
-                         static_cast<uint64_t>(i)));
+  kernels::cpu::parallel_ranges((n + 3) / 4, draw_cost, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      four(i * 4, std::min<int64_t>(4, n - i * 4),
+           kernels::philox(seed, kernels::Stream::init, static_cast<uint32_t>(parameter),
+                           static_cast<uint64_t>(i)));
+  });
 }
 
 // Box-Muller: two normals from two words. The first uniform lies in (0, 1], so the logarithm is finite.

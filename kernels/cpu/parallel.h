@@ -3,7 +3,11 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <type_traits>
 #include <vector>
+
+#include "kernels/cpu/threads.h"
 
 namespace eb::kernels::cpu {
 
@@ -15,11 +19,18 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-// f(i) for i in [0, count), in any order. Dynamic, because data loading may hold one of the cores.
+// body(context, i) for i in [0, count), in any order, on up to threads() threads (thread_pool.h). What a body
+// throws, of several the lowest i's, comes out of here when all are done. Within another loop, or beside
+// another thread's, the caller does all.
+void run_chunks(int64_t count, void (*body)(void* context, int64_t i), void* context);
+
+// f(i) for i in [0, count), as run_chunks does them. Who is free takes the next: another program may hold one
+// of the cores.
 template <class F>
 void parallel_for(int64_t count, F&& f) {
-#pragma omp parallel for schedule(dynamic) if (count > 1)
-  for (int64_t i = 0; i < count; ++i) f(i);
+  using Plain = std::remove_reference_t<F>;
+  const auto body = [](void* context, int64_t i) { (*static_cast<Plain*>(context))(i); };
+  run_chunks(count, body, const_cast<std::remove_const_t<Plain>*>(std::addressof(f)));
 }
 
 // f(begin, end) over [0, n), where one index costs about `cost` streamed elements.

@@ -53,7 +53,7 @@ static const std::map<std::string, Rooms>& arrows() {
         {"engine/graph/arch", graph},
         {"engine/graph/ops", graph},
         {"engine/bfp", graph + Rooms{"engine/ops"}},
-        {"engine/model", model},
+        {"engine/model", model + Rooms{"kernels/cpu"}},  // initialisation is always done there
         {"engine/checkpoint", files},
         {"engine/train", model + Rooms{"engine/config"}},
         {"engine/run", engine},

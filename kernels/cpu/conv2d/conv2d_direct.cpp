@@ -8,8 +8,6 @@
 // 64x64 h32 81 -> 91; 128x128 h16 88 -> 96; 256x256 h8 97 -> 102; 512x512 h4 91 -> 111; 512x512 h2 83 -> 180.
 #include "kernels/cpu/conv2d/conv2d_direct.h"
 
-#include <omp.h>
-
 #include "kernels/cpu/by_dtype.h"
 #include "kernels/cpu/conv2d/conv2d_weight_tile.h"
 #include "kernels/cpu/convert.h"
@@ -188,7 +186,7 @@ bool is_direct(const Conv2d::Params& p, Direction d) {
 }
 
 size_t direct_workspace(const Conv2d::Params& p, Direction d) {
-  return omp_get_max_threads() * problem(p, d).floats_per_thread() * sizeof(float);
+  return threads() * problem(p, d).floats_per_thread() * sizeof(float);
 }
 
 size_t direct_packed_bytes(const Conv2d::Params& p, Direction d) {
@@ -216,7 +214,7 @@ void direct_run(const Conv2d::Params& p, Direction d, const void* in, const void
   const Problem a = problem(p, d);
   by_dtype(p.dtype, [&]<class T>() {
     parallel_for(ceil_div(a.n, a.images()) * a.row_tasks(), [&](int64_t i) {
-      float* mine = static_cast<float*>(workspace) + omp_get_thread_num() * a.floats_per_thread();
+      float* mine = static_cast<float*>(workspace) + thread_index() * a.floats_per_thread();
       run(a, i, static_cast<const T*>(in), static_cast<const float*>(packed), b, static_cast<T*>(out), mine);
     });
   });

@@ -4,8 +4,6 @@
 // in cache as int32 and are scaled once.
 #include "kernels/cpu/conv2d/conv2d_int8_integer.h"
 
-#include <omp.h>
-
 #include <bit>
 
 #include "kernels/cpu/by_dtype.h"
@@ -270,7 +268,7 @@ void pack_weights(const Problem& a, int64_t group, const int8_t* w, Pair* packed
 
 size_t integer_workspace(const Params& p, Direction d) {
   const Problem a = integer_problem(p, d);
-  return align_up(a.packed_pairs() * sizeof(Pair)) + omp_get_max_threads() * a.bytes_per_thread();
+  return align_up(a.packed_pairs() * sizeof(Pair)) + threads() * a.bytes_per_thread();
 }
 
 void integer_run(const Params& p, Direction d, const Operand& in, const Operand& w, const float* b, void* out,
@@ -285,7 +283,7 @@ void integer_run(const Params& p, Direction d, const Operand& in, const Operand&
     pack_weights(a, group, w.codes, packed);
     const Call call{a, group, in, w, packed, b, columns.data()};
     parallel_for(ceil_div(a.n, a.images()) * a.row_tasks(), [&](int64_t i) {
-      run_task(call, task_at(a, i, memory + omp_get_thread_num() * a.bytes_per_thread()), out, largest);
+      run_task(call, task_at(a, i, memory + thread_index() * a.bytes_per_thread()), out, largest);
     });
   }
 }

@@ -2,7 +2,6 @@
 // position of two images. Products may be added as integers only where their scale is the same, so images are
 // sorted by it and paired with their like; each tile turns to fp32 once for every scale in a block. The order
 // depends on shape and exponents alone: same bits for any number of threads.
-#include <omp.h>
 
 #include <bit>
 #include <cmath>
@@ -246,7 +245,7 @@ size_t bytes_of_sums(const Plan& a) {
 
 size_t integer_weight_workspace(const Params& p) {
   const Plan a = plan(p);
-  return bytes_of_sums(a) + omp_get_max_threads() * a.bytes_per_thread();
+  return bytes_of_sums(a) + threads() * a.bytes_per_thread();
 }
 
 void integer_weight_gradient(const Params& p, const Operand& x, const Operand& dy, float* dw, float* db,
@@ -256,7 +255,7 @@ void integer_weight_gradient(const Params& p, const Operand& x, const Operand& d
   auto* sums = static_cast<float*>(workspace);
   std::byte* memory = static_cast<std::byte*>(workspace) + bytes_of_sums(a);
   // Two tasks per thread: channel panels are split where the parts are too few. This never changes a sum.
-  const int64_t splits = std::min(a.c_panels(), ceil_div(2 * omp_get_max_threads(), a.parts));
+  const int64_t splits = std::min(a.c_panels(), ceil_div(2 * threads(), a.parts));
   const int64_t panels = ceil_div(a.c_panels(), splits);
   const auto count = static_cast<int64_t>(pairs.size());
   const int64_t step = ceil_div(ceil_div(count, a.pairs), a.parts) * a.pairs;
@@ -267,7 +266,7 @@ void integer_weight_gradient(const Params& p, const Operand& x, const Operand& d
       const int64_t part = task / splits, split = task % splits;
       const int64_t first = std::min(count, part * step), last = std::min(count, first + step);
       const Range c{std::min(a.c_panels(), split * panels), std::min(a.c_panels(), (split + 1) * panels)};
-      auto* packed = reinterpret_cast<Pair*>(memory + omp_get_thread_num() * a.bytes_per_thread());
+      auto* packed = reinterpret_cast<Pair*>(memory + thread_index() * a.bytes_per_thread());
       run_part(a, pairs.data() + first, last - first, c, from_x, from_dy, packed, sums + part * a.sums());
     });
     add_parts(a, sums, dw + g * a.k * a.taps() * a.c);

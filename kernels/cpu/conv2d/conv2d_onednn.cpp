@@ -3,8 +3,6 @@
 // of a chunk, which stay in cache, and is rounded once.
 #include "kernels/cpu/conv2d/conv2d_onednn.h"
 
-#include <omp.h>
-
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
@@ -166,7 +164,7 @@ void run_chunk(const Plan& a, const Call& call, const void* in, const void* pack
 size_t onednn_workspace(const Conv2d::Params& p, Direction d) {
   const auto a = plan(p, d);
   const size_t weights = a->convert ? weight_count(p) * sizeof(float) : 0;  // of onednn_pack
-  return std::max(omp_get_max_threads() * a->bytes_per_thread(), weights);
+  return std::max(threads() * a->bytes_per_thread(), weights);
 }
 
 size_t onednn_packed_bytes(const Conv2d::Params& p, Direction d) {
@@ -191,7 +189,7 @@ void onednn_run(const Conv2d::Params& p, Direction d, const void* in, const void
   const int64_t in_step = (d == Direction::forward ? x : y) * a->images * element;
   const int64_t out_step = (d == Direction::forward ? y : x) * a->images * element;
   parallel_for(a->chunks, [&](int64_t i) {
-    char* mine = static_cast<char*>(workspace) + omp_get_thread_num() * a->bytes_per_thread();
+    char* mine = static_cast<char*>(workspace) + thread_index() * a->bytes_per_thread();
     run_chunk(*a, i + 1 < a->chunks ? a->call : a->last, static_cast<const char*>(in) + i * in_step, packed,
               b, static_cast<char*>(out) + i * out_step, mine);
   });

@@ -8,8 +8,6 @@
 // where x has three channels (3x16 h32: 1.4 -> 4.5 ms of one core).
 #include "kernels/cpu/conv2d/conv2d_weight.h"
 
-#include <omp.h>
-
 #include "kernels/cpu/conv2d/conv2d_weight_plan.h"
 #include "kernels/cpu/onednn.h"
 
@@ -128,7 +126,7 @@ int64_t floats_per_thread(const WeightPlan& a) {
 size_t weight_gradient_workspace(const Conv2d::Params& p) {
   const WeightPlan a = weight_plan(p);
   const int64_t sums = a.sums_are_dw() ? 0 : a.parts * a.sums();
-  return align_up(sums * sizeof(float)) + omp_get_max_threads() * floats_per_thread(a) * sizeof(float);
+  return align_up(sums * sizeof(float)) + threads() * floats_per_thread(a) * sizeof(float);
 }
 
 void weight_gradient(const Conv2d::Params& p, const void* x, const void* dy, float* dw, void* workspace) {
@@ -138,7 +136,7 @@ void weight_gradient(const Conv2d::Params& p, const void* x, const void* dy, flo
       static_cast<float*>(workspace) + (a.sums_are_dw() ? 0 : align_up(a.parts * a.sums() * 4) / 4);
   // Two tasks per thread: channel panels are split where the batch parts are too few. This never changes a
   // sum.
-  const int64_t splits = std::min(a.c_panels(), ceil_div(2 * omp_get_max_threads(), a.parts));
+  const int64_t splits = std::min(a.c_panels(), ceil_div(2 * threads(), a.parts));
   const int64_t images = ceil_div(ceil_div(a.n, a.images), a.parts) * a.images;
   const int64_t panels = ceil_div(a.c_panels(), splits);
   for (int64_t g = 0; g < p.groups; ++g) {
@@ -146,7 +144,7 @@ void weight_gradient(const Conv2d::Params& p, const void* x, const void* dy, flo
       const int64_t part = task / splits, split = task % splits;
       const Range n{std::min(a.n, part * images), std::min(a.n, (part + 1) * images)};
       const Range c{std::min(a.c_panels(), split * panels), std::min(a.c_panels(), (split + 1) * panels)};
-      float* mine = packed + omp_get_thread_num() * floats_per_thread(a);
+      float* mine = packed + thread_index() * floats_per_thread(a);
       run_part(a, g, n, c, x, dy, mine, sums + part * a.sums());
     });
     if (!a.sums_are_dw()) add_parts(a, sums, dw + g * a.k * a.taps() * a.c);
