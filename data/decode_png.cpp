@@ -3,8 +3,11 @@
 #include <png.h>
 
 #include <algorithm>
+#include <array>
 #include <csetjmp>
 #include <cstring>
+#include <iterator>
+#include <vector>
 
 #include "data/decode.h"
 #include "engine/base/error.h"
@@ -84,10 +87,70 @@ bool failed_behind_pixels(const PngReader& r) {
   return png_get_io_chunk_type(r.png) != pixels_chunk || (png_get_io_state(r.png) & PNG_IO_CHUNK_HDR);
 }
 
+using Name = std::array<uint8_t, 4>;
+constexpr Name palette = {'P', 'L', 'T', 'E'}, pixels = {'I', 'D', 'A', 'T'}, apple = {'C', 'g', 'B', 'I'};
+
+struct Chunk {
+  Name name;
+  size_t begin, end;  // with its length, name and checksum
+};
+
+// As far as they are whole.
+std::vector<Chunk> chunks_of(std::span<const uint8_t> bytes) {
+  std::vector<Chunk> all;
+  constexpr size_t signature = 8, around = 12;
+  for (size_t at = signature; at + around <= bytes.size();) {
+    const size_t length = png_get_uint_32(&bytes[at]);
+    if (length > bytes.size() - at - around) break;
+    Chunk c{{}, at, at + around + length};
+    std::copy_n(&bytes[at + 4], 4, c.name.begin());
+    all.push_back(c);
+    at = c.end;
+  }
+  return all;
+}
+
+// libpng refuses a second palette, in whatever picture. The last one before the pixels counts, as in PIL, and
+// where the pixels are colours themselves none does. Empty: there is no second one.
+std::vector<uint8_t> with_one_palette(std::span<const uint8_t> bytes) {
+  std::vector<Chunk> chunks = chunks_of(bytes);
+  const auto is = [](const Name& name) { return [&](const Chunk& c) { return c.name == name; }; };
+  if (std::ranges::count_if(chunks, is(palette)) < 2) return {};
+  const auto first_pixels = std::ranges::find_if(chunks, is(pixels));
+  const auto before = std::find_if(std::reverse_iterator(first_pixels), chunks.rend(), is(palette));
+  const size_t kept = before == chunks.rend() ? 0 : before->begin;
+  std::vector<uint8_t> out;
+  size_t from = 0;
+  for (const Chunk& c : chunks) {
+    if (c.name != palette || c.begin == kept) continue;
+    out.insert(out.end(), bytes.begin() + static_cast<std::ptrdiff_t>(from),
+               bytes.begin() + static_cast<std::ptrdiff_t>(c.begin));
+    from = c.end;
+  }
+  out.insert(out.end(), bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end());
+  return out;
+}
+
+// Xcode's form for iPhones: another order of the colours, alpha multiplied in, and no header of zlib.
+void refuse_apple_png(std::span<const uint8_t> bytes, const std::string& name) {
+  if (bytes.size() < 16 || !std::equal(apple.begin(), apple.end(), &bytes[12])) return;
+  throw Error(
+      errors::image_format,
+      name + ": a PNG as Xcode optimises it for iPhones (chunk CgBI), which is no PNG for other programs",
+      "convert it on a Mac: xcrun -sdk iphoneos pngcrush -revert-iphone-optimizations IN.png OUT.png; or "
+      "set data.on_bad_sample to \"skip\"");
+}
+
 }  // namespace
 
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name, const DecodeOptions& options) {
-  PngReader reader{bytes};
+  refuse_apple_png(bytes, name);
+  const std::vector<uint8_t> repaired = with_one_palette(bytes);
+  PngReader reader{repaired.empty() ? bytes : repaired};
+  if (!repaired.empty()) {
+    std::strncpy(reader.message, "PLTE: duplicate", sizeof reader.message - 1);
+    reader.warned = true;
+  }
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
   reader.info = png_create_info_struct(reader.png);
   const auto damaged = [&] {

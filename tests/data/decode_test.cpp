@@ -3,6 +3,7 @@
 #include "data/decode.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -268,4 +269,58 @@ TEST(Decode, absurd_size_is_refused_before_allocation) {
   EXPECT_EQ(code_of([] { data::check_size(int64_t{1} << 40, int64_t{1} << 40, {}, "x"); }), 3014);
   EXPECT_EQ(code_of([] { data::check_size(8192, 8192, {}, "x"); }), 0);
   EXPECT_EQ(code_of([] { data::check_size(8193, 8192, {}, "x"); }), 3014);
+}
+
+// A PNG's chunk with its checksum.
+static std::vector<uint8_t> chunk(const std::string& name, const std::vector<uint8_t>& content) {
+  std::vector<uint8_t> out;
+  const auto number = [&](uint32_t v) {
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(v >> shift));
+  };
+  number(static_cast<uint32_t>(content.size()));
+  out.insert(out.end(), name.begin(), name.end());
+  out.insert(out.end(), content.begin(), content.end());
+  number(static_cast<uint32_t>(crc32(0, out.data() + 4, static_cast<uInt>(out.size() - 4))));
+  return out;
+}
+
+static std::vector<uint8_t> with_chunk(std::vector<uint8_t> png, size_t at,
+                                       const std::vector<uint8_t>& more) {
+  png.insert(png.begin() + static_cast<std::ptrdiff_t>(at), more.begin(), more.end());
+  return png;
+}
+
+// libpng refuses it; nothing is missing. The palette is the last one before the pixels, as in PIL.
+TEST(Decode, a_second_palette_is_a_warning) {
+  constexpr size_t behind_header = 33;
+  PngOptions o;
+  o.color = PNG_COLOR_TYPE_PALETTE;
+  o.palette = {{1, 2, 3}, {40, 50, 60}};
+  const std::vector<uint8_t> good = to_png({0, 1, 1, 0}, 2, 2, o), other = chunk("PLTE", {9, 9, 9, 8, 8, 8});
+  const std::vector<uint8_t> rgb = {1, 2, 3, 40, 50, 60, 40, 50, 60, 1, 2, 3};
+  ASSERT_EQ(decode(good, "x.png").rgb, rgb);
+  const auto check = [&](size_t at, const std::vector<uint8_t>& expected) {
+    const Image read = decode(with_chunk(good, at, other), "x.png");
+    EXPECT_EQ(read.rgb, expected) << at;
+    EXPECT_EQ(read.warning, "PLTE: duplicate") << at;
+  };
+  const size_t palette_end = behind_header + 12 + 6;
+  check(behind_header, rgb);
+  check(palette_end, {9, 9, 9, 8, 8, 8, 8, 8, 8, 9, 9, 9});
+  check(good.size() - 12, rgb);       // behind the pixels
+  const Image image = picture(8, 4);  // true colours: a palette is advice
+  const auto twice = with_chunk(with_chunk(to_png(image), behind_header, other), behind_header, other);
+  EXPECT_EQ(decode(twice, "x.png").rgb, image.rgb);
+  EXPECT_EQ(decode(twice, "x.png").warning, "PLTE: duplicate");
+  auto cut = with_chunk(good, palette_end, other);
+  cut.resize(cut.size() - 20);
+  EXPECT_EQ(code_of([&] { decode(cut, "x.png"); }), 3013);
+}
+
+TEST(Decode, a_png_for_iphones_is_refused_by_name) {
+  const auto apple = with_chunk(to_png(picture(4, 4)), 8, chunk("CgBI", {0x50, 0, 0x20, 2}));
+  const Error e = error_of([&] { decode(apple, "icon.png"); });
+  EXPECT_EQ(e.code(), 3011);
+  EXPECT_TRUE(e.message().starts_with("icon.png: a PNG as Xcode optimises it for iPhones")) << e.message();
+  EXPECT_NE(e.hint().find("pngcrush -revert-iphone-optimizations"), std::string::npos) << e.hint();
 }
