@@ -57,7 +57,8 @@ void Loader::leave_out_bad(const Message& message) {
 }
 
 int64_t Loader::batches_per_epoch() const {
-  return (samples() + options_.batch_size - 1) / options_.batch_size;
+  const int64_t whole = samples() / options_.batch_size, rest = samples() % options_.batch_size;
+  return whole + (rest > (options_.drop_last_of_one ? 1 : 0));
 }
 
 void Loader::start(int64_t epoch, int64_t first_batch) {

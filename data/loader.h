@@ -31,6 +31,7 @@ struct LoaderOptions {
   bool skip_bad_samples = false;  // others stand in for them
   int64_t max_bad = 0;
   engine::Device device = engine::Device::cpu;  // of the batches; augmentation happens there
+  bool drop_last_of_one = false;                // an epoch's last batch, where it would be a single image
 };
 
 class Loader : public engine::BatchSource {

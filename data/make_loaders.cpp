@@ -7,7 +7,9 @@
 #include "data/loader.h"
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
+#include "engine/base/text.h"
 #include "engine/graph/graph.h"
+#include "engine/graph/lone_batch_norm.h"
 
 namespace eb::data {
 namespace {
@@ -64,6 +66,24 @@ void check_input(const Loader& loader, const engine::Graph& graph) {
               fmt::format("set model.input to [3, {}, {}], or scale photographs by random_resized_crop and "
                           "data.image_size",
                           loader.height(), loader.width()));
+}
+
+// Whether an epoch would end in a batch of one image that a batch norm cannot learn from.
+bool ends_in_lone_image(int64_t images, int64_t batch_size, const engine::Graph& graph,
+                        const Message& message) {
+  const engine::Node* bn = engine::lone_batch_norm(graph, 1);
+  if (!bn || images % batch_size != 1) return false;
+  const std::string why = fmt::format(
+      "the batch norm {} sees one value a channel of it, which has no variance", engine::quote(bn->id));
+  if (images == 1)
+    throw Error(errors::data_misfit, "there is one image to train on, and " + why,
+                "add images, or lower data.holdout");
+  if (message)
+    message(fmt::format(
+        "an epoch would end in a batch of one image, and {}: each epoch trains on {} of {} images, "
+        "and leaves out another one",
+        why, images - 1, images));
+  return true;
 }
 
 Ids all_of(const Dataset& data) {
@@ -161,8 +181,10 @@ Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch
   cache.fill(*store, shared ? all_of(*data) : split.train);
   if (!shared && c.holdout > 0) cache.fill(*eval_store, split.holdout);
   Loaders l;
-  l.train = std::make_unique<Loader>(store, split.train, transform_of(c, true),
-                                     options_of(c, batch_size, dtype, device));
+  auto train_options = options_of(c, batch_size, dtype, device);
+  train_options.drop_last_of_one =
+      ends_in_lone_image(static_cast<int64_t>(split.train.size()), batch_size, graph, message);
+  l.train = std::make_unique<Loader>(store, split.train, transform_of(c, true), train_options);
   check_input(*l.train, graph);
   l.train->keep_on_device(message);
   if (c.holdout > 0) {

@@ -268,3 +268,38 @@ TEST(Loader, cifar_and_synthetic) {
   c.synthetic = {.train = 20, .test = 10, .size = 32, .classes = 10, .noise = 0.1};
   EXPECT_EQ(read(*open(c, 4, 10).test, 0).labels, (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
+
+// A batch norm at the end, where the picture is 1x1: it learns nothing from one image.
+static engine::Graph graph_with_late_batch_norm() {
+  engine::Graph g = graph_of(3);
+  g.nodes[1].op = engine::Op::bn;
+  g.nodes[1].id = "late";
+  g.nodes[1].h = g.nodes[1].w = 1;
+  return g;
+}
+
+TEST(Loader, leaves_out_a_last_batch_of_one_image_where_a_batch_norm_needs_more) {
+  TempDir dir;
+  write_image_folder(dir.path(), 3);  // 9 images
+  std::string said;
+  const auto message = [&](const std::string& text) { said += text; };
+  const auto make = [&](int64_t batch, const engine::Graph& graph) {
+    said.clear();
+    return data::make_loaders(folder_config(dir), batch, 5, graph, DType::f32, message);
+  };
+  Loaders l = make(4, graph_with_late_batch_norm());
+  EXPECT_EQ(l.train->batches_per_epoch(), 2);
+  const Epoch first = read(*l.train, 0);
+  EXPECT_EQ(first.sizes, (std::vector<int64_t>{4, 4}));
+  EXPECT_NE(first.ids, read(*l.train, 1).ids);
+  EXPECT_EQ(read(*l.test, 0).ids.size(), 9u) << "evaluation uses what was learned";
+  EXPECT_NE(said.find("\"late\""), std::string::npos) << said;
+  EXPECT_NE(said.find("8 of 9 images"), std::string::npos) << said;
+  EXPECT_EQ(read(*make(5, graph_with_late_batch_norm()).train, 0).sizes, (std::vector<int64_t>{5, 4}));
+  EXPECT_EQ(said, "");
+  EXPECT_EQ(read(*make(4, graph_of(3)).train, 0).sizes, (std::vector<int64_t>{4, 4, 1}));
+  EXPECT_EQ(said, "");
+  DataConfig one = folder_config(dir);
+  one.holdout = 8;
+  EXPECT_EQ(code_of([&] { data::make_loaders(one, 4, 5, graph_with_late_batch_norm(), DType::f32); }), 3003);
+}
