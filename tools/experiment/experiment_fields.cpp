@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "data/data_config.h"
 #include "data/fields.h"
 #include "engine/base/duration.h"
 #include "engine/base/error_codes.h"
@@ -13,6 +12,7 @@
 #include "pruning/fields.h"
 #include "quant/fields.h"
 #include "quant/swa/swa_fields.h"
+#include "tools/experiment/model_rules.h"
 
 namespace eb::tools {
 
@@ -21,7 +21,6 @@ using engine::Duration;
 using engine::name_of;
 using engine::Phase;
 using engine::Table;
-using DataKind = data::DataConfig::Kind;
 using EarlyBird = pruning::EarlyBirdConfig;
 
 static void draw_at_rule(Config& c, Duration total) {
@@ -68,43 +67,13 @@ static void retrain_rule(Config& c) {
                   "use [\"search\"], which is the whole of a dense run");
 }
 
-static void classes_rule(Config& c) {
-  if (c.is_null("model.arch")) return;
-  const auto kind = c.get<DataKind>("data.kind");
-  const auto classes = c.get<int64_t>("model.num_classes");
-  const std::map<DataKind, int64_t> known = {{DataKind::cifar10_bin, 10},
-                                             {DataKind::cifar100_bin, 100},
-                                             {DataKind::synthetic, c.get<int64_t>("data.synthetic.classes")}};
-  const auto found = known.find(kind);
-  if (found != known.end() && found->second > classes)
-    throw c.error(errors::keys_contradict, "model.num_classes",
-                  fmt::format("{} has {} classes, the model {}", name_of(kind), found->second, classes),
-                  fmt::format("set model.num_classes to {}", found->second));
-}
-
-// Height and width that the data deliver, where the config alone decides them.
-static void image_rule(Config& c) {
-  if (c.is_null("model.arch")) return;
-  const auto input = c.get<std::vector<int64_t>>("model.input");
-  const auto augment = c.get<std::vector<data::Augment>>("data.augment");
-  std::string key;
-  if (c.get<DataKind>("data.kind") == DataKind::synthetic) key = "data.synthetic.size";
-  if (std::count(augment.begin(), augment.end(), data::Augment::random_resized_crop)) key = "data.image_size";
-  if (!key.empty() && (c.get<int64_t>(key) != input[1] || input[1] != input[2]))
-    throw c.error(errors::keys_contradict, key,
-                  fmt::format("{}, but model.input is {}x{}", c.get<int64_t>(key), input[1], input[2]),
-                  "make the two equal");
-  if (c.at("data.normalize.mean").size() != static_cast<size_t>(input[0]))
-    throw c.error(errors::keys_contradict, "data.normalize.mean",
-                  fmt::format("want one value per channel of model.input: {}", input[0]));
-}
-
 const Table& experiment_fields() {
   static const Table table = [] {
     Table t =
         engine::concatenate({&engine::engine_fields(), &data::data_fields(), &pruning::early_bird_fields(),
                              &quant::precision_fields(), &quant::swa_fields()});
-    t.rules.insert(t.rules.end(), {deadline_rule, retrain_rule, classes_rule, image_rule});
+    t.rules.insert(t.rules.end(), {deadline_rule, retrain_rule, graph_rule, classes_rule, image_rule,
+                                   batch_norm_rule, ticket_rule});
     return t;
   }();
   return table;
