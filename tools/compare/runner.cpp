@@ -79,7 +79,8 @@ bool CompareRunner::is_done(const PlannedRun& run) const {
   std::error_code none;
   if (!fs::exists(directory(run) / engine::file_names::summary, none)) return false;
   require_same(run);
-  return true;
+  // One that is to be longer now goes on.
+  return config_in(directory(run)).at("train.duration") == config_of(run).at("train.duration");
 }
 
 bool CompareRunner::is_begun_as(const PlannedRun& run) const {

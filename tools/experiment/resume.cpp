@@ -13,7 +13,13 @@
 namespace eb::tools {
 
 using namespace engine;
+using nlohmann::json;
 namespace fs = std::filesystem;
+
+static json::json_pointer pointer_of(std::string key) {
+  std::replace(key.begin(), key.end(), '.', '/');
+  return json::json_pointer("/" + key);
+}
 
 RunDir open_run(const std::string& out, const Config& config) {
   return out.empty() ? RunDir::create("runs", config.get<std::string>("name")) : RunDir::open(out);
@@ -34,13 +40,32 @@ static bool is_allowed(const std::string& key, const std::vector<std::string>& a
                      [&](const std::string& a) { return key == a || key.starts_with(a + "."); });
 }
 
+// What the config would say by itself, the key left out: such a value follows train.duration and is nobody's
+// choice. False for one that cannot be left out.
+static bool is_derived(const Config& config, const std::string& key) {
+  if (!config.table().find(key)->nullable) return false;
+  json without = config.json();
+  without[pointer_of(key)] = nullptr;
+  try {
+    return config_from_json(config.table(), without, key).at(key) == config.at(key);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A run that is to be longer: what was derived from its duration, and is again, comes with it.
+static bool follows_duration(const Config& before, const Config& now, const std::string& key) {
+  return before.at("train.duration") != now.at("train.duration") && is_derived(before, key) &&
+         is_derived(now, key);
+}
+
 void require_same_config(const Config& before, const Config& now, const std::vector<std::string>& allowed,
                          SessionObserver& observer) {
   std::vector<std::string> refused;
   for (const std::string& key : now.table().keys()) {
     if (before.at(key) == now.at(key)) continue;
     const std::string change = fmt::format("{}: {} -> {}", key, before.at(key).dump(), now.at(key).dump());
-    if (is_allowed(key, allowed) || may_differ(key))
+    if (is_allowed(key, allowed) || may_differ(key) || follows_duration(before, now, key))
       observer.on_message("resuming with " + change);
     else
       refused.push_back(change);

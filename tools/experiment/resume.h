@@ -13,7 +13,7 @@ namespace eb::tools {
 engine::RunDir open_run(const std::string& out, const engine::Config& config);
 
 // Error 4052 if a key that changes the result differs and is not in `allowed` (keys or sections); the
-// observer hears of every other difference.
+// observer hears of every other difference. What follows from another train.duration alone may differ.
 void require_same_config(const engine::Config& before, const engine::Config& now,
                          const std::vector<std::string>& allowed, engine::SessionObserver& observer);
 
