@@ -38,6 +38,7 @@ EarlyBirdConfig early_bird_config(const engine::Config& c) {
   e.weights = c.get<EarlyBirdConfig::Weights>("early_bird.after.weights");
   e.schedule = c.get<EarlyBirdConfig::Schedule>("early_bird.after.schedule");
   e.l1_after = c.get<bool>("early_bird.after.l1");
+  e.keep_dense = c.get<bool>("checkpoint.keep_dense");
   return e;
 }
 
@@ -90,13 +91,8 @@ EarlyBird::Check EarlyBird::check(const engine::Model& model, int64_t epoch, int
   return result;
 }
 
-EarlyBird::Watched& EarlyBird::drawn() {
-  return *std::find_if(watched_.begin(), watched_.end(),
-                       [&](const Watched& w) { return w.ratio == config_.draw; });
-}
-
-const EarlyBird::Watched& EarlyBird::drawn() const {
-  return const_cast<EarlyBird*>(this)->drawn();
+const EarlyBird::Watched& EarlyBird::of(double ratio) const {
+  return *std::find_if(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.ratio == ratio; });
 }
 
 bool EarlyBird::deadline_reached() const {
@@ -113,11 +109,11 @@ EarlyBird::Decision EarlyBird::decision() const {
                                                             : Decision::draw_at_deadline;
 }
 
-Ticket EarlyBird::draw(const engine::Model& model) const {
-  Ticket t = draw_ticket(model, {config_.draw, config_.rule, config_.merge});
+Ticket EarlyBird::draw(const engine::Model& model, double ratio) const {
+  Ticket t = draw_ticket(model, {ratio, config_.rule, config_.merge});
   t.epoch = epoch_;
   t.step = step_;
-  t.distances = drawn().distances;
+  t.distances = of(ratio).distances;
   return t;
 }
 

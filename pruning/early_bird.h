@@ -48,6 +48,7 @@ struct EarlyBirdConfig {
   Weights weights = Weights::keep;
   Schedule schedule = Schedule::go_on;
   bool l1_after = true;
+  bool keep_dense = true;  // a checkpoint of the network that the ticket was drawn from
 };
 constexpr auto enum_names(EarlyBirdConfig::OnNotFound) {
   return engine::names("draw_at_deadline", "continue_dense", "fail");
@@ -87,9 +88,9 @@ class EarlyBird {
   bool told(int64_t step) const { return step == draw_at_step_.value_or(deadline_step_); }
   void move_to(int64_t epoch, int64_t step) { epoch_ = epoch, step_ = step; }
   Decision decision() const;
-  Ticket draw(const engine::Model& model) const;  // of config.draw, from the model as it is
-  std::string status() const;                     // for the progress line
-  engine::SearchRecord summary() const;           // but for what the hook knows
+  Ticket draw(const engine::Model& model, double ratio) const;  // of a watched one, from the model as it is
+  std::string status() const;                                   // for the progress line
+  engine::SearchRecord summary() const;                         // but for what the hook knows
 
   SearchState save() const;
   void load(const SearchState& state);  // Error 4040 if it is another search's
@@ -103,8 +104,8 @@ class EarlyBird {
     std::vector<double> distances;         // of the last check
     std::optional<SearchState::Emerged> found = {};
   };
-  Watched& drawn();
-  const Watched& drawn() const;
+  const Watched& of(double ratio) const;
+  const Watched& drawn() const { return of(config_.draw); }
   std::filesystem::path history_path(double ratio) const;
   bool deadline_reached() const;
 

@@ -62,6 +62,10 @@ static std::string now(const Session& session) {
   return moment(session.trainer().steps(), session.steps_per_epoch());
 }
 
+static std::string ticket_path(const Session& session, double ratio) {
+  return file_names::ticket_path(ratio_name(ratio), session.trainer().steps(), session.steps_per_epoch());
+}
+
 static bool ends_epoch(const Session& session) {
   return session.trainer().steps() % session.steps_per_epoch() == 0;
 }
@@ -99,9 +103,20 @@ void EarlyBirdHook::check(Session& session) {
   session.account("early_bird", seconds);
   ++checks_;
   for (const auto& [ratio, mask] : result.masks) pending_[ratio] = mask;
-  for (double ratio : result.emerged)
+  for (double ratio : result.emerged) {
     session.note(fmt::format("ticket {} has emerged at {}", ratio_name(ratio), now(session)));
+    keep_emerged(session, ratio);
+  }
   decide(session);
+}
+
+// The draw of another ratio ends the search: what has emerged until then is kept for `compact`. Of a
+// control's ratio only the drawn ticket has its random channels.
+void EarlyBirdHook::keep_emerged(const Session& session, double ratio) const {
+  if (config_.criterion != EarlyBirdConfig::Criterion::bn_gamma) return;
+  const Model& dense = session.trainer().model();
+  const ClosedTicket closed = close_ticket(search_->draw(dense, ratio), dense, config_.close);
+  save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / ticket_path(session, ratio));
 }
 
 void EarlyBirdHook::decide(Session& session) {
@@ -128,7 +143,7 @@ void EarlyBirdHook::decide(Session& session) {
 
 ClosedTicket EarlyBirdHook::drawn_ticket(const Model& dense) const {
   using Criterion = EarlyBirdConfig::Criterion;
-  Ticket ticket = search_->draw(dense);
+  Ticket ticket = search_->draw(dense, config_.draw);
   if (config_.criterion == Criterion::random)
     ticket.masks = random_ticket(dense.graph(), config_.draw, seed_).masks;
   ClosedTicket closed = close_ticket(std::move(ticket), dense, config_.close);
@@ -165,15 +180,34 @@ void EarlyBirdHook::follow(Session& session) {
   if (done_) return;
   const Model& dense = session.trainer().model();
   const ClosedTicket closed = drawn_ticket(dense);
-  const std::string name = file_names::ticket_file(ratio_name(config_.draw), session.epoch());
-  save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / file_names::tickets / name);
-  draw_->file = fmt::format("{}/{}", file_names::tickets, name);
+  draw_->file = ticket_path(session, config_.draw);
+  save_ticket(closed.ticket, dense.graph(), session.run_dir().path() / *draw_->file);
+  keep_dense(session);
   session.note(fmt::format("drew {} ({}) at {}", *draw_->file, draw_->found_by.value_or(""), now(session)));
   count_channels(closed);
   if (const std::string words = shortfall(*draw_); !words.empty())
     session.note((*draw_->pruned < 0.9 * static_cast<double>(*draw_->asked) ? "warning: " : "") + words);
   done_ = until_ == Until::draw;
   if (!done_) compact_model(session, closed);
+}
+
+// For other tickets of the same search: what is left of the network behind the draw is the one that was
+// drawn. A disk without room for it is no reason to stop.
+void EarlyBirdHook::keep_dense(Session& session) {
+  const std::filesystem::path path = session.run_dir().path() / file_names::dense;
+  draw_->dense.reset();
+  if (!config_.keep_dense) return remove_tree(path);
+  const double start = seconds_now();
+  try {
+    replace_checkpoint(path, session.trainer().steps(), session.network());
+    draw_->dense = file_names::dense;
+  } catch (const Error& e) {
+    if (e.code() != errors::disk_full) throw;
+    session.note("warning: the disk is full, the dense network was not kept: " + e.message());
+  }
+  const double seconds = seconds_now() - start;
+  session.account("checkpoint", seconds);
+  session.set_aside(seconds);
 }
 
 // A batch of noise is enough: the invariant holds for any input.
@@ -251,6 +285,11 @@ Model EarlyBirdHook::variant(const Model& dense, const ClosedTicket& closed) con
   return fresh;
 }
 
+// Parameters, their momentum and statistics.
+uint64_t EarlyBirdHook::disk_need(const Session& session) const {
+  return config_.keep_dense ? session.trainer().model().values().bytes() * 9 / 4 : 0;
+}
+
 json EarlyBirdHook::save() const {
   return to_json(
       EarlyBirdState{searching_, done_, draw_, pending_, checks_, check_seconds_, search_->save()});
@@ -272,68 +311,6 @@ void EarlyBirdHook::load(Session& session, const json& state) {
 
 std::string EarlyBirdHook::status() const {
   return searching_ && search_ ? search_->status() : "";
-}
-
-static std::string busy_words(const PhaseRecord& phase, double step_seconds) {
-  const Number factor = misfit(phase.train_seconds, phase.steps, step_seconds);
-  if (!factor) return "";
-  return fmt::format("steps of the {} took {:.2f} times what they took at the draw", name_of(*phase.name),
-                     *factor);
-}
-
-// Accuracy is measured at the ends of epochs.
-static std::string dense_accuracy_note(const DrawRecord& draw, int64_t steps_per_epoch) {
-  const std::string at = moment(*draw.step, steps_per_epoch);
-  if (!draw.dense_test_top1) return fmt::format("dense: no epoch had ended at the draw, {}", at);
-  if (*draw.step % steps_per_epoch == 0) return fmt::format("dense: at the draw, {}", at);
-  return fmt::format("dense: of epoch {}, the last before the draw at {}", *draw.epoch, at);
-}
-
-// As it would have been, had it been trained to the end: that many steps of the time that one took at the
-// draw, beside one of the ticket.
-NetworkRecord EarlyBirdHook::dense_network(const Session& session) const {
-  const PhaseRecord& search = session.phases()[0];
-  const double samples = static_cast<double>(session.trainer().end() - session.trainer().schedule_start()) *
-                         static_cast<double>(*search.samples) / static_cast<double>(*search.steps);
-  NetworkRecord dense;
-  dense.test_top1 = draw_->dense_test_top1;
-  dense.test_top5 = draw_->dense_test_top5;
-  dense.test_top1_note = dense_accuracy_note(*draw_, session.steps_per_epoch());
-  dense.params = search.params;
-  dense.flops_per_image = search.flops_per_image;
-  dense.training_flops = 3.0 * samples * static_cast<double>(*search.flops_per_image);
-  if (draw_->steps) {
-    const std::string busy[] = {busy_words(search, draw_->steps->dense_seconds),
-                                busy_words(session.phases()[1], draw_->steps->ticket_seconds)};
-    const std::string& why = busy[0].empty() ? busy[1] : busy[0];
-    if (why.empty())
-      dense.seconds = draw_->steps->dense_seconds *
-                      static_cast<double>(session.trainer().end() - session.trainer().schedule_start());
-    dense.seconds_note = why.empty() ? "dense: all steps at the time one took beside the ticket's"
-                                     : "the machine was busy: " + why;
-  }
-  dense.images_per_s = search.images_per_s().value_or(0);
-  return dense;
-}
-
-void EarlyBirdHook::summarize(const Session& session, RunSummary& s) const {
-  s.search = search_->summary();
-  if (checks_) s.search->ms_per_check = 1e3 * check_seconds_ / static_cast<double>(checks_);
-  s.search->draw = draw_;
-  if (session.phases().size() < 2) return;
-  s.ticket = s.dense;  // the session's own view: the network that finished the run
-  s.ticket->ratio = draw_->ratio;
-  s.max_abs_difference = draw_->max_abs_difference;
-  s.dense = dense_network(session);
-  const PhaseRecord &search = session.phases()[0], &retrain = session.phases()[1];
-  SpeedupRecord& speedup = s.speedup.emplace();
-  speedup.counted =
-      static_cast<double>(*search.flops_per_image) / static_cast<double>(*retrain.flops_per_image);
-  if (const auto& steps = draw_->steps) {
-    speedup.measured = steps->ratio;
-    speedup.least = steps->least, speedup.most = steps->most;
-    speedup.pairs = steps->pairs;
-  }
 }
 
 }  // namespace eb::pruning

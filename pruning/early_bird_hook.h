@@ -32,6 +32,7 @@ class EarlyBirdHook : public engine::SessionHook {
   bool wants_stop() const override { return done_; }
   nlohmann::json save() const override;
   void load(engine::Session& session, const nlohmann::json& state) override;
+  uint64_t disk_need(const engine::Session& session) const override;
   void summarize(const engine::Session& session, engine::RunSummary& summary) const override;
   std::string status() const override;
 
@@ -46,6 +47,8 @@ class EarlyBirdHook : public engine::SessionHook {
   void count_channels(const ClosedTicket& closed);
   engine::NetworkRecord dense_network(const engine::Session& session) const;
   ClosedTicket drawn_ticket(const engine::Model& dense) const;
+  void keep_emerged(const engine::Session& session, double ratio) const;
+  void keep_dense(engine::Session& session);
   void compact_model(engine::Session& session, const ClosedTicket& closed);
   void time_steps(engine::Session& session, const engine::Model& small);
   engine::Model variant(const engine::Model& dense, const ClosedTicket& closed) const;

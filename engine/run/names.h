@@ -21,17 +21,25 @@ inline constexpr const char* report = "report/report.html";
 // Folders.
 inline constexpr const char* logs = "logs";
 inline constexpr const char* masks = "masks";      // every mask that was drawn, a file for each ratio
-inline constexpr const char* tickets = "tickets";  // what was drawn
+inline constexpr const char* tickets = "tickets";  // what has emerged, and what was drawn
 inline constexpr const char* averaged = "swa";     // a checkpoint with averaged weights
-inline constexpr const char* events = "tb";        // for TensorBoard
+inline constexpr const char* dense = "dense";  // a checkpoint of the network that the ticket was drawn from
+inline constexpr const char* events = "tb";    // for TensorBoard
 
 // `ratio` is its name: "p30".
 inline constexpr const char* mask_extension = ".bits";
 inline std::string mask_file(const std::string& ratio) {
   return ratio + mask_extension;
 }
-inline std::string ticket_file(const std::string& ratio, int64_t epoch) {
-  return ratio + "-ep" + std::to_string(epoch) + ".safetensors";
+// "p30-ep3.safetensors" at the end of an epoch, "p30-st34.safetensors" within one.
+inline std::string ticket_file(const std::string& ratio, int64_t step, int64_t steps_per_epoch) {
+  const bool whole = step % steps_per_epoch == 0;
+  return ratio + (whole ? "-ep" : "-st") + std::to_string(whole ? step / steps_per_epoch : step) +
+         ".safetensors";
+}
+inline std::string ticket_path(const std::string& ratio, int64_t step,
+                               int64_t steps_per_epoch) {  // in the run directory
+  return std::string(tickets) + "/" + ticket_file(ratio, step, steps_per_epoch);
 }
 
 // Keys of metrics.jsonl that end in the name of a ratio.

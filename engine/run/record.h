@@ -145,7 +145,7 @@ Number misfit(Number train_seconds, Count steps, double step_seconds);
 struct DrawRecord {
   Number ratio;
   Count epoch, step;
-  Words found_by, file;  // file: in the run directory
+  Words found_by, file, dense;  // in the run directory: the ticket, and the network it was drawn from
   Number dense_test_top1, dense_test_top5, compaction_ms;
   Number max_abs_difference;  // between the outputs of the masked and of the compacted network
   std::optional<PairedSteps> steps;
@@ -161,6 +161,7 @@ struct SearchRecord {
   Words compare, rule;
   Number ms_per_check;
   std::optional<DrawRecord> draw;
+  std::map<std::string, std::string> tickets;  // files in the run directory, of the ratios that have emerged
 };
 
 // How much faster a step of the ticket is than one of the dense network.

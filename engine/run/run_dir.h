@@ -1,6 +1,6 @@
 // The directory of a run, held by one process at a time. Files in it are replaced whole, never half:
 //   config.resolved.json  argv.txt  env.json  status.json  run.lock  logs/  metrics.jsonl  ckpt/
-//   summary.json  masks/  tickets/  report/
+//   summary.json  masks/  tickets/  dense/  report/
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>

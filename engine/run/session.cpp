@@ -33,9 +33,12 @@ SessionEnd Session::run() {
     metrics_.truncate_to(0);
     for (SessionHook* hook : hooks_) hook->before_run(*this);
     // A disk that cannot hold the checkpoints fails now, not at hour 7.
-    uint64_t growth = 0;
-    for (const SessionHook* hook : hooks_) growth += hook->tensor_bytes(*this);
-    require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth));
+    uint64_t growth = 0, beside = 0;
+    for (const SessionHook* hook : hooks_) {
+      growth += hook->tensor_bytes(*this);
+      beside += hook->disk_need(*this);
+    }
+    require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth) + beside);
     save_checkpoint();
   } else {
     for (SessionHook* hook : hooks_) hook->before_going_on(*this);

@@ -39,6 +39,7 @@ class SessionHook {
   virtual void save_tensors(std::map<std::string, Tensor>&) const {}
   virtual void load_tensors(const Session&, const std::map<std::string, Tensor>&) {}
   virtual uint64_t tensor_bytes(const Session&) const { return 0; }  // of all it will ever save at once
+  virtual uint64_t disk_need(const Session&) const { return 0; }  // of what it keeps beside the checkpoints
   virtual void summarize(const Session&, RunSummary&) const {}
   virtual std::string status() const { return ""; }  // a few words for the progress line
 };
@@ -100,6 +101,9 @@ class Session {
   void note(const std::string& text) { observer_.on_message(text); }
   void request_checkpoint() { checkpoint_requested_ = true; }  // at the end of this step or epoch
   const Evaluation& last_test() const { return last_test_; }
+  // The network as it is now, with its momentum: a checkpoint to take things from, not one to go on from. Of
+  // the same steps always the same bytes.
+  Checkpoint network() const;
   RunSummary summary() const;
 
  private:

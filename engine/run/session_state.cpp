@@ -48,11 +48,17 @@ json Session::state() const {
 }
 
 Checkpoint Session::snapshot() const {
-  Checkpoint c;
+  Checkpoint c = network();
   c.state = state();
+  for (const SessionHook* hook : hooks_) hook->save_tensors(c.hooks);
+  return c;
+}
+
+Checkpoint Session::network() const {
+  Checkpoint c;
+  c.state = {{"step", trainer_.steps()}, {"epoch", epoch_}, {"phase", *phases_.back().name}};
   c.model = state_dict(trainer_.model());
   c.optim = momentum_dict(trainer_.model());
-  for (const SessionHook* hook : hooks_) hook->save_tensors(c.hooks);
   c.metadata = {{"format", "1"},
                 {"graph", to_json(trainer_.model().graph()).dump()},
                 {"config", resolved_config_.dump()}};

@@ -63,6 +63,7 @@ json to_json(const DrawRecord& d) {
   put_if(j, "step", d.step);
   put_if(j, "found_by", d.found_by);
   put_if(j, "file", d.file);
+  put_if(j, "dense_checkpoint", d.dense);
   put_if(j, "dense_test_top1", d.dense_test_top1);
   put_if(j, "dense_test_top5", d.dense_test_top5);
   put_if(j, "compaction_ms", d.compaction_ms);
@@ -104,6 +105,7 @@ DrawRecord draw_from_json(const json& j) {
           integer(j, "step"),
           words(j, "found_by"),
           words(j, "file"),
+          words(j, "dense_checkpoint"),
           number(j, "dense_test_top1"),
           number(j, "dense_test_top5"),
           number(j, "compaction_ms"),
@@ -135,14 +137,24 @@ static json to_json(const SearchRecord& s) {
   put(j, "rule", s.rule);
   put(j, "ms_per_check", s.ms_per_check);
   if (s.draw) j["draw"] = to_json(*s.draw);
+  if (!s.tickets.empty()) j["tickets"] = s.tickets;
   return j;
+}
+
+static std::map<std::string, std::string> names_in(const json& j, const char* key) {
+  std::map<std::string, std::string> names;
+  if (const json& object = value(j, key); object.is_object())
+    for (const auto& [name, v] : object.items())
+      if (v.is_string()) names[name] = v.get<std::string>();
+  return names;
 }
 
 static SearchRecord search_from_json(const json& j) {
   return {counts_in(j, "epochs"),    counts_in(j, "steps"),
           integer(j, "window"),      number(j, "threshold"),
           words(j, "compare"),       words(j, "rule"),
-          number(j, "ms_per_check"), object_in(j, "draw", draw_from_json)};
+          number(j, "ms_per_check"), object_in(j, "draw", draw_from_json),
+          names_in(j, "tickets")};
 }
 
 static json to_json(const AveragedRecord& a) {

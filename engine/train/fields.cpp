@@ -144,6 +144,9 @@ static std::vector<Field> run_fields() {
                                                                                                  1'000'000),
       Field{"checkpoint.keep_best", Type::integer, 1, "Best checkpoints that are kept besides."}.range(
           0, 1'000'000),
+      Field{"checkpoint.keep_dense", Type::boolean, true,
+            "The network that the ticket was drawn from is kept, as a checkpoint in RUN/dense: what draw and "
+            "compact take of a run that goes on with its ticket."},
       Field{"checkpoint.milestones", Type::duration, nullptr,
             "Checkpoints at every multiple of this are kept for good; null keeps none."}
           .or_null(),

@@ -208,7 +208,7 @@ TEST(EarlyBird, is_told_a_step_and_decides_there_without_a_mask) {
   EXPECT_EQ(search.decision(), EarlyBird::Decision::keep_searching);
   search.move_to(1, 17);
   EXPECT_EQ(search.decision(), EarlyBird::Decision::draw_at_deadline);
-  EXPECT_EQ(search.draw(m).step, 17);
+  EXPECT_EQ(search.draw(m, 0.5).step, 17);
   EXPECT_EQ(read_mask_history(dir.path() / "p50.bits").masks.size(), 1u);
 }
 

@@ -21,17 +21,16 @@ using nlohmann::json;
 static const char* short_run =
     R"({"train": {"duration": "4ep"}, "early_bird": {"window": 2, "threshold": 1, "deadline": null}})";
 
-static std::map<std::string, int64_t> widths(const std::filesystem::path& run) {
-  std::map<std::string, int64_t> kept;
-  for (const auto& entry : std::filesystem::directory_iterator(run / "tickets"))
-    for (const auto& [name, mask] : eb::engine::read_safetensors(entry.path()).tensors)
-      for (int64_t i = 0; i < mask.size(); ++i) kept[name] += mask.data<uint8_t>()[i];
-  return kept;
+static std::string ticket_bytes(const std::filesystem::path& run) {
+  return slurp(run / json::parse(slurp(run / "summary.json"))["eb"]["draw"]["file"].get<std::string>());
 }
 
-static std::string ticket_bytes(const std::filesystem::path& run) {
-  for (const auto& entry : std::filesystem::directory_iterator(run / "tickets")) return slurp(entry.path());
-  return "";
+static std::map<std::string, int64_t> widths(const std::filesystem::path& run) {
+  const std::string bytes = ticket_bytes(run);
+  std::map<std::string, int64_t> kept;
+  for (const auto& [name, mask] : eb::engine::parse_safetensors(bytes.data(), bytes.size(), "ticket").tensors)
+    for (int64_t i = 0; i < mask.size(); ++i) kept[name] += mask.data<uint8_t>()[i];
+  return kept;
 }
 
 TEST(ComparePlan, has_a_run_for_each_variant_ratio_epoch_and_seed) {

@@ -129,8 +129,9 @@ TEST(Compact, writes_a_smaller_checkpoint_that_the_other_commands_take) {
     EXPECT_EQ(facts({"eval", small, "--json"})["total"], 64);
     // And once more from there, at another ratio.
     const std::string again = dir / "again.safetensors";
-    facts({"draw", small, "--ratio", "0.3", "-o", again, "--json"});
-    const json second = facts({"compact", small, "--ticket", again, "-o", dir / "smaller", "--json"});
+    facts({"draw", small, "--ratio", "0.3", "-o", again, "--json", "--again"});
+    const json second =
+        facts({"compact", small, "--ticket", again, "-o", dir / "smaller", "--json", "--again"});
     EXPECT_EQ(second["params"][0], plan["params"][1]);
     EXPECT_LT(second["params"][1], second["params"][0]);
     EXPECT_EQ(facts({"eval", dir / "smaller", "--json"})["total"], 64);

@@ -22,7 +22,7 @@ static std::vector<std::string> spelled(const std::string& line) {
         names::state, names::optimizer, names::hooks})
     if (line.find('"' + name + '"') != line.npos) found.push_back(name);
   for (const std::string folder :
-       {names::checkpoints, names::logs, names::masks, names::tickets, names::averaged, names::events})
+       {names::checkpoints, names::logs, names::masks, names::tickets, names::averaged, names::dense, names::events})
     if (line.find("/ \"" + folder + '"') != line.npos) found.push_back(folder);
   for (const std::string key : {names::distance_key, names::kept_key, names::threshold_key})
     if (line.find('"' + key) != line.npos) found.push_back(key);
@@ -52,5 +52,6 @@ TEST(RunNames, a_spelled_name_is_seen) {
 
 TEST(RunNames, files_of_a_ratio_carry_its_name) {
   EXPECT_EQ(names::mask_file("p30"), "p30.bits");
-  EXPECT_EQ(names::ticket_file("p50", 12), "p50-ep12.safetensors");
+  EXPECT_EQ(names::ticket_file("p50", 600, 50), "p50-ep12.safetensors");
+  EXPECT_EQ(names::ticket_file("p50", 34, 50), "p50-st34.safetensors");
 }

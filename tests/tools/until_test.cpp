@@ -117,9 +117,9 @@ TEST(Until, goes_on_to_a_later_phase) {
     return json::parse(o.out, nullptr, false);
   };
   EXPECT_EQ(go("search")["phases"].size(), 1u);
-  EXPECT_FALSE(fs::exists(run + "/tickets"));
+  EXPECT_FALSE(fs::exists(run + "/dense"));
   EXPECT_EQ(go("draw")["phases"].size(), 1u);
-  EXPECT_FALSE(fs::is_empty(run + "/tickets"));
+  EXPECT_TRUE(fs::exists(run + "/dense"));
   EXPECT_EQ(go("compact")["phases"].size(), 2u);
   EXPECT_EQ(go("search")["phases"].size(), 2u) << "it is behind that";
   const json small = json::parse(run_engine({"inspect", run, "--json"}).out);

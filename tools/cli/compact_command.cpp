@@ -11,7 +11,7 @@
 #include "pruning/compact.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
-#include "tools/experiment/experiment.h"
+#include "tools/experiment/to_prune.h"
 
 namespace eb::tools {
 
@@ -21,7 +21,7 @@ using nlohmann::json;
 struct CompactFlags {
   std::string checkpoint, ticket, out, round = "up", merge = "mean";
   pruning::CloseConfig close;
-  bool dry_run = false, json = false;
+  bool again = false, dry_run = false, json = false;
 };
 
 static json describe(const Graph& graph, const pruning::ClosedTicket& closed) {
@@ -80,11 +80,12 @@ static void write_checkpoint(const LoadedModel& loaded, const pruning::ClosedTic
 static int compact_checkpoint(CompactFlags& f) {
   f.close.round = named<pruning::RoundTo>(f.round, "--round", errors::bad_value);
   f.close.merge = named<pruning::Merge>(f.merge, "--merge", errors::bad_value);
-  const LoadedModel loaded = load_model(f.checkpoint);
+  const LoadedModel loaded = load_to_prune(f.checkpoint, f.again);
   const Graph& graph = loaded.model.graph();
   const auto closed = pruning::close_ticket(pruning::load_ticket(f.ticket, graph), loaded.model, f.close);
   if (!f.dry_run) write_checkpoint(loaded, closed, f.out);
-  const json plan = describe(graph, closed);
+  json plan = describe(graph, closed);
+  plan["checkpoint"] = loaded.path.string();
   if (f.json)
     std::cout << dump_json(plan, 2) << "\n";
   else
@@ -98,7 +99,7 @@ Command compact_command() {
       .name = "compact",
       .doc = "Remove a ticket's pruned channels physically",
       .flags =
-          {Flag{"CKPT", &f->checkpoint, checkpoint_doc}.must_be_given(),
+          {Flag{"CKPT", &f->checkpoint, to_prune_doc}.must_be_given(),
            Flag{"--ticket", &f->ticket, "Ticket file, from `draw` or a run's tickets/"}.must_be_given(),
            Flag{"-o,--out", &f->out, "Checkpoint directory to write; must not exist"},
            Flag{"--dry-run", &f->dry_run, "Only print the plan, layer by layer"},
@@ -109,7 +110,7 @@ Command compact_command() {
            Flag{"--merge", &f->merge, "Which channels of a shared group come first, as in draw"}.one_of(
                names_of<pruning::Merge>()),
            Flag{"--protect", &f->close.protect, "Batch norms that keep every channel, by id or pattern"},
-           Flag{"--json", &f->json, "One JSON object"}},
+           Flag{"--again", &f->again, again_doc}, Flag{"--json", &f->json, "One JSON object"}},
       .run = [f] { return compact_checkpoint(*f); },
       .needs_one_of = {"--out", "--dry-run"},
   };

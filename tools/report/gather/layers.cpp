@@ -23,6 +23,7 @@ static std::vector<fs::path> ticket_files(const RunFiles& run) {
   if (draw_of(run) && draw_of(run)->file)
     return {run.path / file_names::tickets / fs::path(*draw_of(run)->file).filename()};
   std::vector<fs::path> files;
+  if (run.search && !run.search->draw) return files;  // what is there has emerged, but was not drawn
   std::error_code error;
   for (fs::directory_iterator it(run.path / file_names::tickets, error), end; !error && it != end;
        it.increment(error))
@@ -33,8 +34,10 @@ static std::vector<fs::path> ticket_files(const RunFiles& run) {
 std::optional<Ticket> drawn_ticket(RunFiles& run) {
   std::optional<Ticket> newest;
   if (!run.graph) return newest;
+  const Number drawn_ratio = lenient::number(lenient::value(run.config, "early_bird"), "draw");
   for (const fs::path& file : ticket_files(run)) try {
       Ticket ticket = pruning::load_ticket(file, *run.graph);
+      if (drawn_ratio && ticket.ratio != *drawn_ratio) continue;
       if (!newest || ticket.step > newest->step) newest = std::move(ticket);
     } catch (const Error& e) {
       run.warnings.push_back(utf8("a ticket was left out: " + e.message()));

@@ -73,6 +73,7 @@ struct RatioReport {
   std::string name;
   Count bits, kept, emerged_index;
   std::optional<EpochNumber> emerged_epoch;
+  Words ticket;                     // the file of the one that emerged
   std::vector<EpochNumber> epochs;  // of each mask
   std::vector<int64_t> differing;   // (n, n)
   std::vector<WindowDistance> window_distance;

@@ -103,6 +103,7 @@ void fields(Like<RatioReport> auto& r, const Visit& visit) {
   visit("kept", r.kept);
   visit("emerged_epoch", r.emerged_epoch);
   visit("emerged_index", r.emerged_index);
+  visit("ticket", r.ticket);
   visit("epochs", r.epochs);
   visit("differing", r.differing);
   visit("window_distance", r.window_distance);
@@ -115,6 +116,7 @@ void fields(Like<engine::DrawRecord> auto& d, const Visit& visit) {
   visit("step", d.step);
   visit("found_by", d.found_by);
   visit("file", d.file);
+  visit("dense_checkpoint", d.dense);
 }
 
 template <class Visit>

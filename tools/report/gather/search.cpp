@@ -187,6 +187,8 @@ static RatioReport ratio_report(RunFiles& run, double ratio) {
   r.window_distance = rhythm_of(run).unit == Duration::Unit::epochs
                           ? distances_of_epochs(run, name)
                           : distances_of_masks(run, records, epochs);
+  if (run.summary && run.summary->search)
+    if (const auto& files = run.summary->search->tickets; files.count(name)) r.ticket = files.at(name);
   records.masks = pick(records.masks, shown);
   if (records.bits) r.bits = records.bits;
   for (const double epoch : pick(epochs, shown)) r.epochs.push_back({epoch});
