@@ -195,7 +195,8 @@ ModelFile load_model_file(const fs::path& path) {
   ModelFile model{{}, metadata_object(file, "graph", path), metadata_object(file, "config", path)};
   if (model.graph.is_null())
     throw Error(errors::model_without_graph, quote_path(path) + " carries no graph in its metadata",
-                "only a model.safetensors written by eb_engine can be loaded without a config");
+                "only a model.safetensors written by eb_engine can be loaded without a config; `eb_engine "
+                "import` makes a checkpoint of other weights");
   model.tensors = std::move(file.tensors);
   return model;
 }

@@ -62,8 +62,14 @@ static std::vector<Field> model_fields() {
             "Initial classifier weights: N(0, 0.01), or U(-1/sqrt(fan_in), 1/sqrt(fan_in))."}
           .one_of(names_of<InitConfig::Linear>()),
       Field{"model.init.from", Type::path, nullptr,
-            "Checkpoint or run directory of the same network whose weights a new run starts from; as "
-            "train --init-from. Null: random ones."}
+            "Checkpoint, run directory or export whose network a new run starts from, its graph and its "
+            "weights; as train --init-from. Null: random weights."}
+          .or_null(),
+      Field{"model.init.replace_classifier", Type::boolean, false,
+            "The last layer of model.init.from is replaced by a new one with model.num_classes outputs; as "
+            "train --replace-classifier."},
+      Field{"model.init.graph", Type::object, nullptr,
+            "Written by train, not by you: the graph of a pruned model.init.from."}
           .or_null(),
       Field{
           "model.graph", Type::object, nullptr,

@@ -7,6 +7,10 @@
 namespace eb::engine {
 
 Graph graph_of(const Config& c) {
+  return c.is_null("model.init.graph") ? described_graph(c) : graph_from_json(c.at("model.init.graph"));
+}
+
+Graph described_graph(const Config& c) {
   if (c.is_null("model.arch")) return graph_from_json(c.at("model.graph"));
   ArchOptions options{.depth = c.get<int>("model.depth"),
                       .width = c.get<double>("model.width"),

@@ -290,12 +290,12 @@ TEST(InitFrom, a_run_starts_from_the_weights_of_another) {
   expect_refused({"train", config, "--init-from", first, "--out", dir / "third", "-q"}, 4, "EB4024");
 }
 
-TEST(InitFrom, another_network_is_refused) {
+TEST(InitFrom, a_network_of_other_classes_is_refused) {
   const TempDir dir;
   const std::string first = short_run(dir);
-  const std::string wider = tiny_config(dir, R"({"model": {"width": 0.125}})");
-  expect_refused({"train", wider, "--init-from", first, "--out", dir / "wide", "-q"}, 4, "EB4065");
-  EXPECT_FALSE(fs::exists(dir / "wide/ckpt"));
+  const std::string more = tiny_config(dir, R"({"model": {"num_classes": 12}})");
+  expect_refused({"train", more, "--init-from", first, "--out", dir / "more", "-q"}, 4, "EB4065");
+  EXPECT_FALSE(fs::exists(dir / "more/ckpt"));
 }
 
 TEST(InitFrom, rewind_goes_back_to_these_weights) {

@@ -1,5 +1,7 @@
 // `eb_engine train`: search, draw, compact and retrain in one process. Composes config, data, model, run
 // directory and the Early-Bird hook, then lets the session run.
+#include <fmt/format.h>
+
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -40,7 +42,7 @@ struct TrainFlags {
   CommonFlags common;
   std::string out, name, resume, until, init_from;
   std::vector<std::string> allow_change;
-  int64_t max_steps = -1;
+  int64_t max_steps = -1, replace_classifier = 0;
   bool deterministic = false, json = false, quiet = false;
 };
 
@@ -93,9 +95,7 @@ static int finish(const TrainFlags& f, const Config& config, RunDir& run, Sessio
 // Empty for a run that starts from random ones.
 static std::function<void(Model&)> first_weights_of(const Config& config) {
   if (config.is_null("model.init.from")) return {};
-  return [from = bytes_of_text(config.get<std::string>("model.init.from"))](Model& model) {
-    load_first_weights(model, from);
-  };
+  return [config](Model& model) { load_first_weights(model, config); };
 }
 
 // Whoever looks at the directory later must see why nothing follows.
@@ -118,7 +118,12 @@ static void finish(tensorboard::TensorBoard& board) {
 }
 
 static Config experiment_of(const TrainFlags& f) {
-  Config config = load_experiment(f.common);
+  CommonFlags common = f.common;
+  if (f.replace_classifier)
+    for (const std::string& set : {fmt::format("model.num_classes={}", f.replace_classifier),
+                                   std::string("model.init.replace_classifier=true")})
+      common.sets.push_back(set);
+  Config config = load_experiment(common);
   if (!f.name.empty()) config.set("name", f.name);
   if (!f.init_from.empty()) config.set("model.init.from", f.init_from);
   for (const std::string& warning : config.warnings()) std::cerr << "warning: " << warning << "\n";
@@ -150,13 +155,15 @@ static Model new_model(const Graph& graph, const Config& config, const TrainConf
 }
 
 static int train(const TrainFlags& f) {
-  const Config config = experiment_of(f);
+  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
+  Config config = experiment_of(f);
+  take_network(config, f.resume == "never" ? "" : f.out,
+               [&](const std::string& text) { printer.on_message(text); });
   const Device device = set_up_device(f.common.device, f.common.threads);
   auto conv = conv_choice_of(config, device);
   set_up_memory(config, device);
   const TrainConfig train = train_config_of(f, config);
   const Graph graph = graph_of(config);
-  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
   auto loaders = data::make_loaders(
       data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
       [&](const std::string& text) { printer.on_message(text); }, device);
@@ -204,7 +211,10 @@ Command train_command() {
            Flag{"--resume", &f->resume,
                 "auto, never, must or a checkpoint (default: auto if --out names a run, else never)"},
            Flag{"--init-from", &f->init_from,
-                "Checkpoint or run directory whose weights a new run starts from: model.init.from"},
+                "Checkpoint, run or export whose network a new run starts from: model.init.from"},
+           Flag{"--replace-classifier", &f->replace_classifier,
+                "With --init-from: a new last layer of so many classes, the others keep their weights"}
+               .positive(),
            Flag{"--allow-change", &f->allow_change,
                 "Config key or section that may differ from the resumed run's"},
            Flag{"--until", &f->until, "Stop after this phase"}.one_of(

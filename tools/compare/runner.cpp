@@ -15,6 +15,7 @@
 #include "tools/compare/child.h"
 #include "tools/compare/shared_search.h"
 #include "tools/experiment/experiment_fields.h"
+#include "tools/experiment/init_from.h"
 #include "tools/experiment/resume.h"
 
 namespace eb::tools {
@@ -60,6 +61,7 @@ engine::Config CompareRunner::config_of(const PlannedRun& run) const {
   flags.sets = sets_of(run);
   engine::Config config = load_experiment(flags);
   config.set("name", run.name);
+  take_network(config, directory(run), [](const std::string&) {});  // as `train` will
   return config;
 }
 

@@ -15,7 +15,7 @@ namespace eb::tools {
 using namespace engine;
 
 bool is_pruned(const LoadedModel& loaded) {
-  return to_json(graph_of(loaded.config)) != to_json(loaded.model.graph());
+  return to_json(described_graph(loaded.config)) != to_json(loaded.model.graph());
 }
 
 static bool is_there(const fs::path& path) {
