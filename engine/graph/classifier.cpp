@@ -33,8 +33,26 @@ Graph with_classes(Graph graph, int64_t classes) {
   return graph;
 }
 
+static bool pools_whole_map(const Graph& graph, const Node& node) {
+  if (!(node.op == Op::avg_pool) || node.pad[0] || node.pad[1]) return false;
+  const Node& in = graph.nodes[node.in[0]];
+  return node.kernel[0] == in.h && node.kernel[1] == in.w;
+}
+
 Graph with_image_size(Graph graph, int64_t height, int64_t width) {
+  std::vector<size_t>
+      whole;  // pools that go on to be over the whole map: global ones until its size is known
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (pools_whole_map(graph, graph.nodes[i])) whole.push_back(i);
+  for (const size_t i : whole) graph.nodes[i].op = Op::global_avg_pool;
   graph.nodes[0].h = height, graph.nodes[0].w = width;
+  graph.infer_shapes();
+  for (const size_t i : whole) {
+    Node& pool = graph.nodes[i];
+    const Node& in = graph.nodes[pool.in[0]];
+    pool.op = Op::avg_pool;
+    pool.kernel[0] = pool.stride[0] = in.h, pool.kernel[1] = pool.stride[1] = in.w;
+  }
   graph.infer_shapes();
   return graph;
 }

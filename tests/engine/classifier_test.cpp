@@ -66,8 +66,12 @@ TEST(Classifier, two_layers_that_are_added_are_none) {
 }
 
 TEST(Classifier, images_of_another_size_leave_globally_pooled_networks_as_they_are) {
-  const Graph graph = arch("preresnet", 11), larger = with_image_size(graph, 64, 48);
+  const Graph graph = arch("resnet", 18), larger = with_image_size(graph, 64, 48);
   EXPECT_EQ(larger.nodes[0].h, 64);
   EXPECT_EQ(graph_cost(larger).params, graph_cost(graph).params);
   EXPECT_GT(graph_cost(larger).flops, graph_cost(graph).flops);
+  // As the architecture itself would be, whose last pool is over the whole map.
+  ArchOptions options{.depth = 18, .width = 0.0625, .num_classes = 10};
+  options.input[1] = 64, options.input[2] = 48;
+  EXPECT_EQ(to_json(larger), to_json(build_arch("resnet", options)));
 }
