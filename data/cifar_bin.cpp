@@ -65,6 +65,10 @@ class CifarBin : public Dataset {
   const std::vector<std::string>& class_names() const override { return names_; }
   int32_t label(int64_t i) const override { return labels_[i]; }
   uint64_t fingerprint() const override { return fingerprint_; }
+  // Of each file the hash of those up to it.
+  void each_file(const FileVisitor& visit) const override {
+    for (size_t f = 0; f < files_.size(); ++f) visit(files_[f].path().filename().string(), hashes_[f]);
+  }
 
   Image image(int64_t i, int) const override {
     uint8_t planes[3 * plane];
@@ -108,6 +112,7 @@ class CifarBin : public Dataset {
                       std::to_string(record_),
                   "the file is cut short or of another kind: run tools/get_cifar again");
     read_labels(files_.back());
+    hashes_.push_back(fingerprint_);
   }
 
   void read_labels(const DataFile& file) {
@@ -136,6 +141,7 @@ class CifarBin : public Dataset {
   std::vector<DataFile> files_;
   std::vector<int64_t> first_;  // index of each file's first record
   std::vector<uint8_t> labels_;
+  std::vector<uint64_t> hashes_;
   uint64_t fingerprint_ = 0;
 };
 

@@ -1,5 +1,6 @@
 // A data set: numbered pictures with labels. Implementations are thread-safe for reading.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,11 @@ class Dataset {
   virtual Image image(int64_t i, int short_side = 0) const = 0;
   virtual std::string describe(int64_t i) const = 0;  // for messages: a path, or a file and a record
   virtual uint64_t fingerprint() const = 0;           // of order, names, labels and sizes
-  virtual std::string note() const { return {}; }     // what a user should know of it, or nothing
+  // Its files in order, by their path below the data's root and what the fingerprint knows of each: a size,
+  // or a hash. None: they are no files.
+  using FileVisitor = std::function<void(const std::string& path, uint64_t mark)>;
+  virtual void each_file(const FileVisitor&) const {}
+  virtual std::string note() const { return {}; }  // what a user should know of it, or nothing
   int64_t classes() const { return static_cast<int64_t>(class_names().size()); }
 };
 

@@ -23,6 +23,7 @@ constexpr const char* test_folders[] = {"test", "val", "valid", "validation"};
 struct File {
   uint32_t folder;   // class
   std::string name;  // relative to the class's folder
+  uint64_t size;     // in bytes
 };
 
 bool is_class(const std::vector<std::string>& classes, const std::string& name) {
@@ -73,6 +74,10 @@ class ImageFolder : public Dataset {
   std::string describe(int64_t i) const override { return path(i).string(); }
   std::string note() const override { return note_; }
   uint64_t fingerprint() const override { return fingerprint_; }
+  void each_file(const FileVisitor& visit) const override {
+    const fs::path split = folder_.filename();
+    for (const File& f : files_) visit((split / names_[f.folder] / f.name).string(), f.size);
+  }
 
  private:
   fs::path path(int64_t i) const { return folder_ / names_[files_[i].folder] / files_[i].name; }
@@ -110,9 +115,10 @@ class ImageFolder : public Dataset {
       std::error_code unknown;
       const uint64_t size =
           fs::file_size(folder_ / names_[c] / name, unknown);  // no file: said when it is read
-      const std::string key = names_[c] + "/" + name + ":" + std::to_string(unknown ? 0 : size);
+      const uint64_t bytes = unknown ? 0 : size;
+      const std::string key = names_[c] + "/" + name + ":" + std::to_string(bytes);
       fingerprint_ = XXH3_64bits_withSeed(key.data(), key.size(), fingerprint_);
-      files_.push_back({c, std::move(name)});
+      files_.push_back({c, std::move(name), bytes});
     }
   }
 

@@ -17,6 +17,7 @@ inline constexpr const char* metrics = "metrics.jsonl";
 inline constexpr const char* summary = "summary.json";
 inline constexpr const char* divergence = "crash/divergence.json";
 inline constexpr const char* report = "report/report.html";
+inline constexpr const char* data_files = "data_files.txt";  // data/file_list.h
 
 // Folders.
 inline constexpr const char* logs = "logs";

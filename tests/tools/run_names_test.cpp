@@ -18,8 +18,8 @@ static std::vector<std::string> spelled(const std::string& line) {
   std::vector<std::string> found;
   for (const std::string name :
        {names::lock, names::config, names::arguments, names::environment, names::status, names::metrics,
-        names::summary, names::divergence, names::report, names::latest, names::best, names::manifest,
-        names::state, names::optimizer, names::hooks})
+        names::summary, names::divergence, names::report, names::data_files, names::latest, names::best,
+        names::manifest, names::state, names::optimizer, names::hooks})
     if (line.find('"' + name + '"') != line.npos) found.push_back(name);
   for (const std::string folder :
        {names::checkpoints, names::logs, names::masks, names::tickets, names::averaged, names::dense, names::events})

@@ -23,6 +23,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
 #include "tools/cli/observers.h"
+#include "tools/experiment/data_list.h"
 #include "tools/experiment/experiment.h"
 #include "tools/experiment/init_from.h"
 #include "tools/experiment/late_drops.h"
@@ -154,6 +155,18 @@ static Model new_model(const Graph& graph, const Config& config, const TrainConf
   return model;
 }
 
+// A run that goes on does so with the data it was started with; a new one remembers which these are.
+static bool goes_on_with(Session& session, const RunDir& run, const TrainFlags& f, const Config& config,
+                         const data::Loaders& loaders, SessionObserver& observer) {
+  try {
+    const bool goes_on = resume_if_asked(session, run, f.resume, config, f.allow_change, observer);
+    keep_data_list(run, loaders);
+    return goes_on;
+  } catch (const Error& e) {
+    throw with_difference(e, run, loaders);
+  }
+}
+
 static int train(const TrainFlags& f) {
   ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
   Config config = experiment_of(f);
@@ -190,7 +203,7 @@ static int train(const TrainFlags& f) {
   if (early_bird.enabled()) session.set_first_phase(Phase::search);
   quant::WeightAverage swa(quant::weight_average_config(config), config.json());
   if (swa.enabled()) session.add_hook(&swa);
-  const bool goes_on = resume_if_asked(session, run, f.resume, config, f.allow_change, printer);
+  const bool goes_on = goes_on_with(session, run, f, config, loaders, printer);
   if (!goes_on && first_weights) first_weights(session.trainer().model());
   if (config.get<bool>("log.tensorboard")) board.begin(session.trainer().steps());
   const SessionEnd end = run_session(session, run);
