@@ -57,18 +57,17 @@ Op read_op(const json& object, const Where& where, std::span<const Op> ops) {
 
 Node read_node(const json& object, size_t position, std::span<const Op> ops) {
   const Where anonymous = fmt::format("nodes[{}]", position);
-  Node node;
-  node.id = read_string(required(object, anonymous, "id"), anonymous, "id");
-  check_id(node.id);
-  const Where where = "node " + quote(node.id);
-  node.op = read_op(object, where, ops);
-  if (node.op->defaults) node.op->defaults(node);
+  const std::string& id = read_string(required(object, anonymous, "id"), anonymous, "id");
+  check_id(id);
+  const Where where = "node " + quote(id);
+  Node node = new_node(read_op(object, where, ops));
+  node.id = id;
   std::vector<std::string> allowed = {"id", "op", "in"};
   for (const Key& key : node.op->keys) {
     allowed.push_back(key.name);
     const auto value = object.find(key.name);
     if (value != object.end()) read_key(key, *value, where, node);
-    if (value == object.end() && key.required) required(object, where, key.name);
+    if (value == object.end() && key.must_be_given) required(object, where, key.name);
   }
   check_keys(object, where, allowed);
   return node;

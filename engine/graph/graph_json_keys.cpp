@@ -133,6 +133,22 @@ json write_key(const Key& key, const Node& node) {
   return std::visit(write, key.field);
 }
 
+Key::Type type_of(const Key& key) {
+  const auto type = []<class Field>(Field field) {
+    if constexpr (is_text<Field>)
+      return field.type;
+    else if constexpr (std::is_same_v<Field, int64_t Node::*>)
+      return Key::Type::integer;
+    else if constexpr (std::is_same_v<Field, bool Node::*>)
+      return Key::Type::boolean;
+    else if constexpr (std::is_same_v<Field, float Node::*>)
+      return Key::Type::number;
+    else
+      return Key::Type::pair;
+  };
+  return std::visit(type, key.field);
+}
+
 void read_pool_kernel(const json& j, const Where& where, Node& node) {
   read_pair(j, where, "kernel", node.kernel);
   for (int axis : {0, 1}) node.stride[axis] = node.kernel[axis];

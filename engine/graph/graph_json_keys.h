@@ -9,6 +9,7 @@ namespace eb::engine {
 
 void read_key(const Key& key, const nlohmann::json& j, const Where& where, Node& node);
 nlohmann::json write_key(const Key& key, const Node& node);  // discarded = leave out
+Key::Type type_of(const Key& key);
 
 int64_t read_integer(const nlohmann::json& j, const Where& where, const std::string& key);
 const std::string& read_string(const nlohmann::json& j, const Where& where, const std::string& key);

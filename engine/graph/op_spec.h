@@ -15,17 +15,41 @@ namespace eb::engine {
 
 using Where = std::string;  // what an error is about: node "conv1", graph
 
+// What the reference and the schema say (docs/own_network.md): without one an op, or a key, does not compile.
+struct Sentence {
+  const char* text;
+  consteval Sentence(const char* t) : text(*t ? t : throw "a sentence, please") {}
+};
+
 // A key in an op's JSON: a field of Node, or a pair of functions.
 struct Key {
+  enum class Type : uint8_t {
+    integer,
+    boolean,
+    number,
+    pair,
+    integers
+  };  // pair: an integer or [height, width]
   struct Text {
     void (*read)(const nlohmann::json&, const Where&, Node&);
     nlohmann::json (*write)(const Node&);  // discarded = leave out
+    Type type;
   };
-  using Pair = int64_t[2];  // an integer or [height, width]
+  using Pair = int64_t[2];
+  enum Required : uint8_t { required };
 
   const char* name;
   std::variant<int64_t Node::*, bool Node::*, float Node::*, Pair Node::*, Text> field;
-  bool required = false;
+  Sentence doc;
+  bool must_be_given = false;
+  const char* otherwise = nullptr;  // what stands for it when it is left out, if that is no fixed value
+
+  template <class F>
+  constexpr Key(const char* n, F f, Sentence d) : name(n), field(f), doc(d) {}
+  template <class F>
+  constexpr Key(const char* n, F f, Sentence d, Required) : name(n), field(f), doc(d), must_be_given(true) {}
+  template <class F>
+  constexpr Key(const char* n, F f, Sentence d, const char* o) : name(n), field(f), doc(d), otherwise(o) {}
 };
 
 using Inputs = std::vector<const Node*>;
@@ -79,6 +103,8 @@ using RunOp = Tensor (*)(const Step&, RunContext&);
 // x is the node's first input; of the graph's input, which reads nothing, the node itself.
 struct OpSpec {
   const char* name;  // "op" in JSON
+  Sentence doc;      // what it computes, for the user of a graph
+  Sentence output;   // the shape of its output, of an input (C, H, W)
   int inputs = 1;
   std::span<const Key> keys = {};       // beside id, op and in, in reading order
   void (*defaults)(Node&) = nullptr;    // of keys, where they differ from Node's own
@@ -96,6 +122,8 @@ struct OpSpec {
 // The list, in the order of Op::Known; the first is the graph's input.
 std::span<const Op> all_ops();
 
+// A node of the op with the defaults of its keys.
+Node new_node(Op op);
 const Node& first_input(const Graph& graph, const Node& node);
 std::vector<ParameterSpec> parameters_of(const Graph& graph, const Node& node);
 std::vector<BufferSpec> buffers_of(const Node& node);

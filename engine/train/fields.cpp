@@ -48,10 +48,15 @@ static std::vector<Field> model_fields() {
           "Batch normalisation after (preresnet: before) every convolution; its scales are what a ticket is "
           "drawn from."}
           .fixed(true),
-      Field{"model.input", Type::list_of_integers, {3, 32, 32}, "Channels, height and width of one image."}
+      Field{"model.input",
+            Type::list_of_integers,
+            {3, 32, 32},
+            "Channels, height and width of one image; with model.graph those of its input."}
           .range(1, 65'536)
           .of_length(3),
-      Field{"model.num_classes", Type::integer, 10, "Outputs of the classifier."}.range(2, 65'536),
+      Field{"model.num_classes", Type::integer, 10,
+            "Outputs of the classifier; with model.graph those of its output."}
+          .range(2, 65'536),
       Field{"model.downsample_bias", Type::boolean, false,
             "resnet: bias on the convolutions of the downsample branches, as in the paper's ResNet-50."},
       Field{"model.init.conv", Type::string, "kaiming_fan_out",
@@ -74,7 +79,7 @@ static std::vector<Field> model_fields() {
       Field{
           "model.graph", Type::object, nullptr,
           "Explicit graph instead of model.arch: {\"input\": {\"id\", \"shape\"}, \"output\": ID, \"nodes\": "
-          "[{\"id\", \"op\", \"in\", ...}]}."}
+          "[{\"id\", \"op\", \"in\", ...}]}. docs/own_network.md has every op and key."}
           .or_null(),
   };
 }

@@ -21,11 +21,12 @@ TEST(Models, every_file_resolves) {
     if (entry.path().extension() != ".json") continue;
     SCOPED_TRACE(entry.path());
     const auto config = load(entry.path().filename());
-    EXPECT_FALSE(config.is_null("model.arch"));
-    EXPECT_FALSE(config.is_null("model.depth"));
+    EXPECT_NE(config.is_null("model.arch"), config.is_null("model.graph"));
+    EXPECT_EQ(config.is_null("model.arch"), config.is_null("model.depth"));
     EXPECT_TRUE(config.warnings().empty());
     EXPECT_TRUE(names.insert(config.get<std::string>("name")).second) << "two experiments of one name";
-    for (const auto* key : {"name", "model.arch", "data.kind", "train.duration"})
+    const char* network = config.is_null("model.arch") ? "model.graph" : "model.arch";
+    for (const auto* key : {"name", network, "data.kind", "train.duration"})
       EXPECT_NE(config.origin(key), "default") << key;
   }
   EXPECT_GE(names.size(), 7u);

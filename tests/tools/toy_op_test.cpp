@@ -56,7 +56,7 @@ Tensor toy(const Tensor& x, const Tensor& w, float softness) {
 }
 
 // Step 5: the literal. With `run`, which an op of the list has in the plan's table.
-constexpr Key keys[] = {{"softness", &Node::eps, true}};
+constexpr Key keys[] = {{"softness", &Node::eps, "How soft the step is; above 0.", Key::required}};
 
 void infer(Node& node, const Inputs& in) {
   keep_shape(node, in);
@@ -72,6 +72,8 @@ Tensor run(const Step& s, RunContext& c) {
 }
 
 const OpSpec spec = {.name = "toy",
+                     .doc = "w x sigmoid(x / softness).",
+                     .output = "(C, H, W)",
                      .keys = keys,
                      .infer = infer,
                      .channels = always<ChannelRule::keeps>,
@@ -218,7 +220,7 @@ TEST(ToyOp, keeps_no_channels_together_without_a_channel_rule) {
   };
   OpSpec shifted = spec, silent = spec;
   shifted.channels = always<ChannelRule::shifted>;
-  silent.channels = OpSpec{}.channels;
+  silent.channels = OpSpec{.name = "", .doc = "-", .output = "-"}.channels;
   EXPECT_TRUE(prunable(toy_graph()));
   EXPECT_FALSE(prunable(graph_with(shifted)));
   EXPECT_FALSE(prunable(graph_with(silent)));

@@ -1,13 +1,20 @@
-// `eb_engine config show | validate | explain | schema | docs`. Data goes to stdout, warnings to stderr.
+// `eb_engine config show | graph | validate | explain | ops | schema | docs`. Data goes to stdout, warnings
+// to stderr.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
 
+#include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/json_lines.h"
+#include "engine/base/text.h"
+#include "engine/graph/graph_schema.h"
+#include "engine/train/model_config.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/config_docs.h"
 #include "tools/cli/error_docs.h"
+#include "tools/cli/op_docs.h"
 #include "tools/experiment/experiment_fields.h"
 #include "tools/experiment/late_drops.h"
 #include "tools/experiment/model_files.h"
@@ -22,8 +29,8 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> files, sets;
-  std::string key;
-  bool origin = false, json = false;
+  std::string key, out;
+  bool origin = false, json = false, whole = false, merged = false;
 };
 
 std::vector<std::string> warnings_of(const Config& config) {
@@ -65,17 +72,61 @@ int show(const Arguments& a) {
   return 0;
 }
 
-// Every file by itself: one that is wrong hides no other.
+// Keys that an architecture reads and an explicit graph does not.
+constexpr const char* keys_of_arch[] = {"model.arch", "model.depth", "model.width", "model.downsample_bias"};
+
+// The keys that an architecture reads give way to the graph it makes. As a file behind the others of a
+// command line it has to take back what they gave; a whole experiment leaves them out.
+ordered_json model_with_graph(const Config& config, bool whole) {
+  ordered_json model = whole ? config.ordered()["model"] : ordered_json::object();
+  for (const std::string key : keys_of_arch) {
+    const std::string name = key.substr(key.find('.') + 1);
+    const Field& field = *config.table().find(key);
+    if (whole)
+      model.erase(name);
+    else if (field.nullable || config.at(key) != field.default_value)
+      model[name] = field.default_value;
+  }
+  if (whole) model.erase("input"), model.erase("num_classes");  // the graph says them
+  model["graph"] = short_json(engine::graph_of(config));
+  return model;
+}
+
+int graph(const Arguments& a) {
+  const Config config = load(a);
+  ordered_json tree = a.whole ? config.ordered() : ordered_json::object();
+  tree["model"] = model_with_graph(config, a.whole);
+  const std::string text = engine::dump_json_lines(tree) + "\n";
+  if (a.out.empty()) {
+    fmt::print("{}", text);
+    return 0;
+  }
+  if (std::filesystem::exists(a.out))
+    throw Error(errors::output_exists, engine::quote_path(a.out) + " exists already",
+                "name a file that does not exist: it may hold a network that you have changed");
+  engine::replace_file(a.out, text);
+  const std::string files = a.whole ? a.out : fmt::format("{} {}", fmt::join(a.files, " "), a.out);
+  fmt::print(stderr, "train it: eb_engine train {}\n", files);
+  return 0;
+}
+
+// Every file by itself: one that is wrong hides no other. Merged, they are one experiment of all these names.
 int validate(const Arguments& a) {
   int code = 0;
   std::vector<std::string> warnings, errors;
-  for (const std::string& file : a.files) {
+  std::vector<std::vector<std::string>> experiments;
+  for (const std::string& file : a.files)
+    if (!a.merged || experiments.empty())
+      experiments.push_back({file});
+    else
+      experiments.back().push_back(file);
+  for (const auto& files : experiments) {
     try {
-      const Config config = load({.files = {file}, .sets = a.sets});
+      const Config config = load({.files = files, .sets = a.sets});
       for (const std::string& warning : warnings_of(config)) warnings.push_back(warning);
-      if (!a.json) fmt::print("{}: valid\n", file);
+      if (!a.json) fmt::print("{}: valid\n", fmt::join(files, " "));
     } catch (const Error& e) {
-      if (a.files.size() == 1 && !a.json) throw;
+      if (experiments.size() == 1 && !a.json) throw;
       if (!code) code = e.exit_code();
       errors.push_back(e.text());
       fmt::print(stderr, "{}\n", e.text());
@@ -111,6 +162,11 @@ int schema(const Arguments&) {
   return 0;
 }
 
+int ops(const Arguments&) {
+  fmt::print("{}", op_reference(engine::all_ops()));
+  return 0;
+}
+
 int docs(const Arguments&) {
   fmt::print("{}", config_reference(experiment_fields()));
   return 0;
@@ -128,8 +184,10 @@ struct Verb {
 };
 constexpr Verb verbs[] = {
     {"show", "Print the resolved experiment as JSON", show, true},
+    {"graph", "Print its network as model.graph, one node a line, to change and train", graph, true},
     {"validate", "Check files, each by itself, and say nothing else", validate, true},
     {"explain", "Say what a key or a section means", explain_key, false},
+    {"ops", "Print every op of model.graph with its keys, the end of docs/own_network.md", ops, false},
     {"schema", "Print a JSON Schema", schema, false},
     {"docs", "Print the reference, docs/config.md", docs, false},
     {"errors", "Print the error codes, docs/errors.md", list_errors, false},
@@ -146,8 +204,15 @@ Command command_of(const Verb& verb) {
         Flag{"--set", &a->sets, "KEY=JSON, over the files; may be repeated"}.takes(Flag::Elements::one_each));
   }
   if (verb.run == show) flags.push_back({"--origin", &a->origin, "Say where each value came from"});
+  if (verb.run == validate)
+    flags.push_back({"--merged", &a->merged, "As one experiment, merged left to right as train does"});
+  if (verb.run == graph) {
+    flags.push_back({"-o,--out", &a->out, "File to write (default: standard output)"});
+    flags.push_back({"--whole", &a->whole, "The whole experiment, and not its model section alone"});
+  }
   if (verb.run == explain_key) flags.push_back({"key", &a->key, "Dotted key or section"});
-  if (verb.files || verb.run == explain_key) flags.push_back({"--json", &a->json, "Print facts as JSON"});
+  if ((verb.files && verb.run != graph) || verb.run == explain_key)
+    flags.push_back({"--json", &a->json, "Print facts as JSON"});
   return {
       .name = verb.name, .doc = verb.help, .flags = flags, .run = [a, act = verb.run] { return act(*a); }};
 }
@@ -162,6 +227,7 @@ Command config_command() {
           "Examples:\n"
           "  eb_engine config show --origin models/vgg16.json --set train.batch_size=128\n"
           "  eb_engine config validate models/quickstart.json\n"
+          "  eb_engine config graph resnet18 -o mine.json   # change it, then train resnet18 mine.json\n"
           "  eb_engine config explain early_bird.threshold",
   };
   for (const Verb& verb : verbs) config.commands.push_back(command_of(verb));

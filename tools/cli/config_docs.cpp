@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/config/config_check.h"
+#include "engine/graph/graph_schema.h"
 
 namespace eb::tools {
 
@@ -29,6 +30,7 @@ command line from left to right, then `--set`. Sections merge key by key, everyt
 - Durations are epochs (`"160ep"`) or optimizer steps (`"2000st"`).
 - `eb_engine config show --origin FILE` prints every value and where it came from, `config explain KEY` one key,
   `config validate FILE` only checks, `config schema` prints a JSON Schema for editors.
+- `eb_engine config graph FILE` prints the network as `model.graph`, to change and train: [own_network.md](own_network.md).
 )";
 
 static std::string default_text(const Field& f) {
@@ -68,6 +70,8 @@ static std::string explain_field(const Field& f) {
       fmt::format("{}\n  {}\n  type     {}\n  default  {}\n", f.key, f.doc, name_of(f.type), default_text(f));
   if (const std::string allowed = allowed_text(f); !allowed.empty())
     out += fmt::format("  allowed  {}\n", allowed);
+  if (f.key == "model.graph")
+    out += "  inside   every op and its keys: eb_engine config ops; as JSON Schema: --json\n";
   return out;
 }
 
@@ -103,6 +107,7 @@ static ordered_json scalar_schema(const Field& f) {
   if (f.max) s[f.open ? "exclusiveMaximum" : "maximum"] = *f.max;
   if (type == Type::duration) s["pattern"] = "^[0-9]+(ep|st)$";
   if (f.only) s["const"] = *f.only;
+  if (f.key == "model.graph") s = engine::graph_schema();
   return s;
 }
 

@@ -17,6 +17,8 @@ static void infer(Node& node, const Inputs& in) {
 }
 
 extern const OpSpec add = {.name = "add",
+                           .doc = "Sum of two nodes of one shape: the channels of both stay or go together.",
+                           .output = "(C, H, W)",
                            .inputs = 2,
                            .infer = infer,
                            .channels = always<ChannelRule::keeps>,

@@ -5,7 +5,9 @@
 
 namespace eb::engine::ops {
 
-static constexpr Key keys[] = {{"eps", &Node::eps}, {"momentum", &Node::momentum}};
+static constexpr Key keys[] = {
+    {"eps", &Node::eps, "Added to the variance; above 0."},
+    {"momentum", &Node::momentum, "Share of the newest batch in the running mean and variance, 0 to 1."}};
 
 static void infer(Node& node, const Inputs& in) {
   keep_shape(node, in);
@@ -25,6 +27,8 @@ static std::vector<BufferSpec> buffers(const Node& n) {
 
 extern const OpSpec bn = {
     .name = "bn",
+    .doc = "Batch normalisation of every channel; its scales are what a ticket is drawn from.",
+    .output = "(C, H, W)",
     .keys = keys,
     .infer = infer,
     .channels = always<ChannelRule::scores>,

@@ -6,12 +6,13 @@
 
 namespace eb::engine::ops {
 
-static constexpr Key keys[] = {{"out_channels", &Node::out_channels, true},
-                               {"kernel", &Node::kernel, true},
-                               {"stride", &Node::stride},
-                               {"pad", &Node::pad},
-                               {"groups", &Node::groups},
-                               {"bias", &Node::bias}};
+static constexpr Key keys[] = {
+    {"out_channels", &Node::out_channels, "Filters: channels of its output.", Key::required},
+    {"kernel", &Node::kernel, "Height and width of a filter.", Key::required},
+    {"stride", &Node::stride, "Step of the filter over the picture."},
+    {"pad", &Node::pad, "Zeros on each side of the picture, fewer than the kernel."},
+    {"groups", &Node::groups, "Parts the channels are split into; divides C and out_channels."},
+    {"bias", &Node::bias, "Adds a trained number to each channel; before a bn it does nothing."}};
 
 static void infer(Node& node, const Inputs& in) {
   const Node& x = *in[0];
@@ -48,11 +49,14 @@ static Work work(const Node& n, const Node& x) {
   return {2 * macs + (n.bias ? outputs : 0), macs};
 }
 
-extern const OpSpec conv = {.name = "conv",
-                            .keys = keys,
-                            .infer = infer,
-                            .channels = channels,
-                            .parameters = parameters,
-                            .work = work};
+extern const OpSpec conv = {
+    .name = "conv",
+    .doc = "Convolution; with groups = C = out_channels a depthwise one.",
+    .output = "(out_channels, h, w); h = floor((H + 2 pad - kernel) / stride) + 1, w alike",
+    .keys = keys,
+    .infer = infer,
+    .channels = channels,
+    .parameters = parameters,
+    .work = work};
 
 }  // namespace eb::engine::ops

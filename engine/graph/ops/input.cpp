@@ -11,6 +11,11 @@ static void infer(Node& node, const Inputs&) {
 
 // Its JSON is read by hand (graph_json.cpp).
 extern const OpSpec input = {
-    .name = "input", .inputs = 0, .infer = infer, .channels = always<ChannelRule::fresh>};
+    .name = "input",
+    .doc = "The picture, in the graph's own key \"input\": {\"id\", \"shape\": [C, H, W]}.",
+    .output = "(C, H, W)",
+    .inputs = 0,
+    .infer = infer,
+    .channels = always<ChannelRule::fresh>};
 
 }  // namespace eb::engine::ops

@@ -3,7 +3,9 @@
 
 namespace eb::engine::ops {
 
-static constexpr Key keys[] = {{"out_channels", &Node::out_channels, true}, {"bias", &Node::bias}};
+static constexpr Key keys[] = {{"out_channels", &Node::out_channels,
+                                "Values of its output; the classes, if it is the last.", Key::required},
+                               {"bias", &Node::bias, "Adds a trained number to each output."}};
 
 static void infer(Node& node, const Inputs&) {
   check_range(node, "out_channels", node.out_channels, 1, max_axis);
@@ -25,12 +27,15 @@ static Work work(const Node& n, const Node& x) {
   return {2 * macs + (n.bias ? n.c : 0), macs};
 }
 
-extern const OpSpec linear = {.name = "linear",
-                              .keys = keys,
-                              .defaults = [](Node& n) { n.bias = true; },
-                              .infer = infer,
-                              .channels = always<ChannelRule::fresh>,
-                              .parameters = parameters,
-                              .work = work};
+extern const OpSpec linear = {
+    .name = "linear",
+    .doc = "Fully connected layer over all values of what it reads, in the order (C, H, W); the classifier.",
+    .output = "(out_channels, 1, 1)",
+    .keys = keys,
+    .defaults = [](Node& n) { n.bias = true; },
+    .infer = infer,
+    .channels = always<ChannelRule::fresh>,
+    .parameters = parameters,
+    .work = work};
 
 }  // namespace eb::engine::ops

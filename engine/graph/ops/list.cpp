@@ -37,6 +37,13 @@ const char* name_of(Op op) {
   return op->name;
 }
 
+Node new_node(Op op) {
+  Node node;
+  node.op = op;
+  if (op->defaults) op->defaults(node);
+  return node;
+}
+
 const Node& first_input(const Graph& graph, const Node& node) {
   return node.in.empty() ? node : graph.nodes[node.in[0]];
 }

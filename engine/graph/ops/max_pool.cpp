@@ -11,6 +11,8 @@ static void infer(Node& node, const Inputs& in) {
 }
 
 extern const OpSpec max_pool = {.name = "max_pool",
+                                .doc = "Largest value of each window; padding never wins.",
+                                .output = "(C, h, w); h = floor((H + 2 pad - kernel) / stride) + 1, w alike",
                                 .keys = pool_keys,
                                 .infer = infer,
                                 .channels = always<ChannelRule::keeps>,

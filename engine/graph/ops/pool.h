@@ -6,9 +6,11 @@
 namespace eb::engine::ops {
 
 // The stride defaults to the kernel, so the kernel is read first.
-inline constexpr Key pool_keys[] = {{"kernel", Key::Text{read_pool_kernel, write_kernel}, true},
-                                    {"stride", &Node::stride},
-                                    {"pad", &Node::pad}};
+inline constexpr Key pool_keys[] = {
+    {"kernel", Key::Text{read_pool_kernel, write_kernel, Key::Type::pair}, "Height and width of the window.",
+     Key::required},
+    {"stride", &Node::stride, "Step of the window over the picture.", "the kernel"},
+    {"pad", &Node::pad, "Rows and columns added on each side, fewer than the kernel."}};
 
 inline void infer_pool(Node& node, const Inputs& in) {
   slide_window(node, *in[0]);

@@ -8,8 +8,10 @@
 
 namespace eb::engine::ops {
 
-static constexpr Key keys[] = {{"indices", Key::Text{read_indices, write_indices}},
-                               {"total", Key::Text{read_total, write_total}}};
+static constexpr Key keys[] = {{"indices", Key::Text{read_indices, write_indices, Key::Type::integers},
+                                "Channels that it passes on, ascending from 0.", "all channels"},
+                               {"total", Key::Text{read_total, write_total, Key::Type::integer},
+                                "Channels of what it reads, as a check.", "C"}};
 
 static void infer(Node& node, const Inputs& in) {
   keep_shape(node, in);
@@ -37,11 +39,14 @@ static std::vector<BufferSpec> buffers(const Node& n) {
   return {{BufferKind::select_indexes, ".indexes", n.select_total}};
 }
 
-extern const OpSpec select = {.name = "select",
-                              .keys = keys,
-                              .infer = infer,
-                              .channels = always<ChannelRule::selects>,
-                              .buffers = buffers,
-                              .keeps = Keeps::nothing};
+extern const OpSpec select = {
+    .name = "select",
+    .doc = "Passes on some channels of what it reads; a network that will be pruned has it with all of them.",
+    .output = "(number of indices, H, W)",
+    .keys = keys,
+    .infer = infer,
+    .channels = always<ChannelRule::selects>,
+    .buffers = buffers,
+    .keeps = Keeps::nothing};
 
 }  // namespace eb::engine::ops
