@@ -85,11 +85,10 @@ TEST(ConfigGraph, a_step_has_the_same_bits) {
 
 TEST(ConfigGraph, is_written_a_node_a_line_without_what_goes_without_saying) {
   const std::string out = config({"graph", test::source_dir() / "models/preresnet101.json"}).out;
-  EXPECT_NE(
-      out.find(
-          "\n        {\"id\": \"conv1\", \"op\": \"conv\", \"in\": [\"x\"], \"out_channels\": 16, \"kernel\": "
-          "3, \"pad\": 1},\n"),
-      std::string::npos)
+  EXPECT_NE(out.find("\n        {\"id\": \"conv1\", \"op\": \"conv\", \"in\": [\"x\"], \"out_channels\": 16, "
+                     "\"kernel\": "
+                     "3, \"pad\": 1},\n"),
+            std::string::npos)
       << out.substr(0, 600);
   EXPECT_EQ(out.find("\"total\""), std::string::npos);
   EXPECT_EQ(out.find("\"eps\""), std::string::npos);
