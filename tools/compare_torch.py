@@ -8,8 +8,9 @@ SGD with momentum and weight decay, and the L1 subgradient on the BN scales: the
     tools/compare_torch.py [--rounds 3] [--steps 5] [--cases vgg16,preresnet101,resnet18] [--dtypes f32,bf16]
     tools/compare_torch.py --device cuda [--steps 200] [--modes eager,compile,graph]
     tools/compare_torch.py --cases vgg16 --dtypes swalp8,swalp8-exact,reference
+    tools/compare_torch.py --python VENV/bin/python --python /usr/bin/python3 [--threads 1 --cpu-time]
 
-The last: our 8-bit training beside a PyTorch step that simulates it as the paper's code does with QPyTorch (fp32 arithmetic
+The last but one: our 8-bit training beside a PyTorch step that simulates it as the paper's code does with QPyTorch (fp32 arithmetic
 on values rounded to 8 bit), written in as few passes of plain tensor operations as they allow. On a card our activations
 between the 8-bit tensors are bf16, for `reference` f32; PyTorch's convolutions are TF32.
 
@@ -257,8 +258,7 @@ def cuda_worker(name, dtype, steps, mode):
     print(json.dumps({"seconds": seconds, "peak_mib": torch.cuda.max_memory_allocated() / 2**20}))
 
 
-def run_torch(name, dtype, args, mode=""):
-    python = "/usr/bin/python3" if args.device == "cpu" else sys.executable
+def run_torch(python, name, dtype, args, mode=""):
     out = subprocess.run([python, __file__, "--worker", args.device, name, dtype, str(args.steps), str(args.threads),
                           mode or ("cpu" if args.cpu_time else "wall")],
                          capture_output=True, text=True, timeout=1800)
@@ -266,6 +266,13 @@ def run_torch(name, dtype, args, mode=""):
         print(out.stderr[-500:], file=sys.stderr)
         return None
     return json.loads(out.stdout.splitlines()[-1])
+
+
+def torch_version(python):
+    out = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
+    if out.returncode:
+        sys.exit(f"{python} has no PyTorch: {out.stderr[-300:]}")
+    return out.stdout.strip()
 
 
 def run_ours(name, dtype, args):
@@ -284,26 +291,32 @@ def run_ours(name, dtype, args):
     return json.loads(out.stdout)
 
 
-def compare(name, dtype, args):
-    """One row: medians over rounds in which the engines take turns; of PyTorch's modes the fastest."""
-    ours, theirs, ours_mib, theirs_mib = [], {}, 0, 0
+def compare(name, dtype, versions, args):
+    """A row for each PyTorch: medians over rounds in which the engines take turns; of PyTorch's modes the fastest."""
+    ours, ours_mib, theirs, theirs_mib = [], 0, {v: {} for v in versions}, dict.fromkeys(versions, 0)
     for _ in range(args.rounds):
         if r := run_ours(name, dtype, args):
             ours.append(r["step_ms"] / 1e3)
             ours_mib = max(ours_mib, r.get("peak_device_mib") or r["peak_rss_mib"])
-        for mode in args.modes.split(",") if args.device == "cuda" else [""]:
-            if t := run_torch(name, dtype, args, mode):
-                theirs.setdefault(mode, []).append(statistics.median(t["seconds"]))
-                theirs_mib = max(theirs_mib, t["peak_mib"])
+        for version, python in versions.items():
+            for mode in args.modes.split(",") if args.device == "cuda" else [""]:
+                if t := run_torch(python, name, dtype, args, mode):
+                    theirs[version].setdefault(mode, []).append(statistics.median(t["seconds"]))
+                    theirs_mib[version] = max(theirs_mib[version], t["peak_mib"])
+    for version, modes in theirs.items():
+        print_row(name, dtype, version, args, (ours, ours_mib), (modes, theirs_mib[version]))
+
+
+def print_row(name, dtype, version, args, ours, theirs):
     batch = CUDA_BATCH if args.device == "cuda" else CASES[name][1]
-    best = min((statistics.median(v) for v in theirs.values()), default=None)
-    a = statistics.median(ours) if ours else None
+    a = statistics.median(ours[0]) if ours[0] else None
+    best = min((statistics.median(v) for v in theirs[0].values()), default=None)
     digits = 2 if args.device == "cuda" else 0
     cell = lambda seconds: [f"{seconds * 1e3:.{digits}f}", f"{batch / seconds:.0f}"] if seconds else ["failed", ""]
-    row = [name, dtype, str(batch), *cell(a), *cell(best), f"{best / a:.2f}x" if a and best else "", f"{ours_mib:.0f}",
-           f"{theirs_mib:.0f}"]
+    row = [name, dtype, version, str(batch), *cell(a), *cell(best), f"{best / a:.2f}x" if a and best else "", f"{ours[1]:.0f}",
+           f"{theirs[1]:.0f}"]
     if args.device == "cuda":
-        row.append(", ".join(f"{mode} {statistics.median(v) * 1e3:.2f}" for mode, v in theirs.items()))
+        row.append(", ".join(f"{mode} {statistics.median(v) * 1e3:.2f}" for mode, v in theirs[0].items()))
     print("| " + " | ".join(row) + " |", flush=True)
 
 
@@ -319,6 +332,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--engine", default=f"{ROOT}/build/eb_engine")
+    parser.add_argument("--python", action="append", help="an interpreter that has a PyTorch, again for another (default: "
+                        "Debian's, with a card this one)")
     parser.add_argument("--modes", default="eager,compile,graph")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--steps", type=int)
@@ -332,14 +347,15 @@ def main():
     args.steps = args.steps or (200 if cuda else 5)
     args.cases = args.cases or ("vgg16,preresnet101,resnet18,resnet50" if cuda else "vgg16,preresnet101,resnet18")
     args.dtypes = args.dtypes or ("bf16" if cuda else "f32,bf16")
+    versions = {torch_version(python): python for python in args.python or [sys.executable if cuda else "/usr/bin/python3"]}
     print(f"{time.strftime('%Y-%m-%d')}, {machine(args)}, {args.rounds} rounds of {args.steps} steps\n")
-    columns = ["network", "precision", "batch", "ours ms", "ours images/s", "PyTorch ms", "PyTorch images/s", "speed-up",
+    columns = ["network", "precision", "PyTorch", "batch", "ours ms", "ours images/s", "PyTorch ms", "PyTorch images/s", "speed-up",
                "ours MiB", "PyTorch MiB"] + (["PyTorch by mode, ms"] if cuda else [])
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for name in args.cases.split(","):
         for dtype in args.dtypes.split(","):
-            compare(name, dtype, args)
+            compare(name, dtype, versions, args)
 
 
 if __name__ == "__main__":
