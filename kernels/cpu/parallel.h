@@ -20,8 +20,8 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) {
 }
 
 // body(context, i) for i in [0, count), in any order, on up to threads() threads (thread_pool.h). What a body
-// throws, of several the lowest i's, comes out of here when all are done. Within another loop, or beside
-// another thread's, the caller does all.
+// throws, of several the lowest i's, comes out of here when all are done. Where another loop has the threads,
+// an outer one of several chunks or another caller's, the caller does everything.
 void run_chunks(int64_t count, void (*body)(void* context, int64_t i), void* context);
 
 // f(i) for i in [0, count), as run_chunks does them. Who is free takes the next: another program may hold one

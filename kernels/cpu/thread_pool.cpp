@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <omp.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,13 +20,18 @@ namespace eb::kernels::cpu {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds, std::chrono::milliseconds, std::chrono::nanoseconds;
 
-// Longer than a hand-over between two loops (some microseconds), shorter than a scheduler's slice: a thread
-// that waits by spinning may hold the core that the awaited one needs. vgg16_quarter, batch 128, two threads,
-// a busy loop bound to one of two cores of a Zen 3, medians of four: 760 images/s with 10 us, 767 with 25,
-// 742 with 50, 723 with 100, 561 with libgomp; 766 on one thread alone. Without the loop 25 to 500 us and
-// libgomp differ by less than the noise (2 %).
-constexpr std::chrono::microseconds spin_time{25};
+// Alone a spinning thread costs nobody anything, and a sleeping one a wake-up for each loop: vgg16_quarter,
+// batch 128, two threads on two idle cores of a Zen 3, 965 images/s where all spin 25 us, 1174 with these,
+// 1171 with libgomp. Beside another program a spinning thread may hold the core that the awaited one needs:
+// with a busy loop on one core 767 for 25 us, 723 for 100, 561 with libgomp. So who spins is patient until
+// the kernel takes cores from us.
+constexpr microseconds long_spin{1000}, short_spin{25};
+// Each time the kernel does, this long a debt, shared by the threads; time pays it back, and above the limit
+// waiting is short. A busy loop at nice 10 takes a core 25 times a second, and the machine's own housekeeping
+// some times.
+constexpr milliseconds loss{80}, patience{80}, most_debt{240};
 
 thread_local int index_in_loop = 0;
 
@@ -37,16 +43,20 @@ void relax() {
 #endif
 }
 
-// Whether `done` within the time. By the clock and not by a number of turns: who was not running meanwhile
-// has waited enough.
-template <class Done>
-bool spin_until(Done done) {
-  const auto end = Clock::now() + spin_time;
-  do {
-    for (int i = 0; i < 16; ++i, relax())
-      if (done()) return true;
-  } while (Clock::now() < end);
-  return false;
+int64_t now() {
+  return Clock::now().time_since_epoch().count();
+}
+
+constexpr int64_t ns(nanoseconds time) {
+  return time.count();
+}
+
+// Whether another thread was given the core since the last call on this thread.
+bool lost_the_core() {
+  thread_local long before = 0;
+  rusage usage;
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return std::exchange(before, usage.ru_nivcsw) != usage.ru_nivcsw;
 }
 
 // Not std::atomic's wait: libstdc++ yields before it sleeps, and who yields to another program's thread stays
@@ -69,6 +79,24 @@ void run_alone(int64_t count, ThreadPool::Body body, void* context) {
 }
 
 }  // namespace
+
+// Whether `done` within the time. By the clock and not by a number of turns: who was not running meanwhile
+// has waited enough.
+template <class Done>
+bool ThreadPool::spin_until(Done done) {
+  const int64_t begin = now();
+  int64_t paid = std::max(begin, debt_paid_.load(std::memory_order_relaxed));
+  if (lost_the_core()) {
+    paid = std::min(paid + ns(loss) / threads(), begin + ns(most_debt));
+    debt_paid_.store(paid, std::memory_order_relaxed);
+  }
+  const int64_t end = begin + (paid - begin > ns(patience) ? ns(short_spin) : ns(long_spin));
+  do {
+    for (int i = 0; i < 16; ++i, relax())
+      if (done()) return true;
+  } while (now() < end);
+  return false;
+}
 
 ThreadPool& ThreadPool::instance() {
   static ThreadPool& pool = *new ThreadPool;

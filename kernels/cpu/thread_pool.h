@@ -1,8 +1,8 @@
 // Threads that share the chunks of one loop at a time. Made for machines that do other work too: nobody waits
 // for a thread that has not begun a chunk, since whoever is running takes the next one, and who has nothing
-// to do spins for some microseconds and then sleeps. OpenMP's barrier instead waits for every thread of the
-// team, and libgomp's threads spin for milliseconds meanwhile: where the cores are shared, on the very core
-// that the missing thread needs.
+// to do spins for a while, a short one where other programs want the cores, and then sleeps. OpenMP's barrier
+// instead waits for every thread of the team, and libgomp's threads spin for milliseconds meanwhile, on the
+// very core that the missing thread needs.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -37,6 +37,8 @@ class ThreadPool {
   bool take(int index, int64_t& chunk);
   void do_chunks(int index);
   void keep_error(int64_t chunk);
+  template <class Done>
+  bool spin_until(Done done);
   void wait_for_work(uint32_t published);
   void wait_for_chunks();
   void rethrow_error();
@@ -57,6 +59,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> published_ = 0;  // jobs
   std::atomic<int> limit_ = 1;                       // threads that may join this one
   std::atomic<int> sleepers_ = 0;
+  std::atomic<int64_t> debt_paid_ = 0;  // when, in ns: far ahead where other programs take cores from us
 };
 
 }  // namespace eb::kernels::cpu
