@@ -2,6 +2,8 @@
 #pragma once
 #include <immintrin.h>
 
+#include <cstdint>
+
 namespace eb::kernels::cpu {
 
 #ifdef __AVX512F__
@@ -19,6 +21,14 @@ inline Vec broadcast(float x) {
 inline Vec fma(Vec a, Vec b, Vec c) {
   return _mm512_fmadd_ps(a, b, c);
 }
+// Lane i of the result is lane index[i] of v.
+using VecIndex = __m512i;
+inline VecIndex load_index(const int32_t* p) {
+  return _mm512_loadu_si512(p);
+}
+inline Vec permute(Vec v, VecIndex index) {
+  return _mm512_permutexvar_ps(index, v);
+}
 #else
 constexpr int lanes = 8;
 using Vec = __m256;
@@ -33,6 +43,13 @@ inline Vec broadcast(float x) {
 }
 inline Vec fma(Vec a, Vec b, Vec c) {
   return _mm256_fmadd_ps(a, b, c);
+}
+using VecIndex = __m256i;
+inline VecIndex load_index(const int32_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline Vec permute(Vec v, VecIndex index) {
+  return _mm256_permutevar8x32_ps(v, index);
 }
 #endif
 

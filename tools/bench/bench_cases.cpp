@@ -176,6 +176,7 @@ std::vector<NamedConv> network_convs(const std::string& network, double prune, i
 std::vector<LazyCase> bench_cases(const BenchCasesConfig& config) {
   std::vector<LazyCase> cases;
   add_convs(config, cases);
+  add_grouped_convs(config, cases);
   add_batch_norm_cases(config, cases);
   add_layer_cases(config, cases);
   add_memory_cases(config, cases);

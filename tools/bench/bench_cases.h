@@ -49,6 +49,7 @@ std::vector<LazyCase> bench_cases(const BenchCasesConfig& config);
 // One direction of a convolution in int8, beside the one in the compute dtype.
 void add_int8_convs(const BenchCasesConfig& config, const NamedConv& conv, kernels::Conv2d::Direction d,
                     std::vector<LazyCase>& cases);
+void add_grouped_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases);
 void add_batch_norm_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cases);
 void add_layer_cases(const BenchCasesConfig& config,
                      std::vector<LazyCase>& cases);  // classifiers, pools, losses, updates

@@ -1,10 +1,12 @@
-// The CPU convolution. Activations: our own kernel where it serves (conv2d_direct), else oneDNN; weight
-// gradient: our own kernel. Params::deterministic asks for nothing extra: every path has the same bits for
-// any number of threads and costs no more than oneDNN's own threading.
+// The CPU convolution. Activations: our own kernels where they serve (conv2d_grouped for groups,
+// conv2d_direct), else oneDNN; weight gradient: our own kernels. Params::deterministic asks for nothing
+// extra: every path has the same bits for any number of threads and costs no more than oneDNN's own
+// threading.
 #include "kernels/conv2d.h"
 
 #include "kernels/cpu/bias.h"
 #include "kernels/cpu/conv2d/conv2d_direct.h"
+#include "kernels/cpu/conv2d/conv2d_grouped.h"
 #include "kernels/cpu/conv2d/conv2d_onednn.h"
 #include "kernels/cpu/conv2d/conv2d_weight.h"
 #include "kernels/cpu/onednn.h"
@@ -17,7 +19,7 @@ static int64_t output_rows(const Conv2d::Params& p) {
   return p.n * p.out_h() * p.out_w();
 }
 
-// The two ways to compute an activation.
+// The ways to compute an activation.
 struct Activation {
   size_t (*workspace_bytes)(const Conv2d::Params&, Direction);
   size_t (*packed_bytes)(const Conv2d::Params&, Direction);
@@ -31,12 +33,16 @@ static const Activation& activation(const Conv2d::Params& p, Direction d) {
                                     cpu::onednn_run};
   static const Activation direct = {cpu::direct_workspace, cpu::direct_packed_bytes, cpu::direct_pack,
                                     cpu::direct_run};
-  return cpu::is_direct(p, d) ? direct : onednn;
+  static const Activation grouped = {cpu::grouped_workspace, cpu::grouped_packed_bytes, cpu::grouped_pack,
+                                     cpu::grouped_run};
+  return cpu::is_grouped(p, d) ? grouped : cpu::is_direct(p, d) ? direct : onednn;
 }
 
 static size_t workspace_bytes(const Conv2d::Params& p, Direction d) {
   if (d != Direction::backward_weight) return activation(p, d).workspace_bytes(p, d);
-  return std::max(cpu::weight_gradient_workspace(p), cpu::bias_gradient_workspace(output_rows(p), p.k));
+  const size_t sums =
+      cpu::is_grouped(p, d) ? cpu::grouped_weight_workspace(p) : cpu::weight_gradient_workspace(p);
+  return std::max(sums, cpu::bias_gradient_workspace(output_rows(p), p.k));
 }
 
 static size_t packed_bytes(const Conv2d::Params& p, Direction d) {
@@ -61,7 +67,8 @@ static void backward_data(const Conv2d::Params& p, const Conv2d::BackwardData& a
 }
 
 static void backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeight& a) {
-  cpu::weight_gradient(p, a.x, a.dy, a.dw, a.workspace);
+  const bool grouped = cpu::is_grouped(p, Direction::backward_weight);
+  (grouped ? cpu::grouped_weight_gradient : cpu::weight_gradient)(p, a.x, a.dy, a.dw, a.workspace);
   if (a.db) cpu::bias_gradient(p.dtype, output_rows(p), p.k, a.dy, a.db, a.workspace);
 }
 
