@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/base/error_codes.h"
 #include "engine/graph/accounting.h"
 #include "engine/graph/arch/arch.h"
 #include "support/error_code.h"
@@ -62,7 +63,7 @@ TEST(Classifier, two_layers_that_are_added_are_none) {
   for (json* n : {&b, &c}) (*n)["out_channels"] = 10, (*n)["kernel"] = 1;
   const Graph graph =
       ending_in({b, c, node("s", "add", {"b", "c"}), node("p", "global_avg_pool", {"s"})}, "p");
-  EXPECT_EQ(test::code_of([&] { with_classes(graph, 3); }), errors::no_classifier);
+  EXPECT_EQ(test::code_of([&] { with_classes(graph, 3); }), eb::errors::no_classifier);
 }
 
 TEST(Classifier, images_of_another_size_leave_globally_pooled_networks_as_they_are) {

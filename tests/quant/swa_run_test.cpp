@@ -49,7 +49,7 @@ TEST(SwaRun, the_model_in_the_run_directory_has_the_accuracy_of_the_summary) {
   EXPECT_EQ(e["top5"], swa["top5"]);
   EXPECT_EQ(e["loss"], swa["loss"]);
   EXPECT_EQ(facts({"inspect", run + "/swa", "--json"})["params"], s["ticket"]["params"]);
-  facts({"draw", run + "/swa", "--ratio", "0.3", "-o", dir / "t.safetensors", "--json"});
+  facts({"draw", run + "/swa", "--again", "--ratio", "0.3", "-o", dir / "t.safetensors", "--json"});
   json last;
   int averaged = 0;
   for (const json& row : metrics(run))

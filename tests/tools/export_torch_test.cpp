@@ -207,7 +207,7 @@ TEST(Import, files_of_pytorch_are_named_and_never_read) {
   spit(pth, std::string("PK\3\4\0\0\10\10", 8) + std::string(100, 'x'));
   expect_refused({"import", pth, "--model", config, "-o", dir / "start"}, 4, "EB4013");
   expect_refused({"import", pth, "--model", config, "-o", dir / "start"}, 4, "docs/pytorch.md");
-  spit(dir / "w.safetensors", "x");
+  spit(dir / "w.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));  // no graph
   expect_refused({"train", config, "--init-from", dir / "w.safetensors"}, 4, "eb_engine import");
 }
 
@@ -293,7 +293,8 @@ TEST(InitFrom, a_run_starts_from_the_weights_of_another) {
 TEST(InitFrom, a_network_of_other_classes_is_refused) {
   const TempDir dir;
   const std::string first = short_run(dir);
-  const std::string more = tiny_config(dir, R"({"model": {"num_classes": 12}})");
+  const std::string more =
+      tiny_config(dir, R"({"model": {"num_classes": 12}, "data": {"synthetic": {"classes": 12}}})");
   expect_refused({"train", more, "--init-from", first, "--out", dir / "more", "-q"}, 4, "EB4065");
   EXPECT_FALSE(fs::exists(dir / "more/ckpt"));
 }

@@ -8,8 +8,6 @@
 // -> 94.
 #include "kernels/cpu/conv2d/conv2d_grouped.h"
 
-#include <omp.h>
-
 #include "kernels/cpu/by_dtype.h"
 #include "kernels/cpu/conv2d/conv2d_grouped_plan.h"
 #include "kernels/cpu/conv2d/conv2d_grouped_rows.h"
@@ -146,7 +144,7 @@ void grouped_run(const Conv2d::Params& p, Direction d, const void* in, const voi
   const int64_t outputs = a.block_rows * a.columns.out * a.block_slots;
   by_dtype(p.dtype, [&]<class T>() {
     parallel_ranges(a.n * tasks, outputs * (1 + a.taps() * a.planes() / 8), [&](int64_t begin, int64_t end) {
-      float* mine = static_cast<float*>(workspace) + omp_get_thread_num() * at.floats;
+      float* mine = static_cast<float*>(workspace) + thread_index() * at.floats;
       for (int64_t i = begin; i < end; ++i) {
         const int64_t image = i / tasks, row = i % tasks / blocks * a.block_rows;
         run_task(a, {row, std::min(a.rows.out, row + a.block_rows)}, a.block(i % blocks),
@@ -158,7 +156,7 @@ void grouped_run(const Conv2d::Params& p, Direction d, const void* in, const voi
 }
 
 size_t grouped_workspace(const Conv2d::Params& p, Direction d) {
-  return omp_get_max_threads() * RowScratch(grouped_plan(p, d)).floats * sizeof(float);
+  return threads() * RowScratch(grouped_plan(p, d)).floats * sizeof(float);
 }
 
 }  // namespace eb::kernels::cpu

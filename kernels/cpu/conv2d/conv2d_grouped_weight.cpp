@@ -1,6 +1,5 @@
 // dw of depthwise and grouped convolutions. The rows of the batch are cut into parts by the shape alone,
 // whose sums are added in order: same bits for any number of threads.
-#include <omp.h>
 
 #include "kernels/cpu/by_dtype.h"
 #include "kernels/cpu/conv2d/conv2d_grouped.h"
@@ -95,7 +94,7 @@ void add_grouped_parts(const GroupedWeightPlan& a, const float* sums, float* dw)
 
 size_t grouped_weight_workspace(const Conv2d::Params& p) {
   const GroupedWeightPlan a(p);
-  return (align_up(a.parts * a.sums()) + omp_get_max_threads() * a.floats_per_thread()) * sizeof(float);
+  return (align_up(a.parts * a.sums()) + threads() * a.floats_per_thread()) * sizeof(float);
 }
 
 void grouped_weight_gradient(const Conv2d::Params& p, const void* x, const void* dy, float* dw,
@@ -108,7 +107,7 @@ void grouped_weight_gradient(const Conv2d::Params& p, const void* x, const void*
     parallel_for(a.parts * blocks, [&](int64_t task) {
       const int64_t part = task / blocks, block = task % blocks;
       const Range slots = a.block(block);
-      float* mine = scratch + omp_get_thread_num() * a.floats_per_thread();
+      float* mine = scratch + thread_index() * a.floats_per_thread();
       float* to = sums + part * a.sums() + slots.begin / lanes * a.vector_weights();
       std::fill_n(to, slots.size() / lanes * a.vector_weights(), 0.f);
       for (int64_t unit = a.units() * part / a.parts; unit < a.units() * (part + 1) / a.parts; ++unit) {

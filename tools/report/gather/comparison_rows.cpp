@@ -133,7 +133,7 @@ static std::string plain_value(const std::string& dumped) {
   return engine::printable(text, 40);
 }
 
-// "dense" or the ratio, then what is not as it is by default.
+// That it is dense, or the ratio, then what is not as it is by default.
 template <class Value>
 static std::string label_of(const Row& row, const std::vector<std::string>& keys, Value value) {
   if (row.settings.empty()) return fmt::format("run {}, settings unknown", row.runs[0] + 1);
