@@ -67,6 +67,8 @@ std::vector<ConvCase> conv_cases() {
       {"depthwise_times_3", {.n = 2, .h = 6, .w = 7, .c = 8, .k = 24, .r = 5, .s = 5, .pad_h = 2, .pad_w = 2, .groups = 8}},
       {"depthwise_times_3_stride_2", {.n = 2, .h = 7, .w = 7, .c = 64, .k = 192, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1, .groups = 64}},
       {"depthwise_times_8", {.n = 2, .h = 6, .w = 6, .c = 3, .k = 24, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1, .groups = 3}},
+      {"depthwise_blocks_and_slices", {.n = 15, .h = 9, .w = 3, .c = 264, .k = 264, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1, .groups = 264}},
+      {"depthwise_7x7_256", {.n = 1, .h = 6, .w = 5, .c = 256, .k = 256, .r = 7, .s = 7, .pad_h = 3, .pad_w = 3, .groups = 256}},
       {"groups_of_2", {.n = 2, .h = 9, .w = 9, .c = 64, .k = 64, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1, .groups = 32}},
       {"groups_of_2_stride_2", {.n = 2, .h = 9, .w = 8, .c = 64, .k = 64, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1, .groups = 32}},
       {"groups_of_4", {.n = 2, .h = 7, .w = 10, .c = 32, .k = 32, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1, .groups = 8}},

@@ -36,7 +36,7 @@ Conv2d::Params params(const BenchCasesConfig& config, const Shape& s, int64_t ba
           .groups = s.groups};
 }
 
-std::string name_of(const Shape& s, const char* kind) {
+std::string grouped_name(const Shape& s, const char* kind) {
   return fmt::format("{}{} {}x{} {}x{}x{} s{}{}", kind,
                      s.groups == s.channels || s.groups == 1 ? "" : fmt::format(" of {}", s.groups), s.kernel,
                      s.kernel, s.map, s.map, s.channels, s.stride,
@@ -49,7 +49,7 @@ void add_shape(const BenchCasesConfig& config, const Shape& s, const char* kind,
       {Direction::forward, "conv2d_forward"},
       {Direction::backward_data, "conv2d_backward_data"},
       {Direction::backward_weight, "conv2d_backward_weight"}};
-  const NamedConv conv{name_of(s, kind), params(config, s, batch)};
+  const NamedConv conv{grouped_name(s, kind), params(config, s, batch)};
   for (const auto& [d, family] : directions)
     cases.push_back({family, conv.name, [=, device = config.device, d = d, family = family] {
                        return conv_case(device, conv, d, family);

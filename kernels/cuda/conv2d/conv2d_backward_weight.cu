@@ -1,5 +1,6 @@
 // dw, db <- x, dy (conv2d_weight_gemm.cuh).
 #include "kernels/cuda/column_sum.h"
+#include "kernels/cuda/conv2d/conv2d_depthwise.cuh"
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d/conv2d_weight_gemm.cuh"
 
@@ -48,6 +49,7 @@ void multiply(const Conv2d::Params& p, const void* x, const void* dy, float* out
 }
 
 int64_t slices_of(const Conv2d::Params& p, const DeviceLimits& limits) {
+  if (is_depthwise(p)) return depthwise_weight_slices(p, limits);
   if (on_hopper(p, limits)) return hopper_split(p, limits).slices;
   int64_t slices = 1;
   by_shape(p, [&]<class Math, int, int, class Tile>() { slices = split<Math, Tile>(p, limits).slices; });
@@ -73,7 +75,9 @@ void conv2d_backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeigh
   const DeviceLimits& limits = device_limits();
   const int64_t slices = slices_of(p, limits);
   float* out = slices > 1 ? static_cast<float*>(a.workspace) : a.dw;
-  if (on_hopper(p, limits))
+  if (is_depthwise(p))
+    depthwise_backward_weight(p, a.x, a.dy, out, slices);
+  else if (on_hopper(p, limits))
     conv2d_backward_weight_hopper(p, a.x, a.dy, out, hopper_split(p, limits).chunks, slices);
   else
     multiply(p, a.x, a.dy, out);

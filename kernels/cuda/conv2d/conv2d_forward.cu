@@ -1,5 +1,6 @@
-// y = conv(x, w) + b as an implicit GEMM (conv2d_pixel_calls.cuh).
+// y = conv(x, w) + b as an implicit GEMM (conv2d_pixel_calls.cuh), unless it is depthwise.
 #include "kernels/cuda/conv2d/conv2d.cuh"
+#include "kernels/cuda/conv2d/conv2d_depthwise.cuh"
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
 #include "kernels/cuda/conv2d/conv2d_pixel_calls.cuh"
 
@@ -7,6 +8,7 @@ namespace eb::kernels::cuda {
 
 // A slice is a row of tiles.
 int64_t conv2d_moment_rows(const Conv2d::Params& p) {
+  if (is_depthwise(p)) return 0;
   const DeviceLimits& limits = device_limits();
   if (hopper_suits(p, Conv2d::Direction::forward, limits)) return conv2d_moment_rows_hopper(p, limits);
   int64_t rows = 0;
@@ -18,6 +20,7 @@ int64_t conv2d_moment_rows(const Conv2d::Params& p) {
 }
 
 void conv2d_forward(const Conv2d::Params& p, const Conv2d::Forward& a) {
+  if (is_depthwise(p)) return depthwise_forward(p, a.x, a.w, a.b, a.y);
   if (hopper_suits(p, Conv2d::Direction::forward, device_limits()))
     return conv2d_forward_hopper(p, a.x, a.w, a.b, a.y, a.moments);
   by_math_and_width(p, [&]<class Math, int width>() {
