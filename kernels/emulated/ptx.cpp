@@ -1,5 +1,8 @@
 #include "kernels/emulated/ptx.h"
 
+#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/emulated/tensor_core.h"
+
 namespace eb::kernels::cuda {
 
 namespace {
@@ -11,12 +14,21 @@ struct Operand {
   const uint32_t (*b)[2];
 };
 
-// d (16, 8) += a (16, K) b (K, 8) with E elements to a register: lane = 4 * group + quad. Products are exact
-// in Wide and summed in order of k; a GPU rounds more coarsely, in an order it does not tell.
-template <class Wide, class D, int E, class Element>
+// mma.sync of an sm_80 rounds more coarsely than that of an sm_90, which is the one with wgmma.
+void add_products(float* d, const float* a, const float* b, int k, int n) {
+  using emulated::TensorCore;
+  (device_limits().wgmma ? TensorCore::hopper(k) : TensorCore::ampere(k)).multiply_add(d, a, b, k, n);
+}
+void add_products(int32_t* d, const int32_t* a, const int32_t* b, int k, int n) {
+  for (int i = 0; i < k; ++i)
+    for (int j = 0; j < n; ++j) d[j] += a[i] * b[i * n + j];
+}
+
+// d (16, 8) += a (16, K) b (K, 8) with E elements to a register: lane = 4 * group + quad.
+template <class D, int E, class Element>
 void multiply(Operand<D>** lanes, Element element) {
   constexpr int K = 8 * E;
-  Wide a[16][K], b[K][8];
+  D a[16][K], b[K][8], d[16][8];
   for (int l = 0; l < 32; ++l) {
     const int group = l / 4, quad = l % 4;
     for (int r = 0; r < 4; ++r)
@@ -25,13 +37,13 @@ void multiply(Operand<D>** lanes, Element element) {
     for (int r = 0; r < 2; ++r)
       for (int e = 0; e < E; ++e) b[quad * E + e + 4 * E * r][group] = element((*lanes[l]->b)[r], e);
   }
-  for (int l = 0; l < 32; ++l)
-    for (int r = 0; r < 4; ++r) {
-      const int row = l / 4 + 8 * (r >> 1), column = l % 4 * 2 + (r & 1);
-      Wide sum = (*lanes[l]->d)[r];
-      for (int k = 0; k < K; ++k) sum += a[row][k] * b[k][column];
-      (*lanes[l]->d)[r] = static_cast<D>(sum);
-    }
+  const auto each_sum = [&](auto&& f) {
+    for (int l = 0; l < 32; ++l)
+      for (int r = 0; r < 4; ++r) f((*lanes[l]->d)[r], d[l / 4 + 8 * (r >> 1)][l % 4 * 2 + (r & 1)]);
+  };
+  each_sum([](D& mine, D& at) { at = mine; });
+  for (int row = 0; row < 16; ++row) add_products(d[row], a[row], b[0], K, 8);
+  each_sum([](D& mine, D& at) { mine = at; });
 }
 
 }  // namespace
@@ -61,8 +73,8 @@ void multiply_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]
   block().collective(
       "mma bf16", full_warp_mask, operand,
       [](Operand<float>** lanes) {
-        multiply<double, float, 2>(lanes, [](uint32_t bits, int e) {
-          return static_cast<double>(std::bit_cast<float>(e ? bits & 0xffff0000u : bits << 16));
+        multiply<float, 2>(lanes, [](uint32_t bits, int e) {
+          return std::bit_cast<float>(e ? bits & 0xffff0000u : bits << 16);
         });
       },
       where);
@@ -74,9 +86,7 @@ void multiply_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]
   block().collective(
       "mma tf32", full_warp_mask, operand,
       [](Operand<float>** lanes) {
-        multiply<double, float, 1>(lanes, [](uint32_t bits, int) {
-          return static_cast<double>(std::bit_cast<float>(bits & ~0x1fffu));
-        });
+        multiply<float, 1>(lanes, [](uint32_t bits, int) { return std::bit_cast<float>(bits & ~0x1fffu); });
       },
       where);
 }
@@ -86,8 +96,8 @@ void multiply_s8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]
   block().collective(
       "mma s8", full_warp_mask, operand,
       [](Operand<int32_t>** lanes) {
-        multiply<int64_t, int32_t, 4>(
-            lanes, [](uint32_t bits, int e) { return int64_t{static_cast<int8_t>(bits >> 8 * e)}; });
+        multiply<int32_t, 4>(
+            lanes, [](uint32_t bits, int e) { return int32_t{static_cast<int8_t>(bits >> 8 * e)}; });
       },
       where);
 }

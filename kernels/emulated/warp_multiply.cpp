@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/emulated/block.h"
+#include "kernels/emulated/tensor_core.h"
 
 namespace eb::kernels::emulated {
 
@@ -16,16 +17,21 @@ constexpr int rows = 16;  // of a warp's share of one instruction
 struct Bf16 {
   using Element = uint16_t;
   using Sum = float;
-  using Wide = double;
   static constexpr int depth = 16;
-  static Wide value(Element bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+  static Sum value(Element bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+  static void add_products(Sum* d, const Sum* a, const Sum* b, int n) {
+    TensorCore::hopper(depth).multiply_add(d, a, b, depth, n);
+  }
 };
 struct Int8 {
   using Element = int8_t;
   using Sum = int32_t;
-  using Wide = int64_t;
   static constexpr int depth = 32;
-  static Wide value(Element code) { return code; }
+  static Sum value(Element code) { return code; }
+  static void add_products(Sum* d, const Sum* a, const Sum* b, int n) {
+    for (int k = 0; k < depth; ++k)
+      for (int j = 0; j < n; ++j) d[j] += a[k] * b[k * n + j];
+  }
 };
 
 // The fields of a shared-memory descriptor (PTX ISA 8.8, 9.7.16.5.1.2.2) and the layouts they describe with
@@ -89,7 +95,7 @@ void WarpMultiply::run(const Instruction& i) {
 
 template <class Math>
 void WarpMultiply::multiply(const Instruction& i) {
-  using Wide = typename Math::Wide;
+  using Sum = typename Math::Sum;
   constexpr int depth = Math::depth;
   constexpr uint32_t bytes = sizeof(typename Math::Element);
   const Operand a{i.what.a, i.what.a_mn_major, bytes}, b{i.what.b, i.what.b_mn_major, bytes};
@@ -101,8 +107,8 @@ void WarpMultiply::multiply(const Instruction& i) {
     return Math::value(bits);
   };
   const int n = i.what.n;
-  Wide left[rows][depth];
-  std::vector<Wide> right(size_t{depth} * n), sum(n);
+  Sum left[rows][depth];
+  std::vector<Sum> right(size_t{depth} * n), sum(n);
   for (int k = 0; k < depth; ++k) {
     for (int m = 0; m < rows; ++m) left[m][k] = element(a, rows * quarter_ + m, k);
     for (int j = 0; j < n; ++j) right[k * n + j] = element(b, j, k);
@@ -113,12 +119,10 @@ void WarpMultiply::multiply(const Instruction& i) {
     const int l = m % 8 * 4 + j % 8 / 2, r = j / 8 * 4 + m / 8 * 2 + j % 2;
     return values[l * i.to->size + r];
   };
-  using Sum = typename Math::Sum;
   for (int m = 0; m < rows; ++m) {
     for (int j = 0; j < n; ++j) sum[j] = std::bit_cast<Sum>(place(m, j));
-    for (int k = 0; k < depth; ++k)
-      for (int j = 0; j < n; ++j) sum[j] += left[m][k] * right[k * n + j];
-    for (int j = 0; j < n; ++j) place(m, j) = std::bit_cast<uint32_t>(static_cast<Sum>(sum[j]));
+    Math::add_products(sum.data(), left[m], right.data(), n);
+    for (int j = 0; j < n; ++j) place(m, j) = std::bit_cast<uint32_t>(sum[j]);
   }
 }
 

@@ -19,6 +19,8 @@ import sass  # beside this file
 # Kernels that take the time of a step; the mangled name must contain the text. Registers: 65,536 a processor over the threads
 # that must be resident for two blocks (one of the large tile).
 HOT = {"conv2d_pixels_kernel": 255, "conv2d_backward_weight_kernel": 255, "conv2d_int8_kernel": 255}
+# Bytes, stores and loads. f32's large tile, backward-data: 24 of each on sm_90a at 128 registers; without them one block a processor.
+SPILLS = {"conv2d_pixels_kernelINS1_9LargeTileENS1_7F32MathELi4ELb1E": 48}
 MULTIPLY = {"conv2d_int8_kernel": "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32"}  # the others: any mma.sync
 # Kernels for sm_90a alone, empty elsewhere. Registers: nine warps a block, so one of four register files of 16,384 holds three
 # warps of one block (the tile of 256 rows) or five of two. Each needs these instructions in its PTX.
@@ -121,7 +123,7 @@ def check(build):
                 errors.append(f"{name}: not compiled for {target}")
     for (name, target), numbers in sorted(found.items()):
         budget = next((b for text, b in HOT.items() if text in name), None)
-        if numbers.get("spills"):
+        if numbers.get("spills", 0) > next((allowed for text, allowed in SPILLS.items() if text in name), 0):
             errors.append(f"{name} ({target}): {numbers['spills']} bytes of spills")
         if budget and numbers.get("registers", 0) > budget:
             errors.append(f"{name} ({target}): {numbers['registers']} registers, budget {budget}")

@@ -51,14 +51,16 @@ struct PixelStorage {
   typename PixelLoader<typename Math::T, 1, transposed>::Row rows[Tile::m];
 };
 
-// Blocks a processor must hold, 0 for no bound. Left alone, the medium forward tile takes six registers too
-// many for its fourth block in f32, and the small tile of codes spills for a seventh (sm_80); the others are
-// better off without a bound.
+// Blocks a processor must hold, 0 for no bound. In f32 a step's sums are registers too, of which the compiler
+// would spend what leaves one block of the large tile; the small tile of codes spills for a seventh (sm_80).
+// The others are better off without a bound.
 template <class Tile, class Math, bool transposed, class T>
-inline constexpr int resident_blocks =
-    std::is_same_v<Tile, MediumTile>&& std::is_same_v<Math, F32Math> && !transposed ? 4
-    : std::is_same_v<Tile, SmallTile> && std::is_same_v<T, Coded>                   ? 5
-                                                                                    : 0;
+inline constexpr int resident_blocks = std::is_same_v<Math, F32Math>
+                                           ? (std::is_same_v<Tile, LargeTile>    ? 2
+                                              : std::is_same_v<Tile, MediumTile> ? 3
+                                                                                 : 4)
+                                       : std::is_same_v<Tile, SmallTile>&& std::is_same_v<T, Coded> ? 5
+                                                                                                    : 0;
 
 template <class Tile, class Math, int width, bool transposed, class T, class Out>
 __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math, transposed, T>))

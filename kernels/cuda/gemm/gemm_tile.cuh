@@ -32,7 +32,9 @@ struct Tf32Math {  // 11 significant bits
   using Sum = float;
   static constexpr int k_step = 8, k_chunk = 16, parts = 1;
 };
-// x = high + low in tf32, three products of four: about 21 significant bits, a third of the rate.
+// x = high + low in tf32, three products of four: about 21 significant bits, a third of the rate. A tensor
+// core rounds its sums toward zero, a bias that would grow with every multiply into the same accumulator:
+// each step is summed from zero, and added by an addition that rounds to nearest.
 struct F32Math {
   using T = float;
   using Sum = float;
@@ -132,10 +134,13 @@ __device__ void multiply(typename Math::Sum (&d)[4], const Fragment<Math, 4>& a,
   if constexpr (Math::parts == 2) {
     uint32_t low[2];
     half(1, low);
-    multiply_tf32(d, a.r[1], high);
-    multiply_tf32(d, a.r[0], low);
-  }
-  if constexpr (sizeof(typename Math::T) == 1)
+    float step[4] = {};
+    multiply_tf32(step, a.r[1], high);
+    multiply_tf32(step, a.r[0], low);
+    multiply_tf32(step, a.r[0], high);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) d[i] += step[i];
+  } else if constexpr (sizeof(typename Math::T) == 1)
     multiply_s8(d, a.r[0], high);
   else if constexpr (sizeof(typename Math::T) == 2)
     multiply_bf16(d, a.r[0], high);
