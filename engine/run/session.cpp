@@ -149,7 +149,7 @@ void Session::report_progress() {
   for (const SessionHook* hook : hooks_) p.status += hook->status();
   observer_.on_step(p);
   if (trainer_.steps() % config_.log_every != 0) return;
-  const BatchRecord batch{epoch_, trainer_.steps(), *phase().name, epoch_sum_.last_loss, trainer_.lr()};
+  const BatchRecord batch{epoch_, trainer_.steps(), *phase().name, epoch_sum_.last_loss, trainer_.last_lr()};
   metrics_.write(to_json(batch));
   observer_.on_batch(batch);
 }

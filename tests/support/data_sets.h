@@ -32,9 +32,9 @@ inline void write_cifar10(const std::filesystem::path& root) {
 // train/ and test/ with classes a, b, c: `per_class` JPEG files each (every third a PNG), blue = 60 * class +
 // file.
 inline void write_image_folder(const std::filesystem::path& root, int per_class, int width = 32,
-                               int height = 32) {
+                               int height = 32, int classes = 3) {
   for (const char* split : {"train", "test"})
-    for (int c = 0; c < 3; ++c)
+    for (int c = 0; c < classes; ++c)
       for (int i = 0; i < per_class; ++i) {
         const auto image = gradient(width, height, 60 * c + i);
         const bool png = i % 3 == 2;

@@ -113,7 +113,6 @@ TEST(DenseKept, a_run_without_one_says_so) {
   EXPECT_FALSE(fs::exists(run + "/dense"));
   EXPECT_FALSE(s["eb"]["draw"].contains("dense_checkpoint"));
   EXPECT_TRUE(says(refused({"draw", run, "--ratio", "0.5", "-o", ticket}), "name the dense network"));
-}), "name the dense network"));
 }
 
 TEST(DenseKept, a_run_stopped_around_the_draw_keeps_the_same_bytes) {

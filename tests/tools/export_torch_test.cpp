@@ -294,7 +294,7 @@ TEST(InitFrom, a_network_of_other_classes_is_refused) {
   const TempDir dir;
   const std::string first = short_run(dir);
   const std::string more =
-      tiny_config(dir, R"({"model": {"num_classes": 12}, "data": {"synthetic": {"classes": 12}}})");
+      tiny_config(dir, R"({"model": {"num_classes": 5}, "data": {"synthetic": {"classes": 5}}})");
   expect_refused({"train", more, "--init-from", first, "--out", dir / "more", "-q"}, 4, "EB4065");
   EXPECT_FALSE(fs::exists(dir / "more/ckpt"));
 }

@@ -145,10 +145,8 @@ TEST(Finetune, what_does_not_fit_says_what_to_type) {
     EXPECT_FALSE(fs::exists(dir / "refused/ckpt"));
     return error;
   };
-  const std::string classes = refused({"model.num_classes=12", "data.synthetic.classes=12"});
-  EXPECT_TRUE(has(classes, "--replace-classifier 12") && has(classes, "model.num_classes=10")) << classes;
-  const std::string image = refused({"model.input=[3, 64, 64]", "data.synthetic.size=64"});
-  EXPECT_TRUE(has(image, "model.input='[3, 32, 32]'")) << image;
+  const std::string classes = refused({"model.num_classes=5", "data.synthetic.classes=5"});
+  EXPECT_TRUE(has(classes, "--replace-classifier 5") && has(classes, "model.num_classes=10")) << classes;
   // A classifier for nothing.
   EXPECT_EQ(
       run_engine({"train", config, "--replace-classifier", "5", "--out", dir / "random", "-q"}).exit_code, 2);

@@ -59,7 +59,7 @@ void write_world(const fs::path& root) {
   json resnet = one_epoch;
   resnet["model"] = {{"arch", "resnet"}, {"depth", 18}, {"width", 0.0625}};
   write_experiment(root / "models/resnet50.json", resnet);
-  write_image_folder(root / "photos", 32);
+  write_image_folder(root / "photos", 32, 32, 32, 7);
   RunOptions in_root;
   in_root.cwd = root;
   EXPECT_EQ(

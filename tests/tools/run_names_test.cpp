@@ -21,8 +21,8 @@ static std::vector<std::string> spelled(const std::string& line) {
         names::summary, names::divergence, names::report, names::data_files, names::latest, names::best,
         names::manifest, names::state, names::optimizer, names::hooks})
     if (line.find('"' + name + '"') != line.npos) found.push_back(name);
-  for (const std::string folder :
-       {names::checkpoints, names::logs, names::masks, names::tickets, names::averaged, names::dense, names::events})
+  for (const std::string folder : {names::checkpoints, names::logs, names::masks, names::tickets,
+                                   names::averaged, names::dense, names::events})
     if (line.find("/ \"" + folder + '"') != line.npos) found.push_back(folder);
   for (const std::string key : {names::distance_key, names::kept_key, names::threshold_key})
     if (line.find('"' + key) != line.npos) found.push_back(key);
