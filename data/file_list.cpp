@@ -14,12 +14,12 @@ namespace {
 // Then in each line: bytes shared with the path before, bytes that follow, mark, and these bytes.
 constexpr std::string_view first_line = "eb_engine data files 1\n";
 
-struct Listed {
+struct FileLine {
   std::string path;
   uint64_t mark;
-  bool operator==(const Listed&) const = default;
+  bool operator==(const FileLine&) const = default;
 };
-using Files = std::vector<Listed>;
+using Files = std::vector<FileLine>;
 
 void each_file(const Dataset& train, const Dataset& test, const Dataset::FileVisitor& visit) {
   train.each_file(visit);
@@ -56,13 +56,13 @@ using Marks = std::unordered_map<std::string_view, uint64_t>;
 
 Marks marks_of(const Files& files) {
   Marks marks;
-  for (const Listed& f : files) marks.emplace(f.path, f.mark);
+  for (const FileLine& f : files) marks.emplace(f.path, f.mark);
   return marks;
 }
 
 // How many files of `some` are not among `others`.
 int64_t missing(const Files& some, const Marks& others) {
-  return std::ranges::count_if(some, [&](const Listed& f) { return !others.contains(f.path); });
+  return std::ranges::count_if(some, [&](const FileLine& f) { return !others.contains(f.path); });
 }
 
 std::string first_one(const Files& before, const Files& now, const Marks& marks_now) {
@@ -95,7 +95,7 @@ std::string difference(const std::string& list, const Dataset& train, const Data
   each_file(train, test, [&](const std::string& path, uint64_t mark) { now.push_back({path, mark}); });
   if (before == now) return "";
   const Marks marks_before = marks_of(before), marks_now = marks_of(now);
-  const auto changed = std::ranges::count_if(before, [&](const Listed& f) {
+  const auto changed = std::ranges::count_if(before, [&](const FileLine& f) {
     const auto same = marks_now.find(f.path);
     return same != marks_now.end() && same->second != f.mark;
   });
