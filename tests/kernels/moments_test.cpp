@@ -65,7 +65,8 @@ void expect_same_norm(const Values& x, int64_t c_in, const Floats& moments, int6
     double scale = 1;
     for (const double r : want.rstd) scale = std::max(scale, r);
     expect_stored(fused.y, want.y, error * scale, "y");
-    expect_close(to_doubles(fused.mean), to_doubles(plain.mean), 2e-7, 1e-6, "mean, from x");
+    // Each may be as far from the truth, on two sides of it.
+    expect_close(to_doubles(fused.mean), to_doubles(plain.mean), 4e-7, 2e-6, "mean, from x");
     expect_close(to_doubles(fused.rstd), to_doubles(plain.rstd), of_rstd, 0, "rstd, from x");
     expect_close(to_doubles(fused.running_mean), to_doubles(plain.running_mean), 2e-7, 1e-6, "running mean");
     expect_close(to_doubles(fused.running_var), to_doubles(plain.running_var), 2 * of_rstd, 0,
