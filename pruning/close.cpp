@@ -1,34 +1,19 @@
 #include "pruning/close.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
-#include "engine/base/text.h"
 #include "engine/graph/channel_groups.h"
+#include "pruning/protect.h"
 
 namespace eb::pruning {
 
 using namespace engine;
 
 namespace {
-
-bool matches(const std::string& pattern, const std::string& text, size_t p = 0, size_t t = 0) {
-  for (; p < pattern.size(); ++p, ++t) {
-    if (pattern[p] == '*') {
-      for (size_t rest = t; rest <= text.size(); ++rest)
-        if (matches(pattern, text, p + 1, rest)) return true;
-      return false;
-    }
-    if (t >= text.size() || pattern[p] != text[t]) return false;
-  }
-  return t == text.size();
-}
 
 // One batch norm of a group: its mask, and which of its channels the group's axis is.
 struct Member {
@@ -161,29 +146,8 @@ static ClosedTicket close_once(Ticket ticket, const Model& model, const CloseCon
   return closed;
 }
 
-// The nearest id, or some of them where none is near.
-static std::string protect_hint(const std::string& pattern, const std::vector<std::string>& ids) {
-  std::string word = pattern;
-  std::erase(word, '*');
-  if (const std::string near = did_you_mean(word, ids); !near.empty())
-    return fmt::format("did you mean \"{}\"?", near);
-  const std::vector<std::string> some(
-      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(5, ids.size())));
-  return fmt::format("batch norms are: {}{}; * stands for any characters", fmt::join(some, ", "),
-                     some.size() < ids.size() ? ", ..." : "");
-}
-
-void check_protect(const Graph& graph, const CloseConfig& config) {
-  std::vector<std::string> ids;
-  for (const int bn : graph.bn_nodes()) ids.push_back(graph.nodes[bn].id);
-  for (const std::string& pattern : config.protect)
-    if (std::ranges::none_of(ids, [&](const std::string& id) { return matches(pattern, id); }))
-      throw Error(errors::bad_value, fmt::format("protect: no batch norm is called {}", quote(pattern)),
-                  protect_hint(pattern, ids));
-}
-
 ClosedTicket close_ticket(Ticket ticket, const Model& model, const CloseConfig& config) {
-  check_protect(model.graph(), config);
+  check_protect(model.graph(), config.protect);
   if (config.round != RoundTo::pad) return close_once(std::move(ticket), model, config);
   CloseConfig exact = config, up = config;
   exact.round_to = 1;

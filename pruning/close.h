@@ -37,9 +37,6 @@ struct ClosedTicket {
   const Ticket& stored() const { return padded ? *padded : ticket; }  // the channels a compacted model has
 };
 
-// Error 2005 if one of config.protect matches the id of no batch norm.
-void check_protect(const engine::Graph& graph, const CloseConfig& config);
-
 // The channels that come back are those with the largest |gamma| (merged over the group), with their own
 // values: a forced channel is never dead (docs/method.md 2.2). The model gives the scores.
 ClosedTicket close_ticket(Ticket ticket, const engine::Model& model, const CloseConfig& config);

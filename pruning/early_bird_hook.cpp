@@ -15,6 +15,7 @@
 #include "engine/train/noise.h"
 #include "pruning/compact.h"
 #include "pruning/paired_steps.h"
+#include "pruning/protect.h"
 #include "pruning/shortfall.h"
 
 namespace eb::pruning {
@@ -45,7 +46,8 @@ void EarlyBirdHook::before_run(Session& session) {
   check_moment("early_bird.draw_at", config_.draw_at, session,
                config_.schedule == EarlyBirdConfig::Schedule::restart);
   check_moment("early_bird.deadline", config_.deadline, session, true);
-  check_protect(session.trainer().model().graph(), config_.close);  // now, and not at the draw, hours later
+  check_protect(session.trainer().model().graph(),
+                config_.close.protect);  // now, and not at the draw, hours later
   const Scores scores = bn_scores(session.trainer().model(), config_.rule, config_.merge);
   start(session, static_cast<int64_t>(scores.values.size()));
   session.trainer().set_l1(config_.l1);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "pruning/protect.h"
 #include "pruning/shortfall.h"
 #include "support/error_code.h"
 #include "support/pruning_models.h"
@@ -203,7 +204,7 @@ TEST(Close, a_pattern_that_matches_nothing_is_refused) {
         << glob;
   }
   try {
-    check_protect(m.graph(), {.protect = {"faeture.11*"}});
+    check_protect(m.graph(), {"faeture.11*"});
     ADD_FAILURE();
   } catch (const Error& e) {
     EXPECT_NE(e.hint().find("feature.11"), std::string::npos) << e.hint();

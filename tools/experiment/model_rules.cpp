@@ -12,8 +12,7 @@
 #include "engine/graph/lone_batch_norm.h"
 #include "engine/graph/shapes.h"
 #include "engine/train/model_config.h"
-#include "pruning/close.h"
-#include "pruning/early_bird.h"
+#include "pruning/protect.h"
 
 namespace eb::tools {
 
@@ -136,7 +135,7 @@ void ticket_rule(Config& c) {
                   "the network has no batch norm, so there are no scales to draw a ticket from",
                   "put a bn behind the convolutions, or set early_bird.enabled to false");
   try {
-    pruning::check_protect(graph, pruning::early_bird_config(c).close);
+    pruning::check_protect(graph, c.get<std::vector<std::string>>("early_bird.protect"));
   } catch (const Error& e) {
     throw Error(e.code(), e.message(), e.hint(), c.error(e.code(), "early_bird.protect", "").where());
   }
