@@ -15,13 +15,14 @@ struct Operand {
 };
 
 // mma.sync of an sm_80 rounds more coarsely than that of an sm_90, which is the one with wgmma.
-void add_products(float* d, const float* a, const float* b, int k, int n) {
+void add_products(float* d, const float* a, const float* b, int m, int k, int n) {
   using emulated::TensorCore;
-  (device_limits().wgmma ? TensorCore::hopper(k) : TensorCore::ampere(k)).multiply_add(d, a, b, k, n);
+  (device_limits().wgmma ? TensorCore::hopper(k) : TensorCore::ampere(k)).multiply_add(d, a, b, m, k, n);
 }
-void add_products(int32_t* d, const int32_t* a, const int32_t* b, int k, int n) {
-  for (int i = 0; i < k; ++i)
-    for (int j = 0; j < n; ++j) d[j] += a[i] * b[i * n + j];
+void add_products(int32_t* d, const int32_t* a, const int32_t* b, int m, int k, int n) {
+  for (int row = 0; row < m; ++row, d += n, a += k)
+    for (int i = 0; i < k; ++i)
+      for (int j = 0; j < n; ++j) d[j] += a[i] * b[i * n + j];
 }
 
 // d (16, 8) += a (16, K) b (K, 8) with E elements to a register: lane = 4 * group + quad.
@@ -42,7 +43,7 @@ void multiply(Operand<D>** lanes, Element element) {
       for (int r = 0; r < 4; ++r) f((*lanes[l]->d)[r], d[l / 4 + 8 * (r >> 1)][l % 4 * 2 + (r & 1)]);
   };
   each_sum([](D& mine, D& at) { at = mine; });
-  for (int row = 0; row < 16; ++row) add_products(d[row], a[row], b[0], K, 8);
+  add_products(d[0], a[0], b[0], 16, K, 8);
   each_sum([](D& mine, D& at) { mine = at; });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <vector>
 
 namespace eb::kernels::emulated {
 
@@ -33,14 +34,13 @@ struct Addition {
   double units[most_columns];  // sum, a whole number
 };
 
-void add_terms(float* d, const float* a, const float* b, int terms, int n, int fraction_bits) {
+void add_terms(float* d, const float* a, const float* b, const int* b_exponent, int terms, int n,
+               int fraction_bits) {
   static thread_local Addition s;
-  static thread_local int b_exponent[most_columns];
   for (int j = 0; j < n; ++j) s.largest[j] = exponent(d[j]);
   for (int i = 0; i < terms; ++i) {
     const int ea = exponent(a[i]);
-    for (int j = 0; j < n; ++j) b_exponent[j] = exponent(b[i * n + j]);
-    for (int j = 0; j < n; ++j) s.largest[j] = std::max(s.largest[j], ea + b_exponent[j]);
+    for (int j = 0; j < n; ++j) s.largest[j] = std::max(s.largest[j], ea + b_exponent[i * n + j]);
   }
   for (int j = 0; j < n; ++j) {
     s.scale[j] = power_of_two(std::clamp(fraction_bits - s.largest[j], -900, 900));
@@ -60,13 +60,20 @@ bool finite(const float* x, int count) {
 
 }  // namespace
 
-void TensorCore::multiply_add(float* d, const float* a, const float* b, int k, int n) const {
-  if (!finite(d, n) || !finite(a, k) || !finite(b, k * n)) {
-    for (int i = 0; i < k; ++i)
-      for (int j = 0; j < n; ++j) d[j] += a[i] * b[i * n + j];
-    return;
+void TensorCore::multiply_add(float* d, const float* a, const float* b, int m, int k, int n) const {
+  static thread_local std::vector<int> b_exponent;
+  b_exponent.resize(static_cast<size_t>(k) * n);
+  for (int i = 0; i < k * n; ++i) b_exponent[i] = exponent(b[i]);
+  const bool finite_b = finite(b, k * n);
+  for (int row = 0; row < m; ++row, d += n, a += k) {
+    if (!finite_b || !finite(d, n) || !finite(a, k)) {
+      for (int i = 0; i < k; ++i)
+        for (int j = 0; j < n; ++j) d[j] += a[i] * b[i * n + j];
+      continue;
+    }
+    for (int i = 0; i < k; i += terms)
+      add_terms(d, a + i, b + i * n, &b_exponent[i * n], std::min(terms, k - i), n, fraction_bits);
   }
-  for (int i = 0; i < k; i += terms) add_terms(d, a + i, b + i * n, std::min(terms, k - i), n, fraction_bits);
 }
 
 }  // namespace eb::kernels::emulated

@@ -15,9 +15,9 @@ struct TensorCore {
   static TensorCore hopper(int k) { return {25, k}; }
   static TensorCore ampere(int k) { return {24, k / 2}; }
 
-  // Columns j < n: d[j] += sum over i < k of a[i] b[i * n + j]. Factors are bf16 or tf32. What is not finite
-  // is added as IEEE does.
-  void multiply_add(float* d, const float* a, const float* b, int k, int n) const;
+  // d (m, n) += a (m, k) b (k, n), row by row. Factors are bf16 or tf32. Where a row of d or a, or b, is not
+  // finite, it is added as IEEE does.
+  void multiply_add(float* d, const float* a, const float* b, int m, int k, int n) const;
 };
 
 }  // namespace eb::kernels::emulated

@@ -20,7 +20,7 @@ struct Bf16 {
   static constexpr int depth = 16;
   static Sum value(Element bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
   static void add_products(Sum* d, const Sum* a, const Sum* b, int n) {
-    TensorCore::hopper(depth).multiply_add(d, a, b, depth, n);
+    TensorCore::hopper(depth).multiply_add(d, a, b, rows, depth, n);
   }
 };
 struct Int8 {
@@ -29,8 +29,9 @@ struct Int8 {
   static constexpr int depth = 32;
   static Sum value(Element code) { return code; }
   static void add_products(Sum* d, const Sum* a, const Sum* b, int n) {
-    for (int k = 0; k < depth; ++k)
-      for (int j = 0; j < n; ++j) d[j] += a[k] * b[k * n + j];
+    for (int m = 0; m < rows; ++m, d += n, a += depth)
+      for (int k = 0; k < depth; ++k)
+        for (int j = 0; j < n; ++j) d[j] += a[k] * b[k * n + j];
   }
 };
 
@@ -108,7 +109,7 @@ void WarpMultiply::multiply(const Instruction& i) {
   };
   const int n = i.what.n;
   Sum left[rows][depth];
-  std::vector<Sum> right(size_t{depth} * n), sum(n);
+  std::vector<Sum> right(size_t{depth} * n), sums(size_t{rows} * n);
   for (int k = 0; k < depth; ++k) {
     for (int m = 0; m < rows; ++m) left[m][k] = element(a, rows * quarter_ + m, k);
     for (int j = 0; j < n; ++j) right[k * n + j] = element(b, j, k);
@@ -119,11 +120,13 @@ void WarpMultiply::multiply(const Instruction& i) {
     const int l = m % 8 * 4 + j % 8 / 2, r = j / 8 * 4 + m / 8 * 2 + j % 2;
     return values[l * i.to->size + r];
   };
-  for (int m = 0; m < rows; ++m) {
-    for (int j = 0; j < n; ++j) sum[j] = std::bit_cast<Sum>(place(m, j));
-    Math::add_products(sum.data(), left[m], right.data(), n);
-    for (int j = 0; j < n; ++j) place(m, j) = std::bit_cast<uint32_t>(sum[j]);
-  }
+  const auto each_sum = [&](auto&& f) {
+    for (int m = 0; m < rows; ++m)
+      for (int j = 0; j < n; ++j) f(sums[size_t{1} * m * n + j], place(m, j));
+  };
+  each_sum([](Sum& sum, uint32_t& bits) { sum = std::bit_cast<Sum>(bits); });
+  Math::add_products(sums.data(), left[0], right.data(), n);
+  each_sum([](Sum& sum, uint32_t& bits) { bits = std::bit_cast<uint32_t>(sum); });
 }
 
 void WarpMultiply::wait(int pending_groups, Where where) {

@@ -15,7 +15,7 @@ namespace {
 
 float sum_of(const TensorCore& core, float start, const std::vector<float>& a, const std::vector<float>& b) {
   float d = start;
-  core.multiply_add(&d, a.data(), b.data(), static_cast<int>(a.size()), 1);
+  core.multiply_add(&d, a.data(), b.data(), 1, static_cast<int>(a.size()), 1);
   return d;
 }
 
