@@ -94,18 +94,21 @@ BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const cha
   return c;
 }
 
+void add_conv_case(const BenchCasesConfig& config, const NamedConv& conv, Direction d,
+                   std::vector<LazyCase>& cases) {
+  const char* family = d == Direction::forward         ? "conv2d_forward"
+                       : d == Direction::backward_data ? "conv2d_backward_data"
+                                                       : "conv2d_backward_weight";
+  cases.push_back(
+      {family, conv.name, [=, device = config.device] { return conv_case(device, conv, d, family); }});
+}
+
 namespace {
 
 void add_conv(const BenchCasesConfig& config, const NamedConv& conv, std::vector<LazyCase>& cases) {
-  constexpr std::pair<Direction, const char*> directions[] = {
-      {Direction::forward, "conv2d_forward"},
-      {Direction::backward_data, "conv2d_backward_data"},
-      {Direction::backward_weight, "conv2d_backward_weight"}};
-  for (const auto& [d, family] : directions) {
+  for (const Direction d : directions) {
     if (d == Direction::backward_data && conv.p.c == 3) continue;  // images need no gradient
-    cases.push_back({family, conv.name, [=, device = config.device, d = d, family = family] {
-                       return conv_case(device, conv, d, family);
-                     }});
+    add_conv_case(config, conv, d, cases);
     add_int8_convs(config, conv, d, cases);
   }
 }

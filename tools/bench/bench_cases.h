@@ -47,6 +47,11 @@ BenchCase matrix_product_case(kernels::Device device, kernels::DType dtype, int6
 
 std::vector<LazyCase> bench_cases(const BenchCasesConfig& config);
 // One direction of a convolution in int8, beside the one in the compute dtype.
+inline constexpr kernels::Conv2d::Direction directions[] = {kernels::Conv2d::Direction::forward,
+                                                            kernels::Conv2d::Direction::backward_data,
+                                                            kernels::Conv2d::Direction::backward_weight};
+void add_conv_case(const BenchCasesConfig& config, const NamedConv& conv, kernels::Conv2d::Direction d,
+                   std::vector<LazyCase>& cases);
 void add_int8_convs(const BenchCasesConfig& config, const NamedConv& conv, kernels::Conv2d::Direction d,
                     std::vector<LazyCase>& cases);
 void add_grouped_convs(const BenchCasesConfig& config, std::vector<LazyCase>& cases);

@@ -7,7 +7,6 @@
 namespace eb::tools {
 
 using kernels::Conv2d;
-using Direction = Conv2d::Direction;
 
 namespace {
 
@@ -45,15 +44,8 @@ std::string grouped_name(const Shape& s, const char* kind) {
 
 void add_shape(const BenchCasesConfig& config, const Shape& s, const char* kind, int64_t batch,
                std::vector<LazyCase>& cases) {
-  constexpr std::pair<Direction, const char*> directions[] = {
-      {Direction::forward, "conv2d_forward"},
-      {Direction::backward_data, "conv2d_backward_data"},
-      {Direction::backward_weight, "conv2d_backward_weight"}};
   const NamedConv conv{grouped_name(s, kind), params(config, s, batch)};
-  for (const auto& [d, family] : directions)
-    cases.push_back({family, conv.name, [=, device = config.device, d = d, family = family] {
-                       return conv_case(device, conv, d, family);
-                     }});
+  for (const Conv2d::Direction d : directions) add_conv_case(config, conv, d, cases);
 }
 
 }  // namespace

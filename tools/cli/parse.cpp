@@ -32,7 +32,7 @@ void add_limit(CLI::Option& option, std::function<bool(double)> holds, const std
     if (word.empty() || *end) return fmt::format("{} is not a number", engine::quote(word));
     return holds(value) ? "" : fmt::format("{} is out of range, want {}", word, want);
   };
-  option.check(CLI::Validator([=](std::string& word) { return problem(word); }, name));
+  option.check(problem, name);
 }
 
 void add_limits(CLI::Option& option, const Flag& flag) {

@@ -51,13 +51,14 @@ std::optional<Statistic> over_runs(const Reports& reports, const Row& row, Value
 
 // --- seconds ---
 
+const std::optional<engine::PairedSteps>& pairs_of(const RunReport& run) {
+  static const std::optional<engine::PairedSteps> none;
+  return run.early_bird && run.early_bird->draw ? run.early_bird->draw->steps : none;
+}
+
 // Of a dense step, as the pairs of all runs have it that searched in a network of this size; of a run with
 // pairs of its own, theirs.
 Number dense_step_seconds(const Reports& reports, const RunReport& run) {
-  const auto pairs_of = [](const RunReport& r) -> const std::optional<engine::PairedSteps>& {
-    static const std::optional<engine::PairedSteps> none;
-    return r.early_bird && r.early_bird->draw ? r.early_bird->draw->steps : none;
-  };
   if (const auto& own = pairs_of(run)) return own->dense_seconds;
   std::vector<double> seconds;
   for (const RunReport& other : reports)
@@ -80,9 +81,8 @@ std::string busy_words(const Reports& reports, const RunReport& run) {
                        phase.name ? engine::name_of(*phase.name) : "a phase", *factor);
   };
   std::string words = check(run.phases[0], dense_step_seconds(reports, run));
-  if (words.empty() && run.phases.size() > 1 && run.early_bird && run.early_bird->draw &&
-      run.early_bird->draw->steps)
-    words = check(run.phases[1], run.early_bird->draw->steps->ticket_seconds);
+  if (const auto& pairs = pairs_of(run); words.empty() && run.phases.size() > 1 && pairs)
+    words = check(run.phases[1], pairs->ticket_seconds);
   return words;
 }
 

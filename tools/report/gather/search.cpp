@@ -75,6 +75,13 @@ static EpochNumber epoch_of_step(const RunFiles& run, int64_t step) {
   return {static_cast<double>(step) / static_cast<double>(std::max<int64_t>(1, steps_per_epoch(run)))};
 }
 
+// By its step where that is known: a moment between two epochs has a fraction.
+static std::optional<EpochNumber> epoch_of(const RunFiles& run, Count epoch, Count step) {
+  if (!epoch) return std::nullopt;
+  if (step && steps_per_epoch(run) > 0) return epoch_of_step(run, *step);
+  return EpochNumber{static_cast<double>(*epoch)};
+}
+
 static Duration rhythm_of(const RunFiles& run) {
   const json* every = config_value(run.config, "early_bird.every");
   try {
@@ -108,13 +115,21 @@ static Count kept_channels(const MaskRecords& records) {
   return kept;
 }
 
-// Position of the mask with which the ticket emerged: as the detector of the run would say of these masks.
-static std::optional<size_t> emerged_index(const RunFiles& run, const MaskRecords& records) {
-  if (!run.known || records.bits == 0) return std::nullopt;
+using Verdicts = std::vector<pruning::EarlyBirdDetector::Verdict>;
+
+// What the detector of the run would say of these masks; nothing where its config is not understood.
+static Verdicts replay(const RunFiles& run, const MaskRecords& records) {
+  Verdicts verdicts;
+  if (!run.known || records.bits == 0) return verdicts;
   pruning::EarlyBirdDetector detector(pruning::early_bird_config(*run.known).detector, records.bits);
-  for (size_t i = 0; i < records.masks.size(); ++i)
-    if (detector.push(records.masks[i]).emerged) return i;
-  return std::nullopt;
+  for (const auto& mask : records.masks) verdicts.push_back(detector.push(mask));
+  return verdicts;
+}
+
+// Position of the mask with which the ticket emerged.
+static std::optional<size_t> emerged_index(const Verdicts& verdicts) {
+  const auto found = std::find_if(verdicts.begin(), verdicts.end(), [](const auto& v) { return v.emerged; });
+  return found == verdicts.end() ? std::nullopt : std::optional<size_t>(found - verdicts.begin());
 }
 
 // In the run's own words.
@@ -124,10 +139,7 @@ static std::optional<EpochNumber> emerged_epoch(const RunFiles& run, const std::
     const auto found = counts.find(name);
     return found == counts.end() ? std::nullopt : found->second;
   };
-  const Count epoch = of(run.summary->search->epochs), step = of(run.summary->search->steps);
-  if (!epoch) return std::nullopt;
-  if (step && steps_per_epoch(run) > 0) return epoch_of_step(run, *step);
-  return EpochNumber{static_cast<double>(*epoch)};
+  return epoch_of(run, of(run.summary->search->epochs), of(run.summary->search->steps));
 }
 
 // As each epoch's line tells them: of its last check.
@@ -140,16 +152,12 @@ static std::vector<WindowDistance> distances_of_epochs(const RunFiles& run, cons
 }
 
 // Checks between epochs are told by their masks alone.
-static std::vector<WindowDistance> distances_of_masks(const RunFiles& run, const MaskRecords& records,
+static std::vector<WindowDistance> distances_of_masks(const Verdicts& verdicts,
                                                       const std::vector<double>& epochs) {
-  if (!run.known || records.bits == 0) return {};
   std::vector<WindowDistance> points;
-  pruning::EarlyBirdDetector detector(pruning::early_bird_config(*run.known).detector, records.bits);
-  for (size_t i = 0; i < records.masks.size(); ++i) {
-    const std::vector<double> distances = detector.push(records.masks[i]).distances;
-    if (!distances.empty())
-      points.push_back({{epochs[i]}, *std::max_element(distances.begin(), distances.end())});
-  }
+  for (size_t i = 0; i < verdicts.size(); ++i)
+    if (const auto& d = verdicts[i].distances; !d.empty())
+      points.push_back({{epochs[i]}, *std::max_element(d.begin(), d.end())});
   return points;
 }
 
@@ -180,13 +188,13 @@ static RatioReport ratio_report(RunFiles& run, double ratio) {
   RatioReport r{.ratio = ratio, .name = name};
   r.kept = kept_channels(records);
   r.emerged_epoch = emerged_epoch(run, name);
-  if (const auto index = emerged_index(run, records)) {
+  const Verdicts verdicts = replay(run, records);
+  if (const auto index = emerged_index(verdicts)) {
     if (!r.emerged_epoch) r.emerged_epoch = EpochNumber{epochs[*index]};
     r.emerged_index = std::lower_bound(shown.begin(), shown.end(), *index) - shown.begin();
   }
-  r.window_distance = rhythm_of(run).unit == Duration::Unit::epochs
-                          ? distances_of_epochs(run, name)
-                          : distances_of_masks(run, records, epochs);
+  r.window_distance = rhythm_of(run).unit == Duration::Unit::epochs ? distances_of_epochs(run, name)
+                                                                    : distances_of_masks(verdicts, epochs);
   if (run.summary && run.summary->search)
     if (const auto& files = run.summary->search->tickets; files.count(name)) r.ticket = files.at(name);
   records.masks = pick(records.masks, shown);
@@ -219,10 +227,7 @@ std::optional<SearchReport> search_of(RunFiles& run, const std::optional<pruning
   search.criterion = lenient::words(section, "criterion");
   search.rule = lenient::words(section, "rule");
   search.draw = draw_report(run, ticket);
-  if (search.draw && search.draw->epoch)
-    search.draw_epoch = search.draw->step && steps_per_epoch(run) > 0
-                            ? epoch_of_step(run, *search.draw->step)
-                            : EpochNumber{static_cast<double>(*search.draw->epoch)};
+  if (search.draw) search.draw_epoch = epoch_of(run, search.draw->epoch, search.draw->step);
   return search;
 }
 
