@@ -60,6 +60,7 @@ TensorMap tensor_map(const PixelTensor& t) {
   demand(t.pixels > 0 && t.pixels <= 1024, "pixels are not 1 to 1024");
   for (const int i : {t.lower[0], t.lower[1], t.upper[0], t.upper[1]})
     demand(i >= -128 && i <= 127, "a corner is not -128 to 127");
+  for (const int i : {t.stride[0], t.stride[1]}) demand(i >= 1 && i <= 8, "a stride is not 1 to 8");
   demand(t.h + t.upper[0] > t.lower[0] && t.w + t.upper[1] > t.lower[1], "the window is empty");
   return {.boxes = {}, .pixels = t};
 }
@@ -92,6 +93,8 @@ void copy_pixels(void* to, const TensorMap& map, Mbarrier& b, const PixelPositio
   const int64_t end_h = t.h + t.upper[0], end_w = t.w + t.upper[1];
   if (!inside(at.h - t.lower[0], end_h - t.lower[0]) || !inside(at.w - t.lower[1], end_w - t.lower[1]))
     block().fail("starts outside the map's window", "bulk copy", where);
+  if ((at.h - t.lower[0]) % t.stride[0] || (at.w - t.lower[1]) % t.stride[1])
+    block().fail("starts between the map's positions", "bulk copy", where);
   if (!inside(offset_h, 256) || !inside(offset_w, 256))
     block().fail("moves pixels by more than 255", "bulk copy", where);
   const uint32_t tile = shared_address(to);
@@ -103,9 +106,9 @@ void copy_pixels(void* to, const TensorMap& map, Mbarrier& b, const PixelPositio
       const int64_t pixel = ((n * t.h + h) * t.w + w) * width;
       copy_row(static_cast<char*>(to), tile, row, there ? static_cast<const char*>(t.data) + pixel : nullptr,
                begin, width);
-      if (++j == end_w) {
+      if ((j += t.stride[1]) >= end_w) {
         j = t.lower[1];
-        if (++i == end_h) {
+        if ((i += t.stride[0]) >= end_h) {
           i = t.lower[0];
           ++n;
         }

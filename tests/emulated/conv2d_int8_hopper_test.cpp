@@ -13,22 +13,47 @@ using kernels::DType;
 using Direction = Conv2d::Direction;
 using Path = ConvInt8::Path;
 
+using enum kernels::cuda::ConvTile;
+
 struct HopperCase {
   const char* name;
+  kernels::cuda::ConvTile tile;
   Conv2d::Params p;
-  int64_t processors = 1;  // the tile of 256 rows wherever there are more than 64 columns
 };
 
 // 128 channels are one chunk, 144 one and a tail.
 const HopperCase cases[] = {
-    {"pointwise", {.n = 2, .h = 9, .w = 9, .c = 128, .k = 64, .r = 1, .s = 1}},
-    {"pointwise_tails", {.n = 1, .h = 11, .w = 13, .c = 144, .k = 144, .r = 1, .s = 1}},
-    {"few_channels", {.n = 3, .h = 7, .w = 5, .c = 16, .k = 32, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
-    {"padded_3x3", {.n = 3, .h = 9, .w = 7, .c = 48, .k = 80, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
-    {"more_blocks", {.n = 1, .h = 12, .w = 12, .c = 128, .k = 128, .r = 1, .s = 3, .pad_w = 1}, 2},
-    {"unpadded_3x3", {.n = 5, .h = 8, .w = 6, .c = 16, .k = 16, .r = 3, .s = 3}},
+    {"pointwise", wgmma_128x64, {.n = 2, .h = 9, .w = 9, .c = 128, .k = 64, .r = 1, .s = 1}},
+    {"pointwise_tails", wgmma_256x128, {.n = 1, .h = 11, .w = 13, .c = 144, .k = 144, .r = 1, .s = 1}},
+    {"few_channels",
+     wgmma_256x64,
+     {.n = 3, .h = 7, .w = 5, .c = 16, .k = 32, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    {"padded_3x3",
+     wgmma_256x128,
+     {.n = 3, .h = 9, .w = 7, .c = 48, .k = 80, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    {"two_blocks_a_processor",
+     wgmma_128x128,
+     {.n = 1, .h = 12, .w = 12, .c = 128, .k = 128, .r = 1, .s = 3, .pad_w = 1}},
+    {"unpadded_3x3", wgmma_128x64, {.n = 5, .h = 8, .w = 6, .c = 16, .k = 16, .r = 3, .s = 3}},
     {"pad_beyond_the_window",
+     wgmma_256x64,
      {.n = 2, .h = 4, .w = 3, .c = 16, .k = 16, .r = 2, .s = 1, .pad_h = 3, .pad_w = 2}},
+    {"strided_3x3",
+     wgmma_128x64,
+     {.n = 3,
+      .h = 9,
+      .w = 10,
+      .c = 32,
+      .k = 80,
+      .r = 3,
+      .s = 3,
+      .stride_h = 2,
+      .stride_w = 2,
+      .pad_h = 1,
+      .pad_w = 1}},
+    {"strided_1x1",
+     wgmma_128x128,
+     {.n = 3, .h = 8, .w = 7, .c = 80, .k = 144, .r = 1, .s = 1, .stride_h = 2, .stride_w = 2}},
 };
 
 class Conv2dInt8Hopper : public testing::TestWithParam<std::tuple<HopperCase, DType, TestDevice>> {
@@ -39,7 +64,8 @@ class Conv2dInt8Hopper : public testing::TestWithParam<std::tuple<HopperCase, DT
     p.dtype = std::get<1>(GetParam());
     return p;
   }
-  AsOnHopper as_on_hopper{std::get<0>(GetParam()).processors};
+  AsOnHopper as_on_hopper;
+  kernels::cuda::ForcedTile forced{std::get<0>(GetParam()).tile};
   Conv2d::Params p = params();
   ConvInt8 conv{p};
   ConvInt8Oracle oracle{p};
@@ -89,6 +115,7 @@ TEST(Conv2dInt8HopperSuits, only_what_the_copy_unit_can_address) {
   const auto suits = [](const Conv2d::Params& p) {
     return kernels::cuda::int8_hopper_suits(p, Direction::forward, kernels::cuda::device_limits());
   };
+  const kernels::cuda::ForcedTile forced(wgmma_128x64);
   EXPECT_FALSE(suits(fine)) << "without wgmma";
   const AsOnHopper as_on_hopper;
   EXPECT_TRUE(suits(fine));
@@ -99,12 +126,7 @@ TEST(Conv2dInt8HopperSuits, only_what_the_copy_unit_can_address) {
   };
   EXPECT_FALSE(with([](auto& p) { p.c = 120; }));
   EXPECT_FALSE(with([](auto& p) { p.k = 120; }));
-  EXPECT_FALSE(with([](auto& p) { p.stride_h = 2; }));
   EXPECT_FALSE(with([](auto& p) { p.groups = 2; }));
-  const AsOnHopper as_on_an_h200(132, 0.75);
-  EXPECT_FALSE(suits(fine)) << "one block is left to smaller tiles";
-  EXPECT_TRUE(with([](auto& p) { p.n = 1056; }));
-  EXPECT_FALSE(with([](auto& p) { p.n = 1056, p.c = 64; })) << "half of 128 channels are padding";
 }
 
 }  // namespace

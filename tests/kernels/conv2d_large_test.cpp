@@ -1,6 +1,6 @@
 // Shapes large enough for the kernels that a card chooses only for large shapes (wgmma on sm_90a, the tiles
-// of 128 by 128): too much for the emulated device, which reaches the same kernels by lower thresholds
-// (tests/emulated).
+// of 128 by 128), as it chooses them: too much for the emulated device. Small shapes in every tile are in
+// conv2d_card_test.cpp.
 #include "kernels/conv2d.h"
 #include "support/devices.h"
 #include "support/oracle_conv.h"
@@ -22,6 +22,21 @@ struct LargeCase {
 const LargeCase cases[] = {
     {"pointwise", {.n = 9, .h = 44, .w = 43, .c = 64, .k = 256, .r = 1, .s = 1}},
     {"padded_3x3", {.n = 13, .h = 45, .w = 29, .c = 48, .k = 96, .r = 3, .s = 3, .pad_h = 1, .pad_w = 1}},
+    // 17,408 pixels: forward by 128 x 128, backward-data by 256 x 128, whose second box of channels starts
+    // outside the tensor.
+    {"box_outside", {.n = 64, .h = 17, .w = 17, .c = 192, .k = 128, .r = 1, .s = 2}},
+    {"strided",
+     {.n = 16,
+      .h = 65,
+      .w = 67,
+      .c = 64,
+      .k = 128,
+      .r = 3,
+      .s = 3,
+      .stride_h = 2,
+      .stride_w = 2,
+      .pad_h = 1,
+      .pad_w = 1}},
     {"asymmetric", {.n = 13, .h = 45, .w = 29, .c = 96, .k = 64, .r = 1, .s = 3, .pad_h = 0, .pad_w = 1}},
 };
 
@@ -44,8 +59,11 @@ class Conv2dLarge : public testing::TestWithParam<LargeCase> {
 TEST_P(Conv2dLarge, forward) {
   Values y(p.dtype, oracle.y_size());
   {
+    const Conv2d& kernel = kernels::conv2d(device);
+    const Scratch workspace(device, kernel.workspace_bytes(p, Conv2d::Direction::forward));
     Staged on;
-    kernels::conv2d(device).forward(p, {.x = on(std::as_const(x)), .w = on(std::as_const(w)), .y = on(y)});
+    kernel.forward(
+        p, {.x = on(std::as_const(x)), .w = on(std::as_const(w)), .y = on(y), .workspace = workspace.get()});
   }
   const Doubles xs = x.get(), ws = w.get();
   expect_sum(y.get(), oracle.forward(xs, ws, {}), oracle.forward(absolute(xs), absolute(ws), {}),
@@ -55,9 +73,12 @@ TEST_P(Conv2dLarge, forward) {
 TEST_P(Conv2dLarge, backward_data) {
   Values dx(p.dtype, oracle.x_size());
   {
+    const Conv2d& kernel = kernels::conv2d(device);
+    const Scratch workspace(device, kernel.workspace_bytes(p, Conv2d::Direction::backward_data));
     Staged on;
-    kernels::conv2d(device).backward_data(
-        p, {.dy = on(std::as_const(dy)), .w = on(std::as_const(w)), .dx = on(dx)});
+    kernel.backward_data(
+        p,
+        {.dy = on(std::as_const(dy)), .w = on(std::as_const(w)), .dx = on(dx), .workspace = workspace.get()});
   }
   const Doubles dys = dy.get(), ws = w.get();
   expect_sum(dx.get(), oracle.backward_data(dys, ws), oracle.backward_data(absolute(dys), absolute(ws)),

@@ -1,13 +1,12 @@
 // The convolution contract on tensor cores. Weights are read as they are (OHWI): nothing is packed.
 #include "kernels/cuda/conv2d/conv2d.cuh"
 
+#include "kernels/cuda/conv2d/conv2d_hopper.cuh"
+
 namespace eb::kernels::cuda {
 
 namespace {
 
-size_t workspace_bytes(const Conv2d::Params& p, Conv2d::Direction d) {
-  return d == Conv2d::Direction::backward_weight ? conv2d_backward_weight_workspace(p) : 0;
-}
 size_t packed_bytes(const Conv2d::Params&, Conv2d::Direction) {
   return 0;
 }
@@ -15,7 +14,12 @@ void pack(const Conv2d::Params&, Conv2d::Direction, const void*, void*, void*) {
 
 }  // namespace
 
-const Conv2d conv2d{.workspace_bytes = workspace_bytes,
+size_t conv2d_workspace(const Conv2d::Params& p, Conv2d::Direction d) {
+  if (d == Conv2d::Direction::backward_weight) return conv2d_backward_weight_workspace(p);
+  return hopper_suits(p, d, device_limits()) ? conv2d_hopper_workspace(p, d) : 0;
+}
+
+const Conv2d conv2d{.workspace_bytes = conv2d_workspace,
                     .packed_bytes = packed_bytes,
                     .pack = pack,
                     .moment_rows = conv2d_moment_rows,

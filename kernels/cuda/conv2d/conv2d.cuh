@@ -11,6 +11,7 @@ inline Window window_of(const Conv2d::Params& p, int64_t h, int64_t w, int64_t c
           i(p.pad_h), i(p.pad_w), i(p.r * p.s), FastDivide(p.s)};
 }
 
+size_t conv2d_workspace(const Conv2d::Params&, Conv2d::Direction);
 int64_t conv2d_moment_rows(const Conv2d::Params&);
 void conv2d_forward(const Conv2d::Params&, const Conv2d::Forward&);
 void conv2d_backward_data(const Conv2d::Params&, const Conv2d::BackwardData&);

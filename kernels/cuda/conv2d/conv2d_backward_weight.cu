@@ -20,10 +20,6 @@ __global__ void sum_slices_kernel(int64_t n, int64_t slices, const float* partia
 bool on_hopper(const Conv2d::Params& p, const DeviceLimits& limits) {
   return hopper_suits(p, Conv2d::Direction::backward_weight, limits);
 }
-Split hopper_split(const Conv2d::Params& p, const DeviceLimits& limits) {
-  return split(limits, ceil_div(pixels_of(p), hopper_chunk), conv2d_backward_weight_hopper_tiles(p));
-}
-
 // f.operator()<Math, dy_width, x_width, Tile>(): no large tile, since fp32 outputs of 128 x 128 leave no room
 // for a second block on an SM. x is the narrow operand of an image; a narrow dy narrows both.
 template <class F>
@@ -50,7 +46,7 @@ void multiply(const Conv2d::Params& p, const void* x, const void* dy, float* out
 
 int64_t slices_of(const Conv2d::Params& p, const DeviceLimits& limits) {
   if (is_depthwise(p)) return depthwise_weight_slices(p, limits);
-  if (on_hopper(p, limits)) return hopper_split(p, limits).slices;
+  if (on_hopper(p, limits)) return wgmma_weight_launch(p, limits).slices;
   int64_t slices = 1;
   by_shape(p, [&]<class Math, int, int, class Tile>() { slices = split<Math, Tile>(p, limits).slices; });
   return slices;
@@ -78,7 +74,7 @@ void conv2d_backward_weight(const Conv2d::Params& p, const Conv2d::BackwardWeigh
   if (is_depthwise(p))
     depthwise_backward_weight(p, a.x, a.dy, out, slices);
   else if (on_hopper(p, limits))
-    conv2d_backward_weight_hopper(p, a.x, a.dy, out, hopper_split(p, limits).chunks, slices);
+    conv2d_backward_weight_hopper(p, a.x, a.dy, out);
   else
     multiply(p, a.x, a.dy, out);
   if (slices > 1) sum_slices(weights_of(p), slices, static_cast<const float*>(a.workspace), a.dw);

@@ -2,7 +2,7 @@
 #pragma once
 #include "kernels/conv2d.h"
 #include "kernels/cuda/gemm/gemm_tile.cuh"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/conv2d_policy.h"
 
 namespace eb::kernels::cuda {
 
@@ -22,17 +22,19 @@ void by_math_and_width(const Conv2d::Params& p, F&& f) {
     both(4) ? f.template operator()<F32Math, 4>() : f.template operator()<F32Math, 1>();
 }
 
-// f.operator()<Tile>() for an (m, n) result: the largest tile that still gives every SM a block and wastes no
-// half of itself on columns that do not exist. Narrow copies always take the small tile.
+// f.operator()<Tile>() for an (m, n) result, as the policy chooses.
 template <class Math, int width, class F>
 void by_tile(const DeviceLimits& limits, int64_t m, int64_t n, int64_t groups, F&& f) {
   constexpr bool wide = width * sizeof(typename Math::T) == 16;
-  if constexpr (wide) {
-    const auto blocks = [&](int64_t rows, int64_t columns) {
-      return ceil_div(m, rows) * ceil_div(n, columns) * groups;
-    };
-    if (n > 64 && blocks(128, 128) >= limits.processors) return f.template operator()<LargeTile>();
-    if (blocks(128, 64) >= limits.processors) return f.template operator()<MediumTile>();
+  switch (mma_launch({m, n, 1, 0, 0, groups}, limits, 2, wide).tile) {
+    case ConvTile::mma_128x128:
+      if constexpr (wide) return f.template operator()<LargeTile>();
+      break;
+    case ConvTile::mma_128x64:
+      if constexpr (wide) return f.template operator()<MediumTile>();
+      break;
+    default:
+      break;
   }
   f.template operator()<SmallTile>();
 }

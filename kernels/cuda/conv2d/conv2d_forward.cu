@@ -21,8 +21,7 @@ int64_t conv2d_moment_rows(const Conv2d::Params& p) {
 
 void conv2d_forward(const Conv2d::Params& p, const Conv2d::Forward& a) {
   if (is_depthwise(p)) return depthwise_forward(p, a.x, a.w, a.b, a.y);
-  if (hopper_suits(p, Conv2d::Direction::forward, device_limits()))
-    return conv2d_forward_hopper(p, a.x, a.w, a.b, a.y, a.moments);
+  if (hopper_suits(p, Conv2d::Direction::forward, device_limits())) return conv2d_forward_hopper(p, a);
   by_math_and_width(p, [&]<class Math, int width>() {
     using T = typename Math::T;
     forward_pixels<Math, T, T, width>(p, static_cast<const T*>(a.x), static_cast<const T*>(a.w), a.b, a.y,

@@ -1,8 +1,8 @@
 // What the sm_90a convolutions of bf16 and int8 share (rows are pixels of the result): the geometry, the
-// thread that feeds the ring, the choice of a tile.
+// thread that feeds the ring, the tile as a type.
 #pragma once
-#include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
+#include "kernels/cuda/conv2d/conv2d_raster.cuh"
 #include "kernels/cuda/gemm/hopper_gemm.cuh"
 
 namespace eb::kernels::cuda {
@@ -10,10 +10,30 @@ namespace eb::kernels::cuda {
 struct HopperPixels {
   TensorMap map, weights;
   int64_t rows, columns;
+  Raster raster;
+  Scatter scatter;  // which pixels of the result the rows are
   FastDivide by_grid_w, by_grid_hw;
-  int lower_h, lower_w;  // the window's corner at the first position of an image
+  int lower_h, lower_w, stride_h,
+      stride_w;  // the window's corner at the first position, and from one to the next
   int taps_h, taps_w, channels;
-  __device__ int chunks(int k) const { return taps_h * taps_w * ((channels + k - 1) / k); }
+  int first_tap, step_h, step_w;  // which of the weights' taps goes with the window's
+  int chunks, chunks_per_slice;
+};
+
+// What a block computes; a slice is a run of chunks, blockIdx.y.
+template <class Tile>
+struct HopperPart {
+  uint32_t row_tile, column_tile;
+  int64_t first_row, first_column;
+  int first_chunk, chunks;
+  __device__ explicit HopperPart(const HopperPixels& p)
+      : row_tile(p.raster.row_tile(column_tile)),
+        first_row(int64_t{row_tile} * Tile::m),
+        first_column(int64_t{column_tile} * Tile::n),
+        first_chunk(static_cast<int>(blockIdx.y) * p.chunks_per_slice) {
+    const int left = p.chunks - first_chunk;
+    chunks = left < p.chunks_per_slice ? left : p.chunks_per_slice;
+  }
 };
 
 // MN-major: w (channels, taps, columns). K-major: w (columns, taps, channels).
@@ -29,105 +49,124 @@ __device__ void load_weights(const HopperPixels& p, typename Tile::T* to, Mbarri
   }
 }
 
-// One thread: fills stage after stage, chunk after chunk of the reduction.
-template <bool reversed, bool b_mn_major, class Tile>
+// One thread: fills stage after stage, chunk after chunk of the part's reduction.
+template <bool b_mn_major, class Tile>
 __device__ void produce(const HopperPixels& p, HopperRing<Tile>& s) {
+  const HopperPart<Tile> part(p);
   uint32_t rest, j;
-  const uint32_t n = p.by_grid_hw.divide(blockIdx.x * Tile::m, rest);
+  const uint32_t n = p.by_grid_hw.divide(static_cast<uint32_t>(part.first_row), rest);
   const uint32_t i = p.by_grid_w.divide(rest, j);
-  PixelPosition at{0, static_cast<int>(j) + p.lower_w, static_cast<int>(i) + p.lower_h, static_cast<int>(n)};
-  const int column = static_cast<int>(blockIdx.y) * Tile::n;
+  const int per_tap = (p.channels + Tile::k - 1) / Tile::k, tap = part.first_chunk / per_tap;
+  int r = tap / p.taps_w, q = tap % p.taps_w;
+  PixelPosition at{part.first_chunk % per_tap * Tile::k, static_cast<int>(j) * p.stride_w + p.lower_w,
+                   static_cast<int>(i) * p.stride_h + p.lower_h, static_cast<int>(n)};
   constexpr unsigned bytes = sizeof(typename Tile::T) * (Tile::a_elements + Tile::b_elements);
   RingPosition<Tile::stages> ring;
-  for (int r = 0, tap = 0; r < p.taps_h; ++r)
-    for (int q = 0; q < p.taps_w; ++q, ++tap)
-      for (at.c = 0; at.c < p.channels; at.c += Tile::k) {
-        wait(s.empty[ring.stage], ring.parity ^ 1);
-        Mbarrier& full = s.full[ring.stage];
-        arrive_expecting(full, bytes);
-        copy_pixels(s.a + ring.stage * Tile::a_elements, p.map, full, at, r, q);
-        load_weights<b_mn_major, Tile>(p, s.b + ring.stage * Tile::b_elements, full,
-                                       reversed ? p.taps_h * p.taps_w - 1 - tap : tap, at.c, column);
-        ring.advance();
-      }
+  for (int chunk = 0; chunk < part.chunks; ++chunk) {
+    wait(s.empty[ring.stage], ring.parity ^ 1);
+    Mbarrier& full = s.full[ring.stage];
+    arrive_expecting(full, bytes);
+    copy_pixels(s.a + ring.stage * Tile::a_elements, p.map, full, at, r, q);
+    load_weights<b_mn_major, Tile>(p, s.b + ring.stage * Tile::b_elements, full,
+                                   p.first_tap + r * p.step_h + q * p.step_w, at.c,
+                                   static_cast<int>(part.first_column));
+    ring.advance();
+    if ((at.c += Tile::k) < p.channels) continue;
+    at.c = 0;
+    if (++q == p.taps_w) q = 0, ++r;
+  }
 }
 
-// out (rows, columns) <- the group's half of the tile at s.out(), 16 bytes a store. Columns come in whole
+// out (pixels, columns) <- the group's half of the tile at s.out(), 16 bytes a store. Columns come in whole
 // stores.
 template <class Tile, class Out>
 __device__ void store_half(const HopperPixels& p, HopperStorage<Tile, Out>& s, Out* out) {
-  const int64_t first_row = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  const HopperPart<Tile> part(p);
   const int group = threadIdx.x / warpgroup_size;
   named_barrier(2 + group, warpgroup_size);  // the group's own rows are there
   constexpr int width = 16 / sizeof(Out), per_row = Tile::n / width, rows = Tile::m / 2;
   for (int i = threadIdx.x % warpgroup_size; i < rows * per_row; i += warpgroup_size) {
     const int r = group * rows + i / per_row, c = i % per_row * width;
-    if (first_row + r < p.rows && first_column + c < p.columns)
-      *reinterpret_cast<Vec<Out, width>*>(out + (first_row + r) * p.columns + first_column + c) =
+    if (part.first_row + r < p.rows && part.first_column + c < p.columns)
+      *reinterpret_cast<Vec<Out, width>*>(out + p.scatter.pixel(p, part.first_row + r) * p.columns +
+                                          part.first_column + c) =
           *reinterpret_cast<const Vec<Out, width>*>(s.out(r, c));
   }
 }
 
-inline int64_t hopper_tiles(int64_t rows, int64_t columns, int64_t m, int64_t n) {
-  return ceil_div(rows, m) * ceil_div(columns, n);
-}
-inline int64_t small_hopper_tiles(int64_t rows, int64_t columns) {
-  return hopper_tiles(rows, columns, 128, columns > 64 ? 128 : 64);
-}
-
-// f.operator()<Tile>() for a (rows, columns) result of T's products.
+// f.operator()<HopperTile>() for a choice of the policy.
 template <class T, class F>
-void by_hopper_tile(const DeviceLimits& limits, int64_t rows, int64_t columns, F&& f) {
-  if (columns <= 64) return f.template operator()<HopperTile<128, 64, T>>();
-  if (hopper_tiles(rows, columns, 256, 128) >= limits.processors)
-    return f.template operator()<HopperTile<256, 128, T>>();
-  f.template operator()<HopperTile<128, 128, T>>();
+void by_hopper_tile(ConvTile tile, F&& f) {
+  switch (tile) {
+    case ConvTile::wgmma_256x128:
+      return f.template operator()<HopperTile<256, 128, T>>();
+    case ConvTile::wgmma_256x64:
+      return f.template operator()<HopperTile<256, 64, T>>();
+    case ConvTile::wgmma_128x64:
+      return f.template operator()<HopperTile<128, 64, T>>();
+    default:
+      return f.template operator()<HopperTile<128, 128, T>>();
+  }
 }
 
-// The geometry of p in g; returns the map that g reads, x (N, H, W, C) or for backward-data (transposed)
-// dy (N, P, Q, K). Its `pixels` are the tile's.
-template <bool transposed>
-PixelTensor set_geometry(HopperPixels& g, const Conv2d::Params& p, const void* data, int element_bytes) {
-  PixelTensor map{.data = data, .n = p.n, .h = p.h, .w = p.w, .c = p.c};
-  if (transposed) map.h = p.out_h(), map.w = p.out_w(), map.c = p.k;
-  const int64_t grid_h = transposed ? p.h : p.out_h(), grid_w = transposed ? p.w : p.out_w();
-  const auto corner = [](int64_t taps, int64_t pad) {
-    return static_cast<int>(transposed ? pad - (taps - 1) : -pad);
-  };
-  map.lower[0] = g.lower_h = corner(p.r, p.pad_h);
-  map.lower[1] = g.lower_w = corner(p.s, p.pad_w);
-  map.upper[0] = static_cast<int>(grid_h - map.h) + g.lower_h;
-  map.upper[1] = static_cast<int>(grid_w - map.w) + g.lower_w;
+// How many channels a stage holds, and what the copy unit is told of them.
+inline PixelTensor pixel_tensor(const void* data, int64_t n, int64_t h, int64_t w, int64_t c,
+                                int element_bytes) {
+  PixelTensor map{.data = data, .n = n, .h = h, .w = w, .c = c};
   map.channels = 128 / element_bytes;
   map.element_bytes = element_bytes;
-  g.rows = p.n * grid_h * grid_w;
-  g.columns = transposed ? p.c : p.k;
-  g.by_grid_w = FastDivide(grid_w);
-  g.by_grid_hw = FastDivide(grid_h * grid_w);
-  g.taps_h = static_cast<int>(p.r);
-  g.taps_w = static_cast<int>(p.s);
-  g.channels = static_cast<int>(map.c);
   return map;
 }
 
-// The grid of a tile's launch.
+// g and the map that it reads, but for what depends on the tile. Forward: x (N, H, W, C).
+inline PixelTensor forward_geometry(HopperPixels& g, const Conv2d::Params& p, const void* x,
+                                    int element_bytes) {
+  const auto n = [](int64_t v) { return static_cast<int>(v); };
+  PixelTensor map = pixel_tensor(x, p.n, p.h, p.w, p.c, element_bytes);
+  map.lower[0] = g.lower_h = n(-p.pad_h), map.lower[1] = g.lower_w = n(-p.pad_w);
+  map.upper[0] = n(p.pad_h - (p.r - 1)), map.upper[1] = n(p.pad_w - (p.s - 1));
+  map.stride[0] = g.stride_h = n(p.stride_h), map.stride[1] = g.stride_w = n(p.stride_w);
+  g.rows = p.n * p.out_h() * p.out_w();
+  g.columns = p.k;
+  g.scatter = {};
+  g.by_grid_w = FastDivide(p.out_w());
+  g.by_grid_hw = FastDivide(p.out_h() * p.out_w());
+  g.taps_h = n(p.r), g.taps_w = n(p.s), g.channels = n(p.c);
+  g.first_tap = 0, g.step_h = n(p.s), g.step_w = 1;
+  return map;
+}
+
+// Backward-data of one remainder: dy (N, P, Q, K), the taps that reach it from the last to the first. Without
+// a tap the map is never read, but has to be one.
+inline PixelTensor backward_data_geometry(HopperPixels& g, const Conv2d::Params& p, const Remainder& i,
+                                          const Remainder& j, const void* dy, int element_bytes) {
+  const auto n = [](int64_t v) { return static_cast<int>(v); };
+  PixelTensor map = pixel_tensor(dy, p.n, p.out_h(), p.out_w(), p.k, element_bytes);
+  const bool any = i.taps * j.taps > 0;
+  g.lower_h = any ? n(i.corner - (i.taps - 1)) : 0, g.lower_w = any ? n(j.corner - (j.taps - 1)) : 0;
+  map.lower[0] = g.lower_h, map.lower[1] = g.lower_w;
+  map.upper[0] = any ? n(i.pixels - map.h) + g.lower_h : 0;
+  map.upper[1] = any ? n(j.pixels - map.w) + g.lower_w : 0;
+  g.stride_h = g.stride_w = 1;
+  g.rows = p.n * i.pixels * j.pixels;
+  g.columns = p.c;
+  g.scatter = {n(p.h), n(p.w), n(p.stride_h), n(p.stride_w), n(i.first), n(j.first)};
+  g.by_grid_w = FastDivide(j.pixels);
+  g.by_grid_hw = FastDivide(i.pixels * j.pixels);
+  g.taps_h = any ? n(i.taps) : 0, g.taps_w = any ? n(j.taps) : 1, g.channels = n(p.k);
+  g.first_tap = n((i.first_tap + (i.taps - 1) * p.stride_h) * p.s + j.first_tap + (j.taps - 1) * p.stride_w);
+  g.step_h = n(-p.stride_h * p.s), g.step_w = n(-p.stride_w);
+  return map;
+}
+
+// The grid of a launch, and what of g the tile decides.
 template <class Tile>
-dim3 hopper_grid(const HopperPixels& g) {
-  return {static_cast<unsigned>(ceil_div(g.rows, Tile::m)),
-          static_cast<unsigned>(ceil_div(g.columns, Tile::n))};
-}
-
-// What the copy unit can address whatever the type: one group, stride 1, corners of 8 bits.
-inline bool hopper_possible(const Conv2d::Params& p) {
-  return p.groups == 1 && p.stride_h == 1 && p.stride_w == 1 && p.r <= 128 && p.s <= 128 && p.pad_h < 128 &&
-         p.pad_w < 128 && p.n * p.h * p.w < int64_t{1} << 31 &&
-         p.n * p.out_h() * p.out_w() < int64_t{1} << 31;
-}
-
-// `whole` is what the last run of an extent is padded to with zeros.
-inline bool hopper_pays(const DeviceLimits& limits, int64_t extent, int64_t whole, int64_t blocks) {
-  const double useful = static_cast<double>(extent) / static_cast<double>(whole * ceil_div(extent, whole));
-  return useful >= limits.wgmma_useful && blocks >= limits.processors;
+dim3 cut(HopperPixels& g, const ConvLaunch& l) {
+  const int64_t columns = ceil_div(g.columns, Tile::n);
+  g.raster = Raster(columns);
+  g.chunks = static_cast<int>(g.taps_h * g.taps_w * ceil_div(g.channels, Tile::k));
+  g.chunks_per_slice = static_cast<int>(l.chunks);
+  return {static_cast<unsigned>(ceil_div(g.rows, Tile::m) * columns), static_cast<unsigned>(l.slices)};
 }
 
 }  // namespace eb::kernels::cuda

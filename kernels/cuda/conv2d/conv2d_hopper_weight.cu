@@ -1,8 +1,8 @@
-// Backward-weight of stride-1 convolutions on sm_90a: dw (K, taps, C) = dy (pixels, K)^T times x (pixels, C)
+// Backward-weight on sm_90a: dw (K, taps, C) = dy (pixels, K)^T times x (pixels, C)
 // at each tap. Both operands are read as they lie in memory, MN-major; a slice is a run of pixels, summed by
 // conv2d_backward_weight.cu.
 #include "kernels/cuda/conv2d/conv2d_hopper.cuh"
-#include "kernels/cuda/gemm/hopper_gemm.cuh"
+#include "kernels/cuda/conv2d/conv2d_hopper_pixels.cuh"
 
 namespace eb::kernels::cuda {
 
@@ -12,7 +12,7 @@ struct HopperWeight {
   TensorMap dy, map;
   float* out;  // (slices, filters, taps, channels)
   int64_t filters, channels;
-  int taps_h, taps_w, lower_h, lower_w;
+  int taps_h, taps_w, lower_h, lower_w, stride_h, stride_w;
   int chunks, chunks_per_slice;
   FastDivide by_grid_w, by_grid_hw, by_taps_w, by_taps;
 };
@@ -44,8 +44,8 @@ __device__ void produce(const HopperWeight& p, HopperRing<Tile>& s) {
     uint32_t rest, j;
     const uint32_t n = p.by_grid_hw.divide(static_cast<uint32_t>(pixel), rest);
     const uint32_t i = p.by_grid_w.divide(rest, j);
-    PixelPosition at{part.channel, static_cast<int>(j) + p.lower_w, static_cast<int>(i) + p.lower_h,
-                     static_cast<int>(n)};
+    PixelPosition at{part.channel, static_cast<int>(j) * p.stride_w + p.lower_w,
+                     static_cast<int>(i) * p.stride_h + p.lower_h, static_cast<int>(n)};
     wait(s.empty[ring.stage], ring.parity ^ 1);
     Mbarrier& full = s.full[ring.stage];
     arrive_expecting(full, bytes);
@@ -102,36 +102,32 @@ void launch_tile(const HopperWeight& g, int64_t slices) {
 
 }  // namespace
 
-int64_t conv2d_backward_weight_hopper_tiles(const Conv2d::Params& p) {
-  return ceil_div(p.k, 128) * p.r * p.s * ceil_div(p.c, p.c > 64 ? 128 : 64);
-}
-
-void conv2d_backward_weight_hopper(const Conv2d::Params& p, const void* x, const void* dy, float* out,
-                                   int64_t chunks_per_slice, int64_t slices) {
+void conv2d_backward_weight_hopper(const Conv2d::Params& p, const void* x, const void* dy, float* out) {
   const int64_t pixels = p.n * p.out_h() * p.out_w();
   const auto i = [](int64_t v) { return static_cast<int>(v); };
+  const ConvLaunch l = wgmma_weight_launch(p, device_limits());
+  HopperPixels of_x;
+  PixelTensor map = forward_geometry(of_x, p, x, sizeof(bf16));
+  map.pixels = hopper_chunk;
   HopperWeight g;
   g.dy = tensor_map(BoxTensor{dy, {p.k, pixels, 1}, {64, hopper_chunk, 1}});
-  PixelTensor map{.data = x, .n = p.n, .h = p.h, .w = p.w, .c = p.c};
-  map.lower[0] = g.lower_h = i(-p.pad_h);
-  map.lower[1] = g.lower_w = i(-p.pad_w);
-  map.upper[0] = i(p.out_h() - p.h - p.pad_h);
-  map.upper[1] = i(p.out_w() - p.w - p.pad_w);
-  map.channels = 64;
-  map.pixels = hopper_chunk;
   g.map = tensor_map(map);
   g.out = out;
   g.filters = p.k;
   g.channels = p.c;
-  g.taps_h = i(p.r);
-  g.taps_w = i(p.s);
+  g.taps_h = i(p.r), g.taps_w = i(p.s);
+  g.lower_h = of_x.lower_h, g.lower_w = of_x.lower_w;
+  g.stride_h = of_x.stride_h, g.stride_w = of_x.stride_w;
   g.chunks = i(ceil_div(pixels, hopper_chunk));
-  g.chunks_per_slice = i(chunks_per_slice);
-  g.by_grid_w = FastDivide(p.out_w());
-  g.by_grid_hw = FastDivide(p.out_h() * p.out_w());
+  g.chunks_per_slice = i(l.chunks);
+  g.by_grid_w = of_x.by_grid_w;
+  g.by_grid_hw = of_x.by_grid_hw;
   g.by_taps_w = FastDivide(p.s);
   g.by_taps = FastDivide(p.r * p.s);
-  p.c > 64 ? launch_tile<HopperTile<128, 128>>(g, slices) : launch_tile<HopperTile<128, 64>>(g, slices);
+  if (facts_of(l.tile).n == 128)
+    launch_tile<HopperTile<128, 128>>(g, l.slices);
+  else
+    launch_tile<HopperTile<128, 64>>(g, l.slices);
 }
 
 }  // namespace eb::kernels::cuda

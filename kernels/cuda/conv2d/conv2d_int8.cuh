@@ -2,7 +2,7 @@
 // sums.
 #pragma once
 #include "kernels/conv2d_int8.h"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/conv2d_policy.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::cuda {
@@ -32,9 +32,7 @@ void conv2d_int8_backward_data(const Conv2d::Params&, const Conv2dInt8::Operand&
 size_t conv2d_int8_transposed_bytes(const Conv2d::Params&);
 void conv2d_int8_transpose(const Conv2d::Params&, const int8_t* w, int8_t* transposed);
 
-// The same by wgmma: whether the path exists here and is expected to be the faster one. transposed: w by
-// conv2d_int8_transpose.
-bool int8_hopper_suits(const Conv2d::Params&, Conv2d::Direction, const DeviceLimits&);
+// The same by wgmma, where int8_hopper_suits. transposed: w by conv2d_int8_transpose.
 void conv2d_int8_forward_hopper(const Conv2d::Params&, const Conv2dInt8::Operand& x,
                                 const Conv2dInt8::Operand& w, const float* b, void* y, uint32_t* largest);
 void conv2d_int8_backward_data_hopper(const Conv2d::Params&, const Conv2dInt8::Operand& dy,

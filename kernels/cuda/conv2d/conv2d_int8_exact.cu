@@ -115,8 +115,7 @@ size_t conv2d_exact_workspace(const Conv2d::Params& p, Direction d) {
   const Conv2d::Params q = numbers(p, d);
   const int64_t first = d == Direction::backward_data ? elements_of_y(p) : elements_of_x(p);
   const int64_t second = d == Direction::backward_weight ? elements_of_y(p) : elements_of_w(p);
-  const size_t inner = d == Direction::backward_weight ? conv2d_backward_weight_workspace(q) : 0;
-  return Workspace::bytes(q.dtype, first) + Workspace::bytes(q.dtype, second) + inner;
+  return Workspace::bytes(q.dtype, first) + Workspace::bytes(q.dtype, second) + conv2d_workspace(q, d);
 }
 
 void conv2d_exact_forward(const Conv2d::Params& p, const Conv2dInt8::Forward& a) {
@@ -125,7 +124,7 @@ void conv2d_exact_forward(const Conv2d::Params& p, const Conv2dInt8::Forward& a)
   Workspace space(q.dtype, a.workspace);
   const void* x = space.expand(a.x, elements_of_x(p));
   const void* w = space.expand(a.w, elements_of_w(p));
-  conv2d_forward(q, {.x = x, .w = w, .b = a.b, .y = a.y});
+  conv2d_forward(q, {.x = x, .w = w, .b = a.b, .y = a.y, .workspace = space.rest()});
   if (a.largest) largest_of_samples(p, a.y, a.largest);
 }
 
@@ -135,7 +134,7 @@ void conv2d_exact_backward_data(const Conv2d::Params& p, const Conv2dInt8::Backw
   Workspace space(q.dtype, a.workspace);
   const void* dy = space.expand(a.dy, elements_of_y(p));
   const void* w = space.expand(a.w, elements_of_w(p));
-  conv2d_backward_data(q, {.dy = dy, .w = w, .dx = a.dx});
+  conv2d_backward_data(q, {.dy = dy, .w = w, .dx = a.dx, .workspace = space.rest()});
 }
 
 void conv2d_exact_backward_weight(const Conv2d::Params& p, const Conv2dInt8::BackwardWeight& a) {

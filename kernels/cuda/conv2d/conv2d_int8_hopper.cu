@@ -1,4 +1,4 @@
-// The integer forward and backward-data on sm_90a, stride 1: wgmma on codes fed by bulk copies, the loop of
+// The integer forward and backward-data on sm_90a: wgmma on codes fed by bulk copies, the loop of
 // conv2d_hopper.cu with 128 channels a stage. Both operands are K-major, so backward-data reads transposed
 // weights (C, taps, K), taps reversed.
 #include "kernels/cuda/conv2d/conv2d_hopper_pixels.cuh"
@@ -26,13 +26,13 @@ struct Int8HopperStorage : HopperStorage<Tile, Out> {
 // changes no bit.
 template <class Tile, class Out>
 __device__ void fill_tables(const Int8Hopper<Out>& p, Int8HopperStorage<Tile, Out>& s) {
-  const int64_t first_row = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  const HopperPart<Tile> part(p);
   for (int i = threadIdx.x; i < Tile::m; i += Tile::consumers) {
-    const int64_t row = first_row + i;
+    const int64_t row = part.first_row + i;
     s.row_scale[i] = row < p.rows ? p.samples.at(p.by_grid_hw.divide(static_cast<uint32_t>(row))) : 0.f;
   }
   for (int i = threadIdx.x; i < Tile::n; i += Tile::consumers) {
-    const int64_t column = first_column + i;
+    const int64_t column = part.first_column + i;
     s.column_scale[i] = column < p.columns ? p.filters.at(column) : 0.f;
     s.bias[i] = column < p.columns && p.bias ? p.bias[column] : -0.f;
   }
@@ -65,47 +65,42 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   auto& s = shared<Int8HopperStorage<Tile, Out>>();
   init_ring(s);
   if (threadIdx.x >= Tile::consumers) {
-    if (threadIdx.x == Tile::consumers) produce<transposed, false>(p, s);
+    if (threadIdx.x == Tile::consumers) produce<false>(p, s);
     return;
   }
   fill_tables(p, s);
   HopperSums<Tile> sums;
   sums.visit([](int, int, int32_t& first, int32_t& second) { first = second = 0; });
-  consume<false, false>(sums, s, p.chunks(Tile::k));
+  consume<false, false>(sums, s, HopperPart<Tile>(p).chunks);
   store(p, sums, s);
   if constexpr (!transposed)
     if (p.largest) {
-      const int64_t first_row = int64_t{blockIdx.x} * Tile::m;
+      const int64_t first_row = HopperPart<Tile>(p).first_row;
       merge_largest<Tile::m, Tile::n, Tile::consumers>(s, first_row, p.rows - first_row, p.by_grid_hw,
                                                        p.largest);
     }
 #endif
 }
 
-// in: codes of x or dy. w (columns, taps, channels). g: scales, out, bias and largest are set.
+// w (columns, taps, channels). g: scales, out, bias, largest and the geometry are set.
 template <bool transposed, class Out>
-void run(const char* name, const Conv2d::Params& p, const int8_t* in, const int8_t* w, Int8Hopper<Out> g) {
-  PixelTensor map = set_geometry<transposed>(g, p, in, 1);
-  by_hopper_tile<int8_t>(device_limits(), g.rows, g.columns, [&]<class Tile>() {
+void run(const char* name, const Conv2d::Params& p, Int8Hopper<Out> g, PixelTensor map, const int8_t* w,
+         const ConvGemm& gemm) {
+  const ConvLaunch l = wgmma_launch(gemm, device_limits(), 1, false);
+  by_hopper_tile<int8_t>(l.tile, [&]<class Tile>() {
     map.pixels = Tile::m;
     g.map = tensor_map(map);
     g.weights = tensor_map(BoxTensor{.data = w,
                                      .extent = {map.c, p.r * p.s, g.columns},
                                      .box = {Tile::k, 1, Tile::n},
                                      .element_bytes = 1});
-    launch({name, hopper_grid<Tile>(g), dim3(Tile::threads), sizeof(Int8HopperStorage<Tile, Out>)},
+    const dim3 grid = cut<Tile>(g, l);
+    launch({name, grid, dim3(Tile::threads), sizeof(Int8HopperStorage<Tile, Out>)},
            conv2d_int8_hopper_kernel<Tile, Out, transposed>, g);
   });
 }
 
 }  // namespace
-
-bool int8_hopper_suits(const Conv2d::Params& p, Conv2d::Direction direction, const DeviceLimits& limits) {
-  if (p.c % 16 != 0 || p.k % 16 != 0 || !hopper_possible(p) || !limits.wgmma) return false;
-  if (direction == Conv2d::Direction::forward)
-    return hopper_pays(limits, p.c, 128, small_hopper_tiles(p.n * p.out_h() * p.out_w(), p.k));
-  return hopper_pays(limits, p.k, 128, small_hopper_tiles(p.n * p.h * p.w, p.c));
-}
 
 void conv2d_int8_forward_hopper(const Conv2d::Params& p, const Conv2dInt8::Operand& x,
                                 const Conv2dInt8::Operand& w, const float* b, void* y, uint32_t* largest) {
@@ -116,20 +111,24 @@ void conv2d_int8_forward_hopper(const Conv2d::Params& p, const Conv2dInt8::Opera
     g.out = static_cast<Out*>(y);
     g.bias = b;
     g.largest = largest;
-    run<false>("conv2d_int8_forward_hopper", p, x.codes, w.codes, g);
+    const PixelTensor map = forward_geometry(g, p, x.codes, 1);
+    run<false>("conv2d_int8_forward_hopper", p, g, map, w.codes, forward_gemm(p));
   });
 }
 
 void conv2d_int8_backward_data_hopper(const Conv2d::Params& p, const Conv2dInt8::Operand& dy,
                                       const Conv2dInt8::Operand& w, const int8_t* transposed, void* dx) {
-  by_dtype(p.dtype, [&]<class Out>() {
-    Int8Hopper<Out> g;
-    g.samples = block_scales(dy, p.out_h() * p.out_w() * p.k);
-    g.filters = {w.exponents, FastDivide(p.c), w.bits};
-    g.out = static_cast<Out*>(dx);
-    g.bias = nullptr;
-    g.largest = nullptr;
-    run<true>("conv2d_int8_backward_data_hopper", p, dy.codes, transposed, g);
+  for_each_remainder(p, [&](const Remainder& i, const Remainder& j) {
+    by_dtype(p.dtype, [&]<class Out>() {
+      Int8Hopper<Out> g;
+      g.samples = block_scales(dy, p.out_h() * p.out_w() * p.k);
+      g.filters = {w.exponents, FastDivide(p.c), w.bits};
+      g.out = static_cast<Out*>(dx);
+      g.bias = nullptr;
+      g.largest = nullptr;
+      const PixelTensor map = backward_data_geometry(g, p, i, j, dy.codes, 1);
+      run<true>("conv2d_int8_backward_data_hopper", p, g, map, transposed, backward_data_gemm(p, i, j));
+    });
   });
 }
 

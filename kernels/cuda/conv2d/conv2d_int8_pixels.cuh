@@ -40,9 +40,10 @@ struct Int8Gemm {
   Weights weights;
   BlockScales samples, filters;  // transposed: filters are w's only block
   Out* out;                      // (pixels, out_stride)
-  Scatter scatter;               // transposed: which pixels the rows are
-  const float* bias = nullptr;   // of the group, or null
-  uint32_t* largest = nullptr;   // (samples), or null
+  Raster raster;
+  Scatter scatter;              // transposed: which pixels the rows are
+  const float* bias = nullptr;  // of the group, or null
+  uint32_t* largest = nullptr;  // (samples), or null
   int64_t out_columns, out_stride;
   int chunks;
   int64_t map_group, weight_group;  // distance between groups
@@ -83,7 +84,9 @@ __global__ void __launch_bounds__(threads_of<Tile>) conv2d_int8_kernel(Int8Gemm<
   using Shape = Int8Shape<Tile>;
   auto& s = shared<Int8Storage<Tile, Out>>();
   auto* rows = reinterpret_cast<typename PixelLoader<int8_t, width, transposed>::Row*>(s.rows);
-  const int64_t first_row = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  uint32_t column_tile;
+  const uint32_t row_tile = p.raster.row_tile(column_tile);
+  const int64_t first_row = int64_t{row_tile} * Tile::m, first_column = int64_t{column_tile} * Tile::n;
   p.pixels.map += blockIdx.z * p.map_group;
   p.weights.matrix += blockIdx.z * p.weight_group;
   fill_tables(s, rows, p, first_row, first_column);
@@ -126,11 +129,13 @@ void by_int8_width(int64_t channels, F&& f) {
 }
 
 template <class Out, int width, bool transposed>
-void launch_int8(const char* name, const Int8Gemm<Out, width, transposed>& p, int64_t groups) {
+void launch_int8(const char* name, Int8Gemm<Out, width, transposed> p, int64_t groups) {
   by_tile<Int8Math, width>(device_limits(), p.pixels.rows, p.out_columns, groups, [&]<class Tile>() {
+    const int64_t columns = ceil_div(p.out_columns, Tile::n);
+    p.raster = Raster(columns);
     launch({name,
-            dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m)),
-                 static_cast<unsigned>(ceil_div(p.out_columns, Tile::n)), static_cast<unsigned>(groups)),
+            dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m) * columns), 1,
+                 static_cast<unsigned>(groups)),
             dim3(threads_of<Tile>), sizeof(Int8Storage<Tile, Out>)},
            conv2d_int8_kernel<Tile, Out, width, transposed>, p);
   });

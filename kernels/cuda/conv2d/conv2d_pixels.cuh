@@ -4,25 +4,11 @@
 #include "kernels/conv2d.h"
 #include "kernels/cuda/conv2d/conv2d_dispatch.cuh"
 #include "kernels/cuda/conv2d/conv2d_loaders.cuh"
+#include "kernels/cuda/conv2d/conv2d_raster.cuh"
 #include "kernels/cuda/largest.cuh"
 #include "kernels/cuda/moments.cuh"
 
 namespace eb::kernels::cuda {
-
-// Backward-data of a stride: the pixels of dx that share a remainder modulo the stride read the same taps,
-// and among themselves they are a convolution of stride 1. One launch for each remainder, none of whose
-// products is with a zero that the stride put there.
-struct Scatter {
-  int h, w, stride_h, stride_w, first_h, first_w;
-  template <class Loader>
-  __device__ int64_t pixel(const Loader& loader, int64_t position) const {
-    if (stride_h == 1 && stride_w == 1) return position;
-    uint32_t rest, j;
-    const uint32_t n = loader.by_grid_hw.divide(static_cast<uint32_t>(position), rest);
-    const uint32_t i = loader.by_grid_w.divide(rest, j);
-    return (int64_t{n} * h + first_h + int64_t{i} * stride_h) * w + first_w + int64_t{j} * stride_w;
-  }
-};
 
 // Operands of T, results of Out.
 template <class T, class Out, int width, bool transposed>
@@ -30,7 +16,8 @@ struct PixelGemm {
   using Weights = std::conditional_t<transposed, WeightLoader<T, width>, MatrixLoader<T, width>>;
   PixelLoader<T, width, transposed> pixels;
   Weights weights;
-  Out* out;                     // (pixels, out_stride)
+  Out* out;  // (pixels, out_stride)
+  Raster raster;
   Scatter scatter;              // transposed: which pixels the rows are
   const float* bias;            // of the group, or null
   float* moments = nullptr;     // (tiles of rows, 2, out_stride), or null
@@ -70,7 +57,9 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
   using Row = typename PixelLoader<T, width, transposed>::Row;
   Row* rows = reinterpret_cast<Row*>(storage.rows);
 
-  const int64_t first_row = int64_t{blockIdx.x} * Tile::m, first_column = int64_t{blockIdx.y} * Tile::n;
+  uint32_t column_tile;
+  const uint32_t row_tile = p.raster.row_tile(column_tile);
+  const int64_t first_row = int64_t{row_tile} * Tile::m, first_column = int64_t{column_tile} * Tile::n;
   p.pixels.map += blockIdx.z * p.map_group;
   if constexpr (transposed)
     p.weights.w += blockIdx.z * p.weight_group;
@@ -116,16 +105,18 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
     static_assert(Shape::threads == 2 * Tile::n);
     if (p.moments)
       store_moments<Tile::m, Tile::n>(storage.gemm, rows_left, columns_left, p.out_stride,
-                                      p.moments + blockIdx.x * 2 * p.out_stride + group_column);
+                                      p.moments + int64_t{row_tile} * 2 * p.out_stride + group_column);
   }
 }
 
 template <class Tile, class Math, int width, bool transposed, class T, class Out>
-void launch_pixels(const char* name, const PixelGemm<T, Out, width, transposed>& p, int64_t groups) {
+void launch_pixels(const char* name, PixelGemm<T, Out, width, transposed> p, int64_t groups) {
   using Storage = PixelStorage<Tile, Math, transposed, Out>;
+  const int64_t columns = ceil_div(p.out_columns, Tile::n);
+  p.raster = Raster(columns);
   launch({name,
-          dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m)),
-               static_cast<unsigned>(ceil_div(p.out_columns, Tile::n)), static_cast<unsigned>(groups)),
+          dim3(static_cast<unsigned>(ceil_div(p.pixels.rows, Tile::m) * columns), 1,
+               static_cast<unsigned>(groups)),
           dim3(threads_of<Tile>), sizeof(Storage)},
          conv2d_pixels_kernel<Tile, Math, width, transposed, T, Out>, p);
 }

@@ -7,10 +7,6 @@
 
 namespace eb::kernels::cuda {
 
-inline constexpr int64_t wanted_blocks = 2;  // for every SM
-inline constexpr int64_t least_chunks = 8;   // of a slice, or filling the pipeline costs more than it saves
-inline constexpr int64_t most_slices = 128;
-
 // Operands of T: what the arithmetic multiplies, or Coded. Each has its own copy width: an image has three
 // channels, its dy 64.
 template <class T, int dy_width, int x_width>
@@ -59,28 +55,15 @@ __global__ void __launch_bounds__(threads_of<Tile>, 2)
                          finish);
 }
 
-struct Split {
-  int64_t slices, chunks;  // chunks of a slice
-};
-
-// Of `all` chunks for `tiles` tiles of dw. Depends on the shape and the limits alone, so that bits do.
-inline Split split(const DeviceLimits& limits, int64_t all, int64_t tiles) {
-  int64_t slices = ceil_div(wanted_blocks * limits.processors, tiles);
-  if (slices > all / least_chunks) slices = all / least_chunks;
-  if (slices > most_slices) slices = most_slices;
-  if (slices < 1) slices = 1;
-  const int64_t chunks = ceil_div(all, slices);
-  return {ceil_div(all, chunks), chunks};
-}
-
 inline int64_t pixels_of(const Conv2d::Params& p) {
   return p.n * p.out_h() * p.out_w();
 }
 
+// A weight gradient's slices in a tile.
 template <class Math, class Tile>
-Split split(const Conv2d::Params& p, const DeviceLimits& limits) {
-  return split(limits, ceil_div(pixels_of(p), Math::k_chunk),
-               ceil_div(p.k / p.groups, Tile::m) * ceil_div(p.r * p.s * p.c / p.groups, Tile::n) * p.groups);
+ConvLaunch split(const Conv2d::Params& p, const DeviceLimits& limits) {
+  constexpr ConvTile tile = std::is_same_v<Tile, MediumTile> ? ConvTile::mma_128x64 : ConvTile::mma_64x64;
+  return sliced_launch(backward_weight_gemm(p), tile, limits, ceil_div(pixels_of(p), Math::k_chunk));
 }
 
 inline int64_t weights_of(const Conv2d::Params& p) {
@@ -91,7 +74,7 @@ inline int64_t weights_of(const Conv2d::Params& p) {
 template <class Math, class T, int dy_width, int x_width, class Tile>
 void multiply_weights(const Conv2d::Params& p, PointerTo<T> x, PointerTo<T> dy, float* out) {
   const int64_t c = p.c / p.groups, k = p.k / p.groups;
-  const Split s = split<Math, Tile>(p, device_limits());
+  const ConvLaunch s = split<Math, Tile>(p, device_limits());
   WeightGemm<T, dy_width, x_width> g;
   g.dy = {dy, pixels_of(p), k, p.k};
   g.x = {x, window_of(p, p.h, p.w, p.c), FastDivide(c), FastDivide(p.out_w()),

@@ -66,7 +66,7 @@ __device__ void multiply_chunk(Accumulators<Shape>& sums, const typename Shape::
   using Sums = Accumulators<Shape>;
   const int warp = threadIdx.x / warp_size, lane_id = threadIdx.x % warp_size;
   const int m = warp / Shape::Tile::warps_n * Shape::warp_m, n = warp % Shape::Tile::warps_n * Shape::warp_n;
-  constexpr int unrolled =
+  [[maybe_unused]] constexpr int unrolled =
       Math::parts == 2 ? 1 : Shape::k / Math::k_step;  // registers: the sums of each step
 #pragma unroll unrolled
   for (int k = 0; k < Shape::k; k += Math::k_step) {

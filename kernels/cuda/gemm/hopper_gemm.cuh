@@ -7,14 +7,17 @@
 
 namespace eb::kernels::cuda {
 
-// Each warpgroup has half of the rows. Two blocks of 128 rows share an SM, so one's epilogue hides behind the
-// other's multiplies; 256 rows take the SM alone and need a quarter less from L2. To be measured.
+// Each warpgroup has half of the rows. Two blocks share an SM, so one's epilogue hides behind the other's
+// multiplies; 256 rows of 128 columns take the SM alone and need a quarter less from L2, 256 rows of 64
+// columns have two stages each, between which the other block multiplies. To be measured.
 template <int m_, int n_, class T_ = bf16>
 struct HopperTile {
   using T = T_;
   using Sum = std::conditional_t<std::is_same_v<T, int8_t>, int32_t, float>;
   static constexpr int m = m_, n = n_, k = 128 / sizeof(T);
-  static constexpr int stages = m == 256 || n == 64 ? 4 : 3, blocks = m == 256 ? 1 : 2;
+  static constexpr bool alone = m == 256 && n == 128;
+  static constexpr int blocks = alone ? 1 : 2;
+  static constexpr int stages = alone ? 4 : m == 256 ? 2 : n == 64 ? 4 : 3;
   static constexpr int consumers = 2 * warpgroup_size, threads = consumers + warp_size;
   static constexpr int a_elements = m * k, b_elements = n * k;
 };

@@ -64,7 +64,8 @@ TensorMap tensor_map(const PixelTensor& t) {
   const cuuint64_t pixel = extent[0] * static_cast<cuuint64_t>(t.element_bytes);
   const cuuint64_t stride[] = {pixel, pixel * extent[1], pixel * extent[1] * extent[2]};
   const int lower[] = {t.lower[1], t.lower[0]}, upper[] = {t.upper[1], t.upper[0]};
-  const cuuint32_t step[] = {1, 1, 1, 1};
+  const cuuint32_t step[] = {1, static_cast<cuuint32_t>(t.stride[1]), static_cast<cuuint32_t>(t.stride[0]),
+                             1};
   CUtensorMap map;
   check_encoded(encode(&map, type_of(t.element_bytes), 4, const_cast<void*>(t.data), extent, stride, lower,
                        upper, static_cast<cuuint32_t>(t.channels), static_cast<cuuint32_t>(t.pixels), step,

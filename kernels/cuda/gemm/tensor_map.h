@@ -17,13 +17,14 @@ struct BoxTensor {
 
 // Activations (N, H, W, C) read as runs of `pixels` positions by `channels` channels. Positions go along W,
 // then H, then N through a window of each image, from `lower` to `upper` beyond its last pixel (both {h, w},
-// -128 to 127).
+// -128 to 127), in steps of `stride` ({h, w}, 1 to 8).
 struct PixelTensor {
   const void* data;
   int64_t n, h, w, c;
   int lower[2], upper[2];
   int channels, pixels;
   int element_bytes = 2;
+  int stride[2] = {1, 1};
 };
 
 #ifdef EB_EMULATED

@@ -9,9 +9,6 @@ namespace eb::kernels::cuda {
 struct DeviceLimits {
   int64_t processors = 132;  // SMs; those of an H200
   bool wgmma = false;  // an sm_90, whose 227 KiB of shared memory a block may have, and code for it here
-  // Share of wgmma's products that must not be with zeros: the last channels of a tap are multiplied whole,
-  // and more zeros would eat the advantage over mma.sync, which wastes none. Predicted, to be measured.
-  double wgmma_useful = 0.75;
 };
 
 const DeviceLimits& device_limits();  // of the current device, which is asked once
