@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <set>
 
 #include "engine/model/model.h"
 #include "kernels/reference.h"
@@ -153,7 +152,7 @@ BenchCase matrix_product_case(Device device, DType dtype, int64_t n) {
 std::vector<NamedConv> network_convs(const std::string& network, double prune, int64_t batch, DType dtype) {
   const Graph graph = network_graph(network, prune);
   std::vector<NamedConv> convs;
-  std::set<std::string> seen;
+  std::map<std::string, size_t> seen;  // where in convs
   for (const Node& n : graph.nodes) {
     if (n.op != Op::conv) continue;
     const Node& in = graph.nodes[n.in[0]];
@@ -170,8 +169,11 @@ std::vector<NamedConv> network_convs(const std::string& network, double prune, i
                            .pad_h = n.pad[0],
                            .pad_w = n.pad[1],
                            .groups = n.groups};
-    if (seen.insert(describe(p)).second)
+    const auto [at, first] = seen.try_emplace(describe(p), convs.size());
+    if (first)
       convs.push_back({fmt::format("{} p={} {}", network, prune, n.id), p});
+    else
+      ++convs[at->second].times;
   }
   return convs;
 }

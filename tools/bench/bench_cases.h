@@ -25,10 +25,11 @@ struct BenchCasesConfig {
 };
 
 // The distinct convolutions of a network, compacted by a random ticket of the ratio (0: dense), with the
-// node's id. Shapes that repeat are listed once.
+// node's id. Shapes that repeat are listed once, with how often they occur.
 struct NamedConv {
   std::string name;
   kernels::Conv2d::Params p;
+  int64_t times = 1;
 };
 std::vector<NamedConv> network_convs(const std::string& network, double prune, int64_t batch,
                                      kernels::DType dtype);

@@ -181,7 +181,7 @@ Command bench_command() {
   return {
       .name = "bench",
       .doc = "Measure; never claims a number it did not time",
-      .commands = {bench_kernels_command(), bench_step_command()},
+      .commands = {bench_kernels_command(), bench_step_command(), bench_policy_command()},
   };
 }
 

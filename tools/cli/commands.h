@@ -25,5 +25,6 @@ Command config_command();
 Command data_command();
 Command version_command();
 Command bench_kernels_command();  // of bench
+Command bench_policy_command();
 
 }  // namespace eb::tools
