@@ -213,7 +213,7 @@ void merge(const Params& p, const Slices& slices, const T* x, const int32_t* sel
 template <class T, int N>
 void own_statistics(const Params& p, const T* x, const int32_t* select, const Vectors& v, const BnAffine& a,
                     float* partial) {
-  const BnCut cut = bn_cut<N>(p, device_limits());
+  const BnCut cut = bn_cut<N>(p, device_limits(), bn_summing_blocks);
   launch({"batch_norm_statistics", bn_grid(cut), bn_threads, sizeof(ThreadMoments<N>)},
          statistics_kernel<T, N>, cut, x, select, partial);
   merge<T>(p, {partial, cut.slices, p.c, p.rows, cut.rows_per_slice}, x, select, v, a);

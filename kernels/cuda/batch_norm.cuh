@@ -12,7 +12,10 @@
 namespace eb::kernels::cuda {
 
 inline constexpr int bn_threads = 256;
-inline constexpr int64_t bn_most_blocks = 8;      // for every SM
+inline constexpr int64_t bn_most_blocks = 8;  // for every SM, of passes that merge nothing
+// Of passes that sum: as many as an SM holds, so that one wave of long slices pays the merge at their end
+// once. The merge of a block is 32 divisions one after the other by a quarter of its threads. To be measured.
+inline constexpr int64_t bn_summing_blocks = 4;
 inline constexpr int64_t bn_rows_per_thread = 8;  // at least, so that sums outweigh their merging
 
 struct BnCut {
@@ -21,15 +24,16 @@ struct BnCut {
   int64_t rows_per_slice, slices, tiles;
 };
 
+// blocks: for every SM, at most.
 template <int N>
-BnCut bn_cut(const BatchNorm::Params& p, const DeviceLimits& limits) {
+BnCut bn_cut(const BatchNorm::Params& p, const DeviceLimits& limits, int64_t blocks) {
   BnCut cut{p.rows, p.c_in, p.c};
   cut.across = 1;
   while (cut.across < warp_size && cut.across * N < p.c) cut.across *= 2;
   cut.down = bn_threads / cut.across;
   cut.tiles = ceil_div(p.c, int64_t{cut.across} * N);
   int64_t slices = ceil_div(p.rows, cut.down * bn_rows_per_thread);
-  const int64_t most = ceil_div(bn_most_blocks * limits.processors, cut.tiles);
+  const int64_t most = ceil_div(blocks * limits.processors, cut.tiles);
   if (slices > most) slices = most;
   cut.rows_per_slice = ceil_div(p.rows, slices);
   cut.slices = ceil_div(p.rows, cut.rows_per_slice);
@@ -42,8 +46,10 @@ inline int64_t bn_vector(int64_t c) {
   return ceil_div(c, 8) * 8;
 }
 inline int64_t bn_partials(const BatchNorm::Params& p, const DeviceLimits& limits) {
-  int64_t slices = bn_cut<1>(p, limits).slices;
-  by_dtype(p.dtype, [&]<class T>() { slices = std::max(slices, bn_cut<widest<T>>(p, limits).slices); });
+  int64_t slices = bn_cut<1>(p, limits, bn_summing_blocks).slices;
+  by_dtype(p.dtype, [&]<class T>() {
+    slices = std::max(slices, bn_cut<widest<T>>(p, limits, bn_summing_blocks).slices);
+  });
   return slices * 2 * p.c;
 }
 

@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(bn_threads, blocks)
 template <class T, int N>
 void apply(const Params& p, const BnAffine& a, const void* x, const int32_t* select, const void* residual,
            void* y, uint32_t* largest) {
-  BnCut cut = bn_cut<N>(p, device_limits());
+  BnCut cut = bn_cut<N>(p, device_limits(), bn_most_blocks);
   const auto *from = static_cast<const T*>(x), *other = static_cast<const T*>(residual);
   auto* to = static_cast<T*>(y);
   const auto run = [&]<bool relu, bool add>() {

@@ -145,7 +145,8 @@ __global__ void apply_kernel(BnCut cut, Tensors<T> tensors, const int32_t* selec
 template <class T, int N, Mask mask>
 void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select, const Gradients& v,
               float* workspace) {
-  const BnCut cut = bn_cut<N>(p, device_limits());
+  const BnCut cut = bn_cut<N>(p, device_limits(), bn_summing_blocks),
+              even = bn_cut<N>(p, device_limits(), bn_most_blocks);
   const int64_t each = bn_vector(p.c);
   const Coefficients a{workspace, workspace + each, workspace + 2 * each, workspace + 3 * each,
                        workspace + 4 * each};
@@ -160,7 +161,7 @@ void backward(const Params& p, const Tensors<T>& tensors, const int32_t* select,
             bn_threads},
            zero_kernel<T>, p.rows * p.c_in, tensors.dx);
   const auto run = [&]<bool residual>() {
-    launch({"batch_norm_backward", bn_grid(cut), bn_threads}, apply_kernel<T, N, mask, residual>, cut,
+    launch({"batch_norm_backward", bn_grid(even), bn_threads}, apply_kernel<T, N, mask, residual>, even,
            tensors, select, a);
   };
   tensors.dresidual ? run.template operator()<true>() : run.template operator()<false>();

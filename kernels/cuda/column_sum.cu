@@ -8,7 +8,7 @@ namespace eb::kernels::cuda {
 namespace {
 
 constexpr int columns_per_block = 32, row_threads = 8;
-constexpr int64_t rows_per_slice = 1024;
+constexpr int64_t rows_per_slice = 1024;  // of the grid's first dimension: the others end at 65,535
 
 template <class T>
 __device__ float value_at(const T* x, int64_t i) {
@@ -24,8 +24,8 @@ __global__ void column_slices_kernel(int64_t rows, int64_t columns, X x, float* 
   using Sums = Vec<float, columns_per_block>;
   auto& sums = shared<Vec<Sums, row_threads>>();
   const int lane_id = threadIdx.x % columns_per_block, row_thread = threadIdx.x / columns_per_block;
-  const int64_t column = int64_t{blockIdx.x} * columns_per_block + lane_id;
-  const int64_t first = int64_t{blockIdx.y} * rows_per_slice;
+  const int64_t column = int64_t{blockIdx.y} * columns_per_block + lane_id;
+  const int64_t first = int64_t{blockIdx.x} * rows_per_slice;
   const int64_t end = first + rows_per_slice < rows ? first + rows_per_slice : rows;
   float sum = 0;
   if (column < columns)
@@ -34,7 +34,7 @@ __global__ void column_slices_kernel(int64_t rows, int64_t columns, X x, float* 
   sync_threads();
   if (row_thread != 0 || column >= columns) return;
   for (int i = 1; i < row_threads; ++i) sum += sums[i][lane_id];
-  partial[blockIdx.y * columns + column] = sum;
+  partial[blockIdx.x * columns + column] = sum;
 }
 
 __global__ void column_total_kernel(int64_t slices, int64_t columns, const float* partial, float* sums) {
@@ -49,7 +49,7 @@ template <class X>
 void sum_columns(int64_t rows, int64_t columns, X x, float* sums, float* partial) {
   const int64_t slices = ceil_div(rows, rows_per_slice);
   launch({"column_slices",
-          dim3(static_cast<unsigned>(ceil_div(columns, columns_per_block)), static_cast<unsigned>(slices)),
+          dim3(static_cast<unsigned>(slices), static_cast<unsigned>(ceil_div(columns, columns_per_block))),
           dim3(columns_per_block * row_threads), sizeof(Vec<Vec<float, columns_per_block>, row_threads>)},
          column_slices_kernel<X>, rows, columns, x, partial);
   launch({"column_total", dim3(static_cast<unsigned>(ceil_div(columns, 256))), dim3(256)},

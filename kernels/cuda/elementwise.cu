@@ -114,34 +114,65 @@ void cast(int64_t n, DType from, const void* x, DType to, void* y) {
   });
 }
 
-template <class T>
-__global__ void select_forward_kernel(int64_t n, int64_t c, int64_t k, const T* x, const int32_t* select,
-                                      T* y) {
+// Counts of 2^31 and more: what FastDivide does below.
+struct LongDivide {
+  int64_t divisor;
+  __device__ int64_t divide(int64_t n, int64_t& remainder) const {
+    remainder = n % divisor;
+    return n / divisor;
+  }
+};
+
+// f(divide by k, an index of n): 32 bits wide where they suffice, since a division in 64 bits takes longer
+// than reading and writing the element.
+template <class F>
+void by_count(int64_t n, int64_t k, F&& f) {
+  if (n < int64_t{1} << 31)
+    f(FastDivide(k), uint32_t{});
+  else
+    f(LongDivide{k}, int64_t{});
+}
+
+template <class T, class Divide, class Index>
+__global__ void select_forward_kernel(int64_t n, int64_t c, Divide by_k, Index, const T* x,
+                                      const int32_t* select, T* y) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i < n) y[i] = x[i / k * c + select[i % k]];
+  if (i >= n) return;
+  Index channel;
+  const int64_t row = by_k.divide(static_cast<Index>(i), channel);
+  y[i] = x[row * c + select[channel]];
 }
 
 void select_forward(DType dtype, int64_t rows, int64_t c, int64_t k, const void* x, const int32_t* select,
                     void* y) {
   by_dtype(dtype, [&]<class T>() {
-    launch({"select_forward", blocks_for(rows * k, threads), threads}, select_forward_kernel<T>, rows * k, c,
-           k, static_cast<const T*>(x), select, static_cast<T*>(y));
+    by_count(rows * k, k, [&]<class Divide, class Index>(Divide by_k, Index index) {
+      launch({"select_forward", blocks_for(rows * k, threads), threads},
+             select_forward_kernel<T, Divide, Index>, rows * k, c, by_k, index, static_cast<const T*>(x),
+             select, static_cast<T*>(y));
+    });
   });
 }
 
-template <class T>
-__global__ void select_backward_kernel(int64_t n, int64_t c, int64_t k, const T* dy, const int32_t* select,
-                                       T* dx) {
+template <class T, class Divide, class Index>
+__global__ void select_backward_kernel(int64_t n, int64_t c, Divide by_k, Index, const T* dy,
+                                       const int32_t* select, T* dx) {
   const int64_t i = int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (i < n) dx[i / k * c + select[i % k]] = dy[i];
+  if (i >= n) return;
+  Index channel;
+  const int64_t row = by_k.divide(static_cast<Index>(i), channel);
+  dx[row * c + select[channel]] = dy[i];
 }
 
 void select_backward(DType dtype, int64_t rows, int64_t c, int64_t k, const void* dy, const int32_t* select,
                      void* dx) {
   fill({dtype, rows * c}, 0.f, dx);
   by_dtype(dtype, [&]<class T>() {
-    launch({"select_backward", blocks_for(rows * k, threads), threads}, select_backward_kernel<T>, rows * k,
-           c, k, static_cast<const T*>(dy), select, static_cast<T*>(dx));
+    by_count(rows * k, k, [&]<class Divide, class Index>(Divide by_k, Index index) {
+      launch({"select_backward", blocks_for(rows * k, threads), threads},
+             select_backward_kernel<T, Divide, Index>, rows * k, c, by_k, index, static_cast<const T*>(dy),
+             select, static_cast<T*>(dx));
+    });
   });
 }
 
