@@ -1,5 +1,11 @@
 #include "engine/ops/conv2d.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "engine/ops/check.h"
 #include "engine/ops/conv2d_calls.h"
 #include "engine/ops/conv_choice.h"
@@ -9,6 +15,17 @@ namespace eb::engine {
 
 using kernels::Conv2d;
 using Direction = Conv2d::Direction;
+
+void check_positions(const Conv2d::Params& p, Device device) {
+  const int64_t most = std::max(p.h * p.w, p.out_h() * p.out_w());
+  if (device == Device::cpu || p.n * most < int64_t{1} << 31) return;
+  constexpr int64_t countable = (int64_t{1} << 31) - 1;
+  throw Error(errors::too_many_positions,
+              fmt::format("a convolution over {} images of {} positions, and a card's kernels count to {}",
+                          p.n, most, countable),
+              fmt::format("at most {} images at a time: a smaller train.batch_size or train.eval_batch_size",
+                          countable / most));
+}
 
 Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o) {
   const DType dtype = dense_dtype(x);
@@ -27,6 +44,7 @@ Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, cons
   p.groups = o.groups;
   p.deterministic = o.deterministic;
   check(p.h + 2 * p.pad_h >= p.r && p.w + 2 * p.pad_w >= p.s, "conv2d", got, "a kernel inside the padded x");
+  check_positions(p, x.device());
   return p;
 }
 

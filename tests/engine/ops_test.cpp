@@ -1,12 +1,14 @@
 // What ops refuse, and when add works in place. Numbers are checked through whole graphs in model_test.cpp.
 #include <gtest/gtest.h>
 
+#include "engine/base/error_codes.h"
 #include "engine/ops/batch_norm.h"
-#include "engine/ops/conv2d.h"
+#include "engine/ops/conv2d_calls.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/pool2d.h"
 #include "engine/ops/softmax_cross_entropy.h"
+#include "support/error_code.h"
 
 namespace eb::engine {
 
@@ -91,6 +93,20 @@ TEST(Ops, add_works_in_place_only_in_a_value_nobody_else_holds) {
   const Tensor also = c.detach(), apart = add(std::move(c), b);
   EXPECT_NE(apart.raw(), also.raw());
   EXPECT_EQ(also.data<float>()[0], 1);
+}
+
+// Of 2^31 and more, at the input or the output; none is allocated here.
+TEST(Ops, conv2d_of_more_positions_than_a_card_counts_is_an_error_by_name) {
+  kernels::Conv2d::Params p{.n = (1 << 15) - 1, .h = 256, .w = 256, .c = 3, .k = 8, .r = 1, .s = 1};
+  EXPECT_EQ(test::code_of([&] { check_positions(p, Device::cuda); }), 0);
+  p.n = 1 << 15;
+  const Error e = test::error_of([&] { check_positions(p, Device::cuda); });
+  EXPECT_EQ(e.code(), errors::too_many_positions);
+  EXPECT_NE(e.hint().find("at most 32767 images"), std::string::npos) << e.hint();
+  EXPECT_EQ(test::code_of([&] { check_positions(p, Device::cpu); }), 0);
+  p.n = (1 << 15) - 1, p.pad_h = 1;
+  EXPECT_EQ(test::code_of([&] { check_positions(p, Device::cuda); }), errors::too_many_positions)
+      << "y is larger than x";
 }
 
 TEST(Ops, softmax_cross_entropy_refuses_labels_outside_the_classes) {
