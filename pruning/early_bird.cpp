@@ -42,6 +42,14 @@ EarlyBirdConfig early_bird_config(const engine::Config& c) {
   return e;
 }
 
+EarlyBirdConfig early_bird_config(const engine::Config& c, engine::Device device) {
+  EarlyBirdConfig e = early_bird_config(c);
+  constexpr int64_t copied_at_once = 8;  // of bf16
+  if (device != engine::Device::cpu && e.close.round_to == 1 && c.get<bool>("cuda.pad_channels"))
+    e.close.round_to = copied_at_once, e.close.round = RoundTo::pad;
+  return e;
+}
+
 std::string ratio_name(double ratio) {
   return fmt::format("p{:g}", ratio * 100);
 }

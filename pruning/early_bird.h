@@ -64,6 +64,9 @@ constexpr auto enum_names(EarlyBirdConfig::Schedule) {
 }
 
 EarlyBirdConfig early_bird_config(const engine::Config& config);
+// For a run on the device. On a card, where cuda.pad_channels allows it, a ticket whose counts nothing rounds
+// (round_to 1) is stored with counts in eights: the ticket is as drawn, the kernels copy 16 bytes at a time.
+EarlyBirdConfig early_bird_config(const engine::Config& config, engine::Device device);
 
 // 0.3 -> "p30"
 std::string ratio_name(double ratio);

@@ -145,6 +145,11 @@ static std::vector<Field> run_fields() {
             "Most memory of a card that a run may take, in MiB; null: what the card has."}
           .range(1, 1 << 30)
           .or_null(),
+      Field{"cuda.pad_channels", Type::boolean, true,
+            "On a card a ticket whose channel counts nothing rounds (early_bird.round_to 1) is stored with "
+            "counts "
+            "in eights: the ticket is as drawn, the channels besides are zero and stay zero, and the kernels "
+            "copy 16 bytes at a time."},
       Field{"checkpoint.every", Type::duration, "5ep",
             "Time between checkpoints; \"0ep\" saves at the end only."},
       Field{"checkpoint.every_minutes", Type::number, 30,

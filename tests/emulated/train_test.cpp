@@ -67,6 +67,37 @@ TEST_F(EmulatedTrain, finds_the_cpus_ticket) {
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 2e-3) << "epoch " << i;
 }
 
+std::vector<int64_t> stored_channels(const fs::path& run) {
+  std::vector<int64_t> channels;
+  const Outcome o = run_engine({"inspect", run.string(), "--json"});
+  EXPECT_EQ(o.exit_code, 0) << o.err;
+  const auto inspected = nlohmann::json::parse(o.out);
+  for (const auto& node : inspected["layers"])
+    if (node["op"] == "conv") channels.push_back(node["shape"][2]);
+  return channels;
+}
+
+// The kernels want eights, the ticket does not: it is the CPU's, stored wider.
+TEST_F(EmulatedTrain, stores_an_unrounded_ticket_in_eights) {
+  const auto run = [&](const char* device, const char* name, const char* pad) {
+    auto command = words(config_, dir_ / name, device);
+    for (const char* set : {"early_bird.round_to=1", "early_bird.min_channels=1", pad})
+      command.insert(command.end(), {"--set", set});
+    return summary_of(run_engine(command));
+  };
+  run("cpu", "cpu", "cuda.pad_channels=true");
+  run("cuda", "padded", "cuda.pad_channels=true");
+  run("cuda", "exact", "cuda.pad_channels=false");
+  const auto ticket = [&](const char* name) {
+    return nlohmann::json::parse(slurp(fs::path(dir_ / name) / "ticket.json"))["masks"];
+  };
+  EXPECT_EQ(ticket("padded"), ticket("cpu"));
+  EXPECT_EQ(ticket("exact"), ticket("cpu"));
+  EXPECT_EQ(stored_channels(dir_ / "exact"), stored_channels(dir_ / "cpu"));
+  for (const int64_t channels : stored_channels(dir_ / "padded")) EXPECT_EQ(channels % 8, 0);
+  EXPECT_NE(stored_channels(dir_ / "padded"), stored_channels(dir_ / "cpu"));
+}
+
 // Integer products have no rounding, but statistics and sums of gradients have; masks are drawn from scales
 // whose grid is coarser than that.
 TEST_F(EmulatedTrain, finds_the_cpus_ticket_in_8_bit) {

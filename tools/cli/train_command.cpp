@@ -195,7 +195,7 @@ static int train(const TrainFlags& f) {
   session.add_hook(&block_metrics);
   tensorboard::BnHistograms histograms(board);
   if (config.get<bool>("log.tensorboard_histograms")) session.add_hook(&histograms);
-  pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config), init_of(config), train.seed,
+  pruning::EarlyBirdHook early_bird(pruning::early_bird_config(config, device), init_of(config), train.seed,
                                     until(f.until));
   const auto first_weights = first_weights_of(config);
   early_bird.set_first_weights(first_weights);
