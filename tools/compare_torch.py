@@ -17,6 +17,7 @@ between the 8-bit tensors are bf16, for `reference` f32; PyTorch's convolutions 
 On a card PyTorch runs three ways: eager, torch.compile(mode="max-autotune-no-cudagraphs"), and a CUDA graph of the whole
 eager step; the speed-up is against the fastest. bf16 is autocast there, f32 is TF32 in both engines.
 --cpu-time counts CPU seconds instead of wall-clock, with --threads 1 on a machine that others use too.
+Exit status 1 if a measurement failed: its cell says so, and stderr why.
 """
 import argparse
 import json
@@ -259,9 +260,13 @@ def cuda_worker(name, dtype, steps, mode):
 
 
 def run_torch(python, name, dtype, args, mode=""):
-    out = subprocess.run([python, __file__, "--worker", args.device, name, dtype, str(args.steps), str(args.threads),
-                          mode or ("cpu" if args.cpu_time else "wall")],
-                         capture_output=True, text=True, timeout=1800)
+    try:
+        out = subprocess.run([python, __file__, "--worker", args.device, name, dtype, str(args.steps), str(args.threads),
+                              mode or ("cpu" if args.cpu_time else "wall")],
+                             capture_output=True, text=True, timeout=1800)
+    except subprocess.TimeoutExpired as e:
+        print(e, file=sys.stderr)
+        return None
     if out.returncode:
         print(out.stderr[-500:], file=sys.stderr)
         return None
@@ -292,19 +297,23 @@ def run_ours(name, dtype, args):
 
 
 def compare(name, dtype, versions, args):
-    """A row for each PyTorch: medians over rounds in which the engines take turns; of PyTorch's modes the fastest."""
+    """A row for each PyTorch: medians over rounds in which the engines take turns; of PyTorch's modes the fastest. Returns
+    whether every measurement came."""
     ours, ours_mib, theirs, theirs_mib = [], 0, {v: {} for v in versions}, dict.fromkeys(versions, 0)
+    modes_wanted = args.modes.split(",") if args.device == "cuda" else [""]
     for _ in range(args.rounds):
         if r := run_ours(name, dtype, args):
             ours.append(r["step_ms"] / 1e3)
             ours_mib = max(ours_mib, r.get("peak_device_mib") or r["peak_rss_mib"])
         for version, python in versions.items():
-            for mode in args.modes.split(",") if args.device == "cuda" else [""]:
+            for mode in modes_wanted:
                 if t := run_torch(python, name, dtype, args, mode):
                     theirs[version].setdefault(mode, []).append(statistics.median(t["seconds"]))
                     theirs_mib[version] = max(theirs_mib[version], t["peak_mib"])
     for version, modes in theirs.items():
         print_row(name, dtype, version, args, (ours, ours_mib), (modes, theirs_mib[version]))
+    times = [ours] + [modes.get(mode, []) for modes in theirs.values() for mode in modes_wanted]
+    return all(len(t) == args.rounds for t in times)
 
 
 def print_row(name, dtype, version, args, ours, theirs):
@@ -353,9 +362,8 @@ def main():
                "ours MiB", "PyTorch MiB"] + (["PyTorch by mode, ms"] if cuda else [])
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
-    for name in args.cases.split(","):
-        for dtype in args.dtypes.split(","):
-            compare(name, dtype, versions, args)
+    complete = [compare(name, dtype, versions, args) for name in args.cases.split(",") for dtype in args.dtypes.split(",")]
+    return 0 if all(complete) else 1
 
 
 if __name__ == "__main__":
@@ -366,4 +374,4 @@ if __name__ == "__main__":
         else:
             cpu_worker(name, dtype, int(steps), int(threads), mode)
     else:
-        main()
+        sys.exit(main())

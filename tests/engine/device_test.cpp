@@ -40,8 +40,8 @@ constexpr int steps_per_epoch = 3, search_epochs = 3, retrain_steps = 4, batch_s
 struct Outcome {
   std::vector<double> losses;
   std::vector<int64_t> distances;
-  std::vector<std::vector<uint8_t>> masks;
-  Shape small;  // parameters, channels kept
+  std::vector<std::vector<uint8_t>> drawn, masks;  // before and after closing
+  Shape small;                                     // parameters, channels kept
   double dense_loss = 0, test_loss = 0;
 };
 
@@ -90,13 +90,32 @@ Outcome train(const Graph& graph, Device device) {
   }
   Batches test(graph);
   o.dense_loss = evaluate(trainer.model(), test).loss;
-  const auto closed = close_ticket(draw_ticket(trainer.model(), {0.5}), trainer.model(), {});
+  const Ticket drawn = draw_ticket(trainer.model(), {0.5});
+  for (const Mask& m : drawn.masks) o.drawn.push_back(m.keep);
+  const auto closed = close_ticket(drawn, trainer.model(), {});
   for (const Mask& m : closed.ticket.masks) o.masks.push_back(m.keep);
   trainer.replace_model(compact(trainer.model(), closed.ticket, MomentumRule::carry));
   o.small = {trainer.model().parameter_count(), closed.ticket.kept()};
   for (int i = 0; i < retrain_steps; ++i) step(90 + i);
   o.test_loss = evaluate(trainer.model(), test).loss;
   return o;
+}
+
+// A card adds in another order than the CPU, so two scales that all but tie may change places: one channel is
+// kept in place of the other, which is two bits of the mask. The emulated device has no such case.
+int64_t bits_that_may_differ() {
+  return test_device().device == Device::cpu || test_device().emulated() ? 0 : 2;
+}
+
+int64_t differing_bits(const std::vector<std::vector<uint8_t>>& a,
+                       const std::vector<std::vector<uint8_t>>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  int64_t bits = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    EXPECT_EQ(a[i].size(), b[i].size()) << "mask " << i;
+    for (size_t c = 0; c < std::min(a[i].size(), b[i].size()); ++c) bits += a[i][c] != b[i][c];
+  }
+  return bits;
 }
 
 class DeviceTest : public testing::TestWithParam<Graph (*)()> {
@@ -121,12 +140,17 @@ TEST_P(DeviceTest, early_bird_training_is_the_cpus) {
   const Graph graph = GetParam()();
   const Outcome want = train(graph, Device::cpu), got = train(graph, test_device().device);
   ASSERT_EQ(got.losses.size(), want.losses.size());
-  for (size_t i = 0; i < want.losses.size(); ++i)
-    EXPECT_NEAR(got.losses[i], want.losses[i], 2e-4) << "step " << i;
-  EXPECT_EQ(got.masks, want.masks);
-  EXPECT_EQ(got.distances, want.distances);
-  EXPECT_EQ(got.small, want.small);
+  const int64_t differing = differing_bits(got.drawn, want.drawn), allowed = bits_that_may_differ();
+  EXPECT_LE(differing, allowed) << "of the drawn masks";
+  const size_t comparable = differing ? search_epochs * steps_per_epoch : want.losses.size();
+  for (size_t i = 0; i < comparable; ++i) EXPECT_NEAR(got.losses[i], want.losses[i], 2e-4) << "step " << i;
+  ASSERT_EQ(got.distances.size(), want.distances.size());
+  for (size_t i = 0; i < want.distances.size(); ++i)  // each is between two masks
+    EXPECT_LE(std::abs(got.distances[i] - want.distances[i]), 2 * allowed) << "distance " << i;
   EXPECT_NEAR(got.dense_loss, want.dense_loss, 2e-4);
+  if (differing) return;  // the small networks are not the same one
+  EXPECT_EQ(got.masks, want.masks);
+  EXPECT_EQ(got.small, want.small);
   EXPECT_NEAR(got.test_loss, want.test_loss, 2e-3);
 }
 

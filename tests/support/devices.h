@@ -3,6 +3,7 @@
 // and back.
 #pragma once
 #include <cstring>
+#include <exception>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -35,6 +36,17 @@ class DeviceScope {
   ~DeviceScope();
 };
 
+// What a failed kernel leaves behind is found by the next call that waits, often one of a destructor: there
+// it is recorded as a failure of the test, and the other tests of the program run.
+template <class F>
+void or_fail(const char* what, F&& call) noexcept {
+  try {
+    call();
+  } catch (const std::exception& e) {
+    ADD_FAILURE() << what << ": " << e.what();
+  }
+}
+
 // A host array's copy in device memory; fetch() brings it back.
 class OnDevice {
  public:
@@ -47,7 +59,9 @@ class OnDevice {
       : OnDevice(device, host.data(), host.size() * sizeof(T)) {}
   OnDevice(kernels::Device device, const Values& host)
       : OnDevice(device, host.data(), host.size() * kernels::size_of(host.dtype())) {}
-  ~OnDevice() { memory_.release(block_); }
+  ~OnDevice() {
+    or_fail("give an array back", [&] { memory_.release(block_); });
+  }
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
 
@@ -75,7 +89,9 @@ class Scratch {
  public:
   Scratch(kernels::Device device, size_t bytes)
       : memory_(kernels::memory(device)), block_(memory_.allocate(bytes)) {}
-  ~Scratch() { memory_.release(block_); }
+  ~Scratch() {
+    or_fail("give a workspace back", [&] { memory_.release(block_); });
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   void* get() const { return block_; }
@@ -91,7 +107,7 @@ class Staged {
  public:
   Staged() = default;
   ~Staged() {
-    for (auto& [there, host] : out_) there->fetch(host);
+    for (auto& [there, host] : out_) or_fail("bring the results back", [&] { there->fetch(host); });
   }
   Staged(const Staged&) = delete;
   Staged& operator=(const Staged&) = delete;

@@ -1,5 +1,7 @@
 #include "support/oracle_conv.h"
 
+#include <cmath>
+
 namespace eb::test {
 
 // f(x index, w index, y index) for every product of the convolution.
@@ -54,10 +56,20 @@ Doubles absolute(Doubles v) {
 void expect_sum(const Doubles& got, const Doubles& want, const Doubles& scale, double rounding,
                 const char* what) {
   ASSERT_EQ(got.size(), want.size()) << what;
+  size_t wrong = 0, worst = 0;
+  double worst_ratio = 0;
   for (size_t i = 0; i < got.size(); ++i) {
     const double allowed = rounding * std::abs(want[i]) + 0x1p-21 * scale[i];
-    ASSERT_LE(std::abs(got[i] - want[i]), allowed) << what << "[" << i << "], want " << want[i];
+    const double error = std::abs(got[i] - want[i]);
+    if (error <= allowed) continue;
+    ++wrong;
+    const double ratio = allowed > 0 && !std::isnan(error) ? error / allowed : INFINITY;
+    if (ratio > worst_ratio) worst_ratio = ratio, worst = i;
   }
+  if (wrong)
+    ADD_FAILURE() << what << ": " << wrong << " of " << got.size() << " are too far off, the worst by "
+                  << worst_ratio << " of what is allowed: [" << worst << "] is " << got[worst] << ", want "
+                  << want[worst];
 }
 
 }  // namespace eb::test

@@ -21,7 +21,8 @@ struct ConvOracle {
 Doubles absolute(Doubles v);
 
 // got: a float sum of terms whose absolute values add up to `scale`, stored with at most `rounding`. The
-// error of the sum is bounded by terms * 2^-24 of scale; eight of these are allowed.
+// error of the sum is bounded by terms * 2^-24 of scale; eight of these are allowed. A failure counts the
+// wrong ones and names the worst, as a multiple of what is allowed.
 void expect_sum(const Doubles& got, const Doubles& want, const Doubles& scale, double rounding,
                 const char* what);
 

@@ -110,6 +110,33 @@ TEST(BenchKernels, each_case_reports_time_and_rate) {
   }
 }
 
+TEST(BenchKernels, lines_of_json_name_a_case_before_it_runs_and_can_be_gone_on_with) {
+  const auto lines = [](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {
+        "bench", "kernels",          "--filter", "^max_pool_forward", "--seconds", "0.0001", "--batch-cifar",
+        "2",     "--batch-imagenet", "1",        "--json-lines"};
+    args.insert(args.end(), more.begin(), more.end());
+    const Outcome o = run_engine(args);
+    EXPECT_EQ(o.exit_code, 0) << o.err;
+    std::vector<json> found;
+    std::istringstream text(o.out);
+    for (std::string line; std::getline(text, line);) found.push_back(json::parse(line));
+    return found;
+  };
+  const auto all = lines({});
+  ASSERT_GE(all.size(), 6u);
+  EXPECT_GT(all.front()["ceilings"].value("copy_gb_per_s", 0.), 0);
+  EXPECT_TRUE(all.back().contains("summary"));
+  for (size_t i = 1; i + 2 < all.size(); i += 2) {
+    EXPECT_EQ(all[i]["at"], (i - 1) / 2);
+    const json& row = all[i + 1]["row"];
+    EXPECT_EQ(all[i]["starts"], row.value("family", "") + " " + row.value("name", ""));
+  }
+  const auto rest = lines({"--skip", "1"});
+  ASSERT_EQ(rest.size(), all.size() - 2);
+  EXPECT_EQ(rest[1], all[3]) << "the second case, with its place among all";
+}
+
 TEST(BenchKernels, lists_narrow_convolutions_and_the_rarer_forms_of_a_kernel) {
   const Outcome o = run_engine({"bench", "kernels", "--list"});
   for (const char* name :

@@ -131,6 +131,47 @@ void list_cases(const std::vector<LazyCase>& cases, const Wanted& wanted, bool a
   if (as_json) std::cout << engine::dump_json(list, 2) << "\n";
 }
 
+// Where the results go: a table, one JSON object at the end, or lines of JSON as they come.
+class Output {
+ public:
+  Output(const KernelBench& f, const Ceilings& ceilings) : f_(f) {
+    result_ = {{"device", f.device},
+               {"dtype", f.dtype},
+               {"copy_gb_per_s", ceilings.bytes_per_s * 1e-9},
+               {"matrix_tflops", ceilings.flops_per_s * 1e-12}};
+    if (f.json_lines) line({{"ceilings", result_}});
+    if (!f.json && !f.json_lines)
+      std::cout << fmt::format("copy {:.0f} GB/s, matrix product {}LOP/s\n", ceilings.bytes_per_s * 1e-9,
+                               rate(ceilings.flops_per_s));
+    result_["rows"] = nlohmann::json::array();
+  }
+  void starts(const LazyCase& c, int64_t at) {
+    if (f_.json_lines) line({{"starts", c.family + " " + c.name}, {"at", at}});
+  }
+  void row(const nlohmann::json& r) {
+    result_["rows"].push_back(r);
+    if (f_.json_lines)
+      line({{"row", r}});
+    else if (!f_.json)
+      print_row(r), std::cout << std::flush;
+  }
+  void end() {
+    result_["summary"] = summary(result_["rows"]);
+    if (f_.json_lines)
+      line({{"summary", result_["summary"]}});
+    else if (f_.json)
+      std::cout << engine::dump_json(result_, 2) << "\n";
+    else if (!result_["summary"].empty())  // empty where no library stood beside ours
+      std::cout << engine::dump_json(result_["summary"], 2) << "\n";
+  }
+
+ private:
+  static void line(const nlohmann::json& value) { std::cout << engine::dump_json(value) << std::endl; }
+
+  const KernelBench& f_;
+  nlohmann::json result_;
+};
+
 }  // namespace
 
 int bench_kernels(KernelBench f) {
@@ -149,24 +190,14 @@ int bench_kernels(KernelBench f) {
     return 0;
   }
   const Ceilings ceilings = measure_ceilings(f, device);
-  nlohmann::json result = {{"device", f.device},
-                           {"dtype", f.dtype},
-                           {"copy_gb_per_s", ceilings.bytes_per_s * 1e-9},
-                           {"matrix_tflops", ceilings.flops_per_s * 1e-12},
-                           {"rows", nlohmann::json::array()}};
-  if (!f.json)
-    std::cout << fmt::format("copy {:.0f} GB/s, matrix product {}LOP/s\n", ceilings.bytes_per_s * 1e-9,
-                             rate(ceilings.flops_per_s));
+  Output output(f, ceilings);
+  int64_t at = 0;
   for (const LazyCase& lazy : cases) {
-    if (!wanted(lazy)) continue;
-    result["rows"].push_back(measure(f, device, lazy.make(), ceilings));
-    if (!f.json) print_row(result["rows"].back());
+    if (!wanted(lazy) || at++ < f.skip) continue;
+    output.starts(lazy, at - 1);
+    output.row(measure(f, device, lazy.make(), ceilings));
   }
-  result["summary"] = summary(result["rows"]);
-  if (f.json)
-    std::cout << engine::dump_json(result, 2) << "\n";
-  else if (!result["summary"].empty())  // empty where no library stood beside ours
-    std::cout << engine::dump_json(result["summary"], 2) << "\n";
+  output.end();
   return 0;
 }
 

@@ -14,10 +14,14 @@ struct KernelBench {
   int threads = 0;
   double seconds = 0.02;  // of one timed group
   BenchCasesConfig cases;
-  bool json = false, list = false, cpu_time = false;
+  int64_t skip = 0;  // of the cases that match, the first this many
+  bool json = false, json_lines = false, list = false, cpu_time = false;
 };
 
-// Prints as it goes; returns the exit code.
+// Prints as it goes, with json_lines an object a line, each flushed: {"ceilings"}, then {"starts", "at"}
+// before a case and
+// {"row"} behind it, last {"summary"}. What was measured outlives a process that does not. Returns the exit
+// code.
 int bench_kernels(KernelBench bench);
 
 }  // namespace eb::tools

@@ -35,7 +35,9 @@ Command bench_kernels_command() {
            Flag{"--seconds", &f->seconds, "Length of a timed group"}.range(1e-4, 10.0),
            Flag{"--cpu-time", &f->cpu_time, "CPU seconds, with --threads 1 on a machine that others use too"},
            Flag{"--list", &f->list, "Name the cases and time none"},
-           Flag{"--json", &f->json, "One JSON object"}},
+           Flag{"--skip", &f->skip, "Leave out the first so many of the cases that match"}.not_negative(),
+           Flag{"--json", &f->json, "One JSON object"},
+           Flag{"--json-lines", &f->json_lines, "A JSON object a line, each as soon as it is known"}},
       .run = [f] { return bench_kernels(*f); },
   };
 }

@@ -1,0 +1,167 @@
+"""The first call on a card: what the kernels compute, then how fast."""
+import concurrent.futures
+import filecmp
+import json
+import re
+import time
+
+from . import process, suites
+
+NETWORKS = ("vgg16", "resnet50", "preresnet101", "resnet18")
+HOST_ONLY = re.compile(r"Oracle|Onednn|ThreadPool|Philox|PlanCache")  # of test_kernels
+# From the plainest kernels to those that most likely hang. The share of the stage's time at which a group must have ended.
+GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma))", re.I), 0.5, suites.BATCH),
+          ("int8", re.compile(r".*Int8", re.I), 0.75, suites.BATCH),
+          ("hopper", re.compile(r"(?!.*Int8).*(Large|Hopper|Wgmma|Tma)", re.I), 1.0, 1)]
+SUITE_SECONDS = 25
+
+
+def test_suites(call, seconds, result):
+    """Every suite of test_kernels in processes of its own, those of the asynchronous units last and a test each."""
+    end = time.monotonic() + seconds
+    tests = {suite: names for suite, names in suites.list_tests(call, "test_kernels").items() if not HOST_ONLY.search(suite)}
+    start = time.monotonic()
+    for _, belongs, share, size in GROUPS:
+        group = {suite: names for suite, names in tests.items() if belongs.match(suite)}
+        deadline = start + share * (end - start)
+        suites.run_batches(call, suites.batches("test_kernels", group, size), call.seconds(SUITE_SECONDS), deadline, result)
+    return suites.all_well(result)
+
+
+def suites_jobs(call):
+    return [(f"test_kernels, {name} suites: {'a test' if size == 1 else f'up to {size} tests'} a process, {call.workers} at a time, "
+             f"{SUITE_SECONDS} s each", SUITE_SECONDS) for name, _, _, size in GROUPS]
+
+
+SHORT_RUNS = {  # name: (more flags, more environment)
+    "first": ([], {}),
+    "again": ([], {}),
+    "EB_CUDA_SYNC": ([], {"EB_CUDA_SYNC": "1"}),
+    "cudnn": (["--conv", "cudnn"], {}),
+}
+
+
+def short_run(call, name, limit):
+    flags, environment = SHORT_RUNS[name]
+    folder = call.scratch / f"short_{name}"
+    outcome = process.run([call.build / "eb_engine", "train", "models/quickstart.json", "--device", call.device, "--max-steps", "40",
+                           "--out", folder, *flags], limit, env={**call.env, **environment}, cwd=call.root,
+                          log=call.results.log_of("train " + name))
+    ok = outcome.status == 75  # stopped with a checkpoint
+    return folder, {"ok": ok, "seconds": round(outcome.seconds, 1), **({} if ok else {"exit": outcome.status, "log": outcome.tail(12)})}
+
+
+def same_files(a, b):
+    """Whether two runs left the same networks: None where one of them left none."""
+    runs = [sorted(folder.glob("ckpt/*/model.safetensors")) for folder in (a, b)]
+    if not all(runs) or len(runs[0]) != len(runs[1]):
+        return None
+    return all(filecmp.cmp(x, y, shallow=False) for x, y in zip(*runs))
+
+
+def device(call, seconds, result):
+    """Device tests of test_engine, a process each; then four short trainings, of which three have the same bits."""
+    start = time.monotonic()
+    result["same_bits"] = {}
+    runs = {}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # beside the tests: nothing here is timed
+        futures = {name: pool.submit(short_run, call, name, min(call.seconds(25), 0.45 * seconds)) for name in SHORT_RUNS}
+        try:
+            tests = {suite: names for suite, names in suites.list_tests(call, "test_engine").items() if
+                     suite.split("/")[-1].startswith("Device")}
+            suites.run_batches(call, suites.batches("test_engine", tests, 1), call.seconds(20), start + 0.95 * seconds, result)
+        finally:
+            folders = {}
+            for name, future in futures.items():
+                folders[name], runs[name] = future.result()
+            result["runs"] = runs
+    result["same_bits"] = {name: same_files(folders["first"], folders[name]) for name in ("again", "EB_CUDA_SYNC")}
+    return suites.all_well(result) and all(result["same_bits"].values()) and all(r["ok"] for r in runs.values())
+
+
+def device_jobs(call):
+    return [("test_engine, Device* tests, a process each", 20)] + [
+        (f"train quickstart --max-steps 40, {name}", 25) for name in SHORT_RUNS]
+
+
+def step_commands(call):
+    for network in NETWORKS:
+        for conv in ("ours", "cudnn"):
+            yield network, conv, [call.build / "eb_engine", "bench", "step", f"models/{network}.json", "--device", call.device,
+                                  "--dtype", "bf16", "--batch", "256", "--steps", "100", "--warmup", "3", "--conv", conv, "--json"]
+
+
+def steps(call, seconds, result):
+    """Training steps of the four networks, bf16, batch 256, with our convolutions and with cuDNN's."""
+    end = time.monotonic() + seconds
+    rows = result.setdefault("rows", [])
+    for network, conv, command in step_commands(call):
+        left = end - time.monotonic()
+        row = {"network": network, "conv": conv}
+        rows.append(row)
+        if left < call.seconds(2):
+            row["failed"] = "no time left"
+            continue
+        outcome = process.run(command, min(call.seconds(20), left), env=call.env, cwd=call.root,
+                              log=call.results.log_of(f"step {network} {conv}"))
+        try:
+            if outcome.status:
+                raise ValueError(f"exit {outcome.status}")
+            measured = json.loads(outcome.out)
+            row.update({k: measured[k] for k in ("step_ms", "step_ms_min", "images_per_s", "batch", "dtype")},
+                       peak_device_mib=measured.get("peak_device_mib"))
+        except (ValueError, KeyError) as e:
+            row["failed"] = f"{type(e).__name__}: {e}; {outcome.tail(4)}"[:600]
+        call.results.row("steps", row)
+        call.results.save()
+    return all("failed" not in row for row in rows)
+
+
+def steps_jobs(call):
+    return [(f"bench step {network} --dtype bf16 --batch 256 --steps 100 --conv {conv}", 20) for network, conv, _ in step_commands(call)]
+
+
+def compare(call, seconds, result, modes, dtypes, networks, most):
+    """tools/compare_torch.py, a network a process."""
+    if not call.python:
+        result["left_out"] = "no Python with PyTorch was found"
+        return True
+    end = time.monotonic() + seconds
+    rows = result.setdefault("rows", [])
+    for network in networks:
+        left = end - time.monotonic()
+        if left < call.seconds(5):
+            rows.append({"network": network, "failed": "no time left"})
+            continue
+        header, found = [], []
+
+        def line(text):
+            cells = [c.strip() for c in text.strip("|").split("|")]
+            if not text.startswith("|") or set(text) <= set("|-"):
+                return
+            if not header:
+                header.extend(cells)
+                return
+            row = dict(zip(header, cells))
+            found.append(row)
+            call.results.row(f"torch {modes}", row)
+
+        outcome = process.run([call.python, "tools/compare_torch.py", "--device", call.device, "--engine", call.build / "eb_engine",
+                               "--steps", "50", "--rounds", "1", "--modes", modes, "--dtypes", dtypes, "--cases", network],
+                              min(call.seconds(most), left), env=call.env, cwd=call.root, on_line=line,
+                              log=call.results.log_of(f"torch {network}"))
+        rows += found
+        if outcome.status or not found:
+            rows.append({"network": network, "failed": f"exit {outcome.status}: {outcome.tail(6)}"[:800]})
+        call.results.save()
+    return all("failed" not in row for row in rows)
+
+
+def torch(call, seconds, result):
+    """Steps of the same networks by PyTorch, eager and as a CUDA graph."""
+    return compare(call, seconds, result, "eager,graph", "bf16", NETWORKS, 60)
+
+
+def torch_jobs(call):
+    return [(f"compare_torch.py --modes eager,graph --cases {network}", 60) for network in NETWORKS] if call.python else [
+        ("nothing: no Python with PyTorch was found", 0)]

@@ -1,0 +1,149 @@
+"""Test programs, a batch of tests a process: what crashes or hangs costs its own name and nothing else."""
+import concurrent.futures
+import os
+import re
+import time
+
+from . import process
+
+BATCH = 200  # tests of one process
+FINISHED = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] ([\w/]+\.[\w/]+)")
+STARTED = re.compile(r"^\[ +RUN +\] ([\w/]+\.[\w/]+)")
+# After these every call of the process fails: the tests behind the first of them say nothing.
+FAULT = re.compile(r"cudaError(IllegalAddress|LaunchFailure|LaunchTimeout|MisalignedAddress|IllegalInstruction|InvalidPc|"
+                   r"InvalidAddressSpace|HardwareStackError|Assert|ECCUncorrectable|Contained|Unknown)\b")
+STATES = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
+
+
+class Reader:
+    """States of tests from GoogleTest's output, line by line."""
+
+    def __init__(self):
+        self.states, self.texts, self.running, self.since, self.fault = {}, {}, None, 0.0, None
+
+    def line(self, line):
+        if m := STARTED.match(line):
+            self.running, self.since = m[1], time.monotonic()
+            self.texts[m[1]] = []
+        elif m := FINISHED.match(line):
+            self.states[m[2]] = STATES[m[1]]
+            if m[1] != "FAILED":
+                self.texts.pop(m[2], None)
+            self.running = None
+        elif self.running and len(self.texts[self.running]) < 12:
+            self.texts[self.running].append(line[:300])
+        if self.running and not self.fault and FAULT.search(line):
+            self.fault = self.running
+
+
+def list_tests(call, binary):
+    """{suite: [tests]} of a test program, in its order."""
+    found, suite = {}, ""
+    outcome = process.run([call.build / binary, "--gtest_list_tests"], call.seconds(20), env=call.env, cwd=call.root)
+    if outcome.status:
+        raise RuntimeError(f"{binary} --gtest_list_tests: exit {outcome.status}\n{outcome.tail()}")
+    for line in outcome.out.splitlines():
+        name = line.split("#")[0].rstrip()
+        if line.startswith("  ") and suite:
+            found.setdefault(suite, []).append(suite + name.strip())
+        elif re.fullmatch(r"[\w/]+\.", name):
+            suite = name
+    return {suite.rstrip("."): tests for suite, tests in found.items()}
+
+
+def run_batch(call, binary, tests, limit, deadline, launcher=()):
+    """({test: state}, {test: first lines of what it said}): again without the test that crashed, hung or broke the card's context."""
+    states, texts, todo = {}, {}, list(tests)
+    for _ in range(4):
+        seconds = min(limit, deadline - time.monotonic())
+        if not todo or seconds < limit / 10:
+            break
+        reader = Reader()
+        outcome = process.run([*launcher, call.build / binary, f"--gtest_filter={':'.join(todo)}"], seconds,
+                              env={**call.env, "EB_TEST_DEVICE": call.test_device}, cwd=call.root, on_line=reader.line,
+                              log=call.results.log_of(todo[0]))
+        culprit = judge(reader, outcome, seconds)
+        finished = reader.states
+        if culprit and reader.fault:  # those before it count
+            names = list(finished)
+            finished = {name: finished[name] for name in names[:names.index(culprit)]} if culprit in finished else finished
+        states.update(finished)
+        texts.update({name: reader.texts.get(name, []) for name, state in finished.items() if state == "failed"})
+        if not culprit:
+            if outcome.status and not outcome.timed_out and "failed" not in finished.values():
+                return died(states, texts, todo, outcome)
+            if not outcome.timed_out:
+                break
+        else:
+            name, state = culprit, crash_state(reader, outcome)
+            states[name] = state
+            texts[name] = reader.texts.get(name, [])[:8] + outcome.err.splitlines()[-6:] + [f"{state}, exit {outcome.status}"]
+        todo = [name for name in todo if name not in states]
+    for name in tests:
+        states.setdefault(name, "not run")
+    return states, texts
+
+
+def judge(reader, outcome, seconds):
+    """The test that ended the process, if one did. A test in whose midst the time ended hangs if it had half of that time."""
+    if reader.fault:
+        return reader.fault
+    if outcome.timed_out:
+        return reader.running if reader.running and time.monotonic() - reader.since > seconds / 2 else None
+    return reader.running
+
+
+def crash_state(reader, outcome):
+    if reader.fault:
+        return "crashed"
+    return "hung" if outcome.timed_out else "crashed"
+
+
+def died(states, texts, todo, outcome):
+    """A process that ended badly outside any test: before the first one, or after the last."""
+    for name in todo:
+        states.setdefault(name, "not run")
+    culprit = f"the process of {todo[0]} ({len(todo)} tests)"
+    states[culprit] = "crashed"
+    texts[culprit] = [f"exit {outcome.status} outside any test"] + outcome.tail(6).splitlines()
+    return states, texts
+
+
+def run_batches(call, jobs, limit, deadline, result, launcher=()):
+    """jobs: [(binary, suite, tests)], side by side. The table of suites and what failed grow in `result` as each one ends."""
+    table, failed = result.setdefault("suites", {}), result.setdefault("failed", [])
+    with concurrent.futures.ThreadPoolExecutor(call.workers) as pool:
+        running = {pool.submit(run_batch, call, binary, tests, limit, deadline, launcher): (binary, suite, tests)
+                   for binary, suite, tests in jobs}
+        for future in concurrent.futures.as_completed(running):
+            binary, suite, tests = running[future]
+            try:
+                states, texts = future.result()
+            except Exception as e:  # one batch's trouble is not the others'
+                states, texts = {name: "not run" for name in tests}, {}
+                states[suite], texts[suite] = "crashed", [f"gpu_check: {type(e).__name__}: {e}"]
+            counts = table.setdefault(suite, {})
+            for name, state in states.items():
+                counts[state] = counts.get(state, 0) + 1
+                if state in ("failed", "crashed", "hung"):
+                    failed.append({"test": name, "state": state, "program": binary, "said": texts.get(name, [])[:14]})
+            call.results.save()
+
+
+def batches(binary, tests_of, size=BATCH):
+    return [(binary, suite, tests[i:i + size]) for suite, tests in tests_of.items() for i in range(0, len(tests), size)]
+
+
+def all_well(result):
+    """Something passed, and nothing failed or was left."""
+    total = {}
+    for counts in result.get("suites", {}).values():
+        for state, n in counts.items():
+            total[state] = total.get(state, 0) + n
+    result["total"] = total
+    return total.get("passed", 0) > 0 and not any(total.get(s) for s in ("failed", "crashed", "hung", "not run"))
+
+
+def workers():
+    """Oracles in double are the cost of a test: half of the cores, and not so many that the card's memory is short."""
+    return max(2, min(8, len(os.sched_getaffinity(0)) // 2))
