@@ -33,6 +33,7 @@ class Results:
         written = [0]
 
         def write(line):
+            line = line[:1000]
             size = len(line) + len(tag) + 3
             is_end = line.startswith(("$ ", "[exit"))
             with self.lock:

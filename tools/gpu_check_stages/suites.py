@@ -7,6 +7,7 @@ import time
 from . import process
 
 BATCH = 200  # tests of one process
+SAID = 200  # failures whose first lines are in the results; the log has the rest
 FINISHED = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] ([\w/]+\.[\w/]+)")
 STARTED = re.compile(r"^\[ +RUN +\] ([\w/]+\.[\w/]+)")
 # After these every call of the process fails: the tests behind the first of them say nothing.
@@ -37,9 +38,9 @@ class Reader:
 
 
 def list_tests(call, binary):
-    """{suite: [tests]} of a test program, in its order."""
+    """{suite: [tests]} of a test program, in its order. Names tell the device, so it is asked as the tests are run."""
     found, suite = {}, ""
-    outcome = process.run([call.build / binary, "--gtest_list_tests"], call.seconds(20), env=call.env, cwd=call.root)
+    outcome = process.run([call.build / binary, "--gtest_list_tests"], call.seconds(20), env=call.test_env, cwd=call.root)
     if outcome.status:
         raise RuntimeError(f"{binary} --gtest_list_tests: exit {outcome.status}\n{outcome.tail()}")
     for line in outcome.out.splitlines():
@@ -60,8 +61,7 @@ def run_batch(call, binary, tests, limit, deadline, launcher=()):
             break
         reader = Reader()
         outcome = process.run([*launcher, call.build / binary, f"--gtest_filter={':'.join(todo)}"], seconds,
-                              env={**call.env, "EB_TEST_DEVICE": call.test_device}, cwd=call.root, on_line=reader.line,
-                              log=call.results.log_of(todo[0]))
+                              env=call.test_env, cwd=call.root, on_line=reader.line, log=call.results.log_of(todo[0][:70]))
         culprit = judge(reader, outcome, seconds)
         finished = reader.states
         if culprit and reader.fault:  # those before it count
@@ -126,7 +126,7 @@ def run_batches(call, jobs, limit, deadline, result, launcher=()):
             for name, state in states.items():
                 counts[state] = counts.get(state, 0) + 1
                 if state in ("failed", "crashed", "hung"):
-                    failed.append({"test": name, "state": state, "program": binary, "said": texts.get(name, [])[:14]})
+                    failed.append({"test": name, "state": state, "program": binary, "said": texts.get(name, [])[:14] if len(failed) < SAID else []})
             call.results.save()
 
 

@@ -100,11 +100,16 @@ def failures(stages):
     for check in ("memcheck", "synccheck", "racecheck"):
         found += stages.get("sanitize", {}).get(check, {}).get("failed", [])
     found.sort(key=lambda f: ("hung", "crashed", "failed").index(f["state"]))
+    alike = {}  # what most of them say is often the same
+    for f in found:
+        said = [line.strip()[:160] for line in f.get("said", []) if line.strip() and "Failure" not in line]
+        alike.setdefault((f["state"], *said[:2]) if said else (f["state"], f["test"]), []).append((f, said))
     lines = []
-    for i, f in enumerate(found):
-        lines.append(f"- {f['state']}: `{f['test']}`")
-        if i < 12:
-            lines += ["    " + line[:160] for line in f.get("said", [])[:3 if f["state"] == "failed" else 5] if line.strip()]
+    for (state, *_), group in alike.items():
+        f, said = group[0]
+        more = f" and {len(group) - 1} more that say the same" if len(group) > 1 else ""
+        lines.append(f"- {state}: `{f['test']}`{more}")
+        lines += ["    " + line for line in said[:3 if state == "failed" else 5]]
     return lines
 
 
