@@ -77,6 +77,7 @@ CALLS = {  # name: (mischief, arguments, environment, more of Popen)
     "aborts": ("vgg16=abort,resnet50=half,kernels=abort", (), {"STUB_TORCH": "resnet50"}, {}),
     "hangs": ("resnet18=hang,kernels=hang,train=hang", (), {}, {}),
     "half": ("kernels=half", ("--stage", "environment", "--stage", "kernels"), {}, {}),
+    "second": ("", ("--second", "--data", "/images"), {}, {}),
     "small_disk": ("", (), {}, {"preexec_fn": limit_files}),
 }
 
@@ -176,6 +177,21 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(kernels["broken"][0]["case"], "conv2d_forward vgg16 p=0 layer2")
         self.assertEqual(len(call.rows("kernels")), 17)
 
+    def test_the_second_call_has_its_stages(self):
+        call = self.calls["second"]
+        self.check_files(call)
+        self.assertEqual(self.states(call), dict.fromkeys(("sanitize", "eight_bit", "compile", "training"), "ok"), call.out)
+        self.assertEqual(call.stages()["sanitize"]["racecheck"]["total"], {"passed": 2})
+        eight_bit = call.stages()["eight_bit"]
+        self.assertEqual([(r["network"], r["precision"]) for r in eight_bit["precisions"]], [("vgg16", "bf16"), ("resnet50", "bf16")])
+        self.assertEqual(eight_bit["kernels"]["summary"]["rows"], 12)
+        self.assertEqual(len(eight_bit["torch"]["rows"]), 2)
+        self.assertEqual(len(call.rows("torch compile")), 4)
+        self.assertEqual(list(call.stages()["training"]["runs"]), ["quickstart", "vgg16", "vgg16, 8 bit", "quickstart, 8 bit"])
+        text = (call.results / "gpu_check.md").read_text()
+        for part in ("racecheck", "| vgg16 | bf16 | 10.00 |", "trained to the end"):
+            self.assertIn(part, text)
+
     def test_a_log_without_space_costs_the_log(self):
         call = self.calls["small_disk"]
         self.assertIn("log.txt", call.data()["not_written"])
@@ -252,6 +268,12 @@ class GpuCheck(unittest.TestCase):
         (call.folder / "build/eb_engine").unlink()
         self.assertEqual(call.run().status, 5)
         self.assertIn("tools/bundle", call.err)
+
+    def test_a_comparison_without_a_number_fails(self):
+        done = subprocess.run([sys.executable, ROOT / "tools/compare_torch.py", "--engine", "/bin/false", "--python", STUBS / "python_with_torch",
+                               "--cases", "vgg16", "--dtypes", "f32", "--rounds", "1"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1].count("failed"), 2)
 
     def test_the_plan_fits(self):
         call = self.machine("plan")

@@ -140,7 +140,7 @@ def stage(call, seconds, result):
     }
     if call.python:
         questions["torch"] = lambda: ask("torch", [call.python, "-c", ASK_TORCH], 30, lambda out: json.loads(out.splitlines()[-1]))
-    result.update(python=call.python or "no Python with PyTorch was found: nothing is compared with it",
+    result.update(binaries=call.made_of or "built here", python=call.python or "no Python with PyTorch was found: nothing is compared with it",
                   torch_packages=call.torch_versions, nvidia_folders=call.folders, glibc=os.confstr("CS_GNU_LIBC_VERSION"),
                   cpu_cores=len(os.sched_getaffinity(0)), has_code_for_the_card=runs_here(call.made_of, call.card))
     system = next((p for p in ("/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "/usr/lib64/libstdc++.so.6") if os.path.exists(p)), "")

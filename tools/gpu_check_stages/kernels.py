@@ -1,6 +1,7 @@
 """`bench kernels`, row by row until the time is over. A case that crashes or hangs is named and passed over."""
 import json
 import math
+import re
 import time
 
 from . import process
@@ -89,6 +90,9 @@ def summarize(rows):
         key = f"{row['family']} {' '.join(name[:2]) if len(name) > 1 and name[1].startswith('p=') else ''}".strip()
         if "ratio" in row:
             groups.setdefault(key, []).append(row)
+            channels = re.search(r" (\d+)->(\d+) ", row.get("shape") or "")
+            if row["family"].startswith("conv2d_int8") and channels and min(map(int, channels.groups())) >= 256:
+                groups.setdefault(f"{row['family']} from 256 channels", []).append(row)
         else:
             alone.setdefault(row["family"], []).append(row)
     table = {key: {"cases": len(found), "geomean": geomean([r["ratio"] for r in found]), "worst": min(r["ratio"] for r in found),

@@ -68,7 +68,7 @@ def overview(data):
 
 def environment_lines(r):
     lines = []
-    for key in ("cards", "mig", "missing_libraries", "has_code_for_the_card", "python", "torch", "torch_packages", "GLIBCXX", "glibc",
+    for key in ("binaries", "cards", "mig", "missing_libraries", "has_code_for_the_card", "python", "torch", "torch_packages", "GLIBCXX", "glibc",
                 "cpu_cores", "not_answered"):
         if r.get(key) not in (None, "", {}, []):
             lines.append(f"- {key}: {str(r[key])[:260]}")
