@@ -296,6 +296,11 @@ def run_ours(name, dtype, args):
     return json.loads(out.stdout)
 
 
+def say(what, seconds):
+    """On stderr, so that a comparison that is cut off has lost nothing."""
+    print(f"{what}: {seconds * 1e3:.2f} ms", file=sys.stderr, flush=True)
+
+
 def compare(name, dtype, versions, args):
     """A row for each PyTorch: medians over rounds in which the engines take turns; of PyTorch's modes the fastest. Returns
     whether every measurement came."""
@@ -304,11 +309,13 @@ def compare(name, dtype, versions, args):
     for _ in range(args.rounds):
         if r := run_ours(name, dtype, args):
             ours.append(r["step_ms"] / 1e3)
+            say(f"{name} {dtype}, ours", ours[-1])
             ours_mib = max(ours_mib, r.get("peak_device_mib") or r["peak_rss_mib"])
         for version, python in versions.items():
             for mode in modes_wanted:
                 if t := run_torch(python, name, dtype, args, mode):
                     theirs[version].setdefault(mode, []).append(statistics.median(t["seconds"]))
+                    say(f"{name} {dtype}, PyTorch {version} {mode}", theirs[version][mode][-1])
                     theirs_mib[version] = max(theirs_mib[version], t["peak_mib"])
     for version, modes in theirs.items():
         print_row(name, dtype, version, args, (ours, ours_mib), (modes, theirs_mib[version]))

@@ -8,11 +8,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <stdexcept>
 
 #include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/tensor/dtype_names.h"
+#include "kernels/device_error.h"
 #include "kernels/memory.h"
 #include "tools/bench/bench_buffer.h"
 #include "tools/bench/bench_cases.h"
@@ -46,6 +48,22 @@ double time_call(Device device, const KernelBench& f, const std::function<void()
   return seconds[2];
 }
 
+// What the library takes, or why it did not run: it may refuse a shape, and the other cases go on. After a
+// failed kernel of the device none would.
+struct Reference {
+  double seconds = 0;
+  std::string failure;
+};
+Reference time_reference(Device device, const KernelBench& f, const BenchCase& c) {
+  try {
+    return {.seconds = time_call(device, f, c.reference)};
+  } catch (const kernels::DeviceError&) {
+    throw;
+  } catch (const std::runtime_error& e) {
+    return {.failure = e.what()};
+  }
+}
+
 struct Ceilings {
   double bytes_per_s = 0, flops_per_s = 0;
 };
@@ -66,8 +84,8 @@ Ceilings measure_ceilings(const KernelBench& f, Device device) {
   const int64_t n = device == Device::cuda ? 8192 : 1024;
   const BenchCase product = matrix_product_case(device, f.cases.dtype, n);
   const double ours = time_call(device, f, product.run);
-  const double best = product.reference ? std::min(ours, time_call(device, f, product.reference)) : ours;
-  c.flops_per_s = product.flops / best;
+  const Reference theirs = product.reference ? time_reference(device, f, product) : Reference{};
+  c.flops_per_s = product.flops / (theirs.seconds > 0 ? std::min(ours, theirs.seconds) : ours);
   return c;
 }
 
@@ -79,10 +97,14 @@ nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c, 
   row["gb_per_s"] = c.bytes / seconds * 1e-9;
   row["share_of_ceiling"] = floor / seconds;
   if (c.reference) {
-    const double reference = time_call(device, f, c.reference);
-    row["reference_us"] = reference * 1e6;
-    row["ratio"] = reference / seconds;  // above 1: this one is faster
+    const Reference reference = time_reference(device, f, c);
     row["beside"] = c.beside;
+    if (!reference.failure.empty()) {
+      row["reference_failure"] = reference.failure;
+      return row;
+    }
+    row["reference_us"] = reference.seconds * 1e6;
+    row["ratio"] = reference.seconds / seconds;  // above 1: this one is faster
   }
   return row;
 }
@@ -101,6 +123,8 @@ void print_row(const nlohmann::json& r) {
                            r.contains("ratio")
                                ? fmt::format("  {} {:.1f} us, x{:.2f}", text("beside"),
                                              r["reference_us"].get<double>(), r["ratio"].get<double>())
+                           : r.contains("reference_failure")
+                               ? fmt::format("  {} failed: {}", text("beside"), text("reference_failure"))
                                : "");
 }
 

@@ -128,7 +128,7 @@ def stage(call, seconds, result):
     def ask(name, command, most, parse=str.strip):
         outcome = process.run(command, min(call.seconds(most), seconds), env=call.env, cwd=call.root, log=call.results.log_of(name))
         if outcome.status:
-            raise RuntimeError(f"exit {outcome.status}: {outcome.tail(5)}")
+            raise RuntimeError(f"{outcome.how()}: {outcome.tail(5)}")
         return parse(outcome.out)
 
     tool = nvidia_smi()

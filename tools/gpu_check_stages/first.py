@@ -10,9 +10,9 @@ from . import process, suites
 NETWORKS = ("vgg16", "resnet50", "preresnet101", "resnet18")
 HOST_ONLY = re.compile(r"Oracle|Onednn|ThreadPool|Philox|PlanCache")  # of test_kernels
 # From the plainest kernels to those that most likely hang. The share of the stage's time at which a group must have ended.
-GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma))", re.I), 0.5, suites.BATCH),
-          ("int8", re.compile(r".*Int8", re.I), 0.75, suites.BATCH),
-          ("hopper", re.compile(r"(?!.*Int8).*(Large|Hopper|Wgmma|Tma)", re.I), 1.0, 1)]
+GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma))"), 0.5, suites.BATCH),
+          ("int8", re.compile(r".*Int8"), 0.75, suites.BATCH),
+          ("hopper", re.compile(r"(?!.*Int8).*(Large|Hopper|Wgmma|Tma)"), 1.0, 1)]
 SUITE_SECONDS = 25
 
 
@@ -48,7 +48,7 @@ def short_run(call, name, limit):
                            "--out", folder, *flags], limit, env={**call.env, **environment}, cwd=call.root,
                           log=call.results.log_of("train " + name))
     ok = outcome.status == 75  # stopped with a checkpoint
-    return folder, {"ok": ok, "seconds": round(outcome.seconds, 1), **({} if ok else {"exit": outcome.status, "log": outcome.tail(12)})}
+    return folder, {"ok": ok, "seconds": round(outcome.seconds, 1), **({} if ok else {"ended": outcome.how(), "log": outcome.tail(12)})}
 
 
 def same_files(a, b):
@@ -106,12 +106,12 @@ def steps(call, seconds, result):
                               log=call.results.log_of(f"step {network} {conv}"))
         try:
             if outcome.status:
-                raise ValueError(f"exit {outcome.status}")
+                raise ValueError(outcome.how())
             measured = json.loads(outcome.out)
             row.update({k: measured[k] for k in ("step_ms", "step_ms_min", "images_per_s", "batch", "dtype")},
                        peak_device_mib=measured.get("peak_device_mib"))
         except (ValueError, KeyError) as e:
-            row["failed"] = f"{type(e).__name__}: {e}; {outcome.tail(4)}"[:600]
+            row["failed"] = f"{e}: {outcome.tail(4)}"[:600]
         call.results.row("steps", row)
         call.results.save()
     return all("failed" not in row for row in rows)
@@ -152,7 +152,7 @@ def compare(call, seconds, result, modes, dtypes, networks, most):
                               log=call.results.log_of(f"torch {network}"))
         rows += found
         if outcome.status or not found:
-            rows.append({"network": network, "failed": f"exit {outcome.status}: {outcome.tail(6)}"[:800]})
+            rows.append({"network": network, "failed": f"{outcome.how()}: {outcome.tail(6)}"[:800]})
         call.results.save()
     return all("failed" not in row for row in rows)
 

@@ -101,7 +101,8 @@ def summarize(rows):
     without = {family: {"cases": len(found), "share_of_ceiling": geomean([r["share_of_ceiling"] for r in found]),
                         "worst_share": min(r["share_of_ceiling"] for r in found)} for family, found in alone.items()}
     worst = sorted((r for r in rows if "ratio" in r), key=lambda r: r["ratio"])[:12]
-    return {"rows": len(rows), "families": table, "without_reference": without,
+    refused = [{"case": f"{r['family']} {r['name']}", "why": r["reference_failure"][:200]} for r in rows if "reference_failure" in r]
+    return {"rows": len(rows), "refused_by_the_library": refused, "families": table, "without_reference": without,
             "worst": [{k: r.get(k) for k in ("family", "name", "shape", "us", "reference_us", "ratio", "tflops")} for r in worst]}
 
 

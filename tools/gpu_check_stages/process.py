@@ -28,9 +28,13 @@ class Outcome:
     def timed_out(self):
         return self.status == 124
 
+    def how(self):
+        """How it ended, in words."""
+        return f"out of time after {self.seconds:.0f} s" if self.timed_out else f"exit {self.status}"
+
     def tail(self, lines=15):
         text = "\n".join(self.out.splitlines()[-lines:] + self.err.splitlines()[-lines:])
-        return text[-4000:] or f"exit {self.status} without a word"
+        return text[-4000:] or "no word"
 
 
 class _Kept:

@@ -55,12 +55,12 @@ def eight_bit(call, seconds, result):
                               cwd=call.root, log=call.results.log_of(f"precisions {network}"))
         try:
             if outcome.status:
-                raise ValueError(f"exit {outcome.status}")
+                raise ValueError(outcome.how())
             for row in json.loads(outcome.out):
                 rows.append({"network": network, **{k: row[k] for k in ("precision", "step_ms", "images_per_s", "activation_mib")}})
                 call.results.row("eight_bit", rows[-1])
         except (ValueError, KeyError, TypeError) as e:
-            rows.append({"network": network, "failed": f"{e}; {outcome.tail(4)}"[:600]})
+            rows.append({"network": network, "failed": f"{e}: {outcome.tail(4)}"[:600]})
             well = False
         call.results.save()
     left = end - time.monotonic()

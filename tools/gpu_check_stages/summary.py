@@ -125,7 +125,7 @@ def step_lines(r):
     networks = {}
     for row in r.get("rows", []):
         networks.setdefault(row["network"], {})[row["conv"]] = row
-    ms = lambda row: f"{row['step_ms']:.2f}" if "step_ms" in row else row.get("failed", "")[:60]
+    ms = lambda row: f"{row['step_ms']:.2f}" if "step_ms" in row else row.get("failed", "")[:60].replace("\n", " ")
     rate = lambda row: f"{row['images_per_s']:.0f}" if "images_per_s" in row else ""
     ratio = lambda a, b: f"{b['step_ms'] / a['step_ms']:.2f}x" if "step_ms" in a and "step_ms" in b else ""
     return table(["network", "ours ms", "images/s", "with cuDNN ms", "images/s", "speed-up"],
@@ -139,7 +139,7 @@ def torch_lines(r):
     rows = [row for row in r.get("rows", []) if "failed" not in row]
     columns = ("network", "precision", "ours ms", "PyTorch ms", "speed-up", "ours MiB", "PyTorch MiB", "PyTorch by mode, ms")
     lines = table(columns, [[row.get(c, "") for c in columns] for row in rows]) if rows else []
-    return lines + [f"- {row['network']}: {row['failed'][:300]}" for row in r.get("rows", []) if "failed" in row]
+    return lines + [f"- {row['network']}: {row['failed'][:300]}".replace("\n", " ") for row in r.get("rows", []) if "failed" in row]
 
 
 def kernel_lines(r):
@@ -150,6 +150,8 @@ def kernel_lines(r):
     for b in r.get("broken", []):
         lines.append(f"- broke off ({b['state']}): {b['case']}: {b['said'][-150:].strip()}".replace("\n", " "))
     s = r.get("summary", {})
+    if refused := s.get("refused_by_the_library"):
+        lines.append(f"- the library did not run {len(refused)} cases, the first {refused[0]['case']}: {refused[0]['why'][:150]}")
     if s.get("families"):
         lines += ["", *table(["family", "cases", "geomean", "worst", "of the ceiling"],
                              [[f, g["cases"], f"{g['geomean']:.2f}x", f"{g['worst']:.2f}x", f"{g['share_of_ceiling']:.0%}"]
