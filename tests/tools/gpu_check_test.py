@@ -14,6 +14,7 @@ import tempfile
 import time
 import unittest
 
+sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUBS = ROOT / "tests/tools/gpu_check_stubs"
 COMMIT = "0123456789abcdef"
@@ -269,6 +270,13 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(call.run().status, 5)
         self.assertIn("tools/bundle", call.err)
 
+    def test_every_suite_is_in_one_group(self):
+        sys.path.insert(0, str(ROOT / "tools"))
+        from gpu_check_stages import first
+        for suite, group in (("SoftmaxCrossEntropy", "plain"), ("All/Conv2dCase", "plain"), ("All/Conv2dInt8Case", "int8"),
+                             ("Conv2dInt8Large", "int8"), ("All/Conv2dLarge", "hopper"), ("WgmmaTiles", "hopper")):
+            self.assertEqual([name for name, belongs, _, _ in first.GROUPS if belongs.match(suite)], [group], suite)
+
     def test_a_comparison_without_a_number_fails(self):
         done = subprocess.run([sys.executable, ROOT / "tools/compare_torch.py", "--engine", "/bin/false", "--python", STUBS / "python_with_torch",
                                "--cases", "vgg16", "--dtypes", "f32", "--rounds", "1"], capture_output=True, text=True)
@@ -296,5 +304,4 @@ class GpuCheck(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
     unittest.main(verbosity=2 if "-v" in sys.argv else 1)
