@@ -274,7 +274,7 @@ class GpuCheck(unittest.TestCase):
         sys.path.insert(0, str(ROOT / "tools"))
         from gpu_check_stages import first
         for suite, group in (("SoftmaxCrossEntropy", "plain"), ("All/Conv2dCase", "plain"), ("All/Conv2dInt8Case", "int8"),
-                             ("Conv2dInt8Large", "int8"), ("All/Conv2dLarge", "hopper"), ("WgmmaTiles", "hopper")):
+                             ("Conv2dInt8Large", "int8"), ("All/Conv2dLarge", "hopper"), ("All/Conv2dOnCard", "hopper"), ("WgmmaTiles", "hopper")):
             self.assertEqual([name for name, belongs, _, _ in first.GROUPS if belongs.match(suite)], [group], suite)
 
     def test_a_comparison_without_a_number_fails(self):

@@ -10,9 +10,9 @@ from . import process, suites
 NETWORKS = ("vgg16", "resnet50", "preresnet101", "resnet18")
 HOST_ONLY = re.compile(r"Oracle|Onednn|ThreadPool|Philox|PlanCache")  # of test_kernels
 # From the plainest kernels to those that most likely hang. The share of the stage's time at which a group must have ended.
-GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma))"), 0.5, suites.BATCH),
+GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma|OnCard))"), 0.5, suites.BATCH),
           ("int8", re.compile(r".*Int8"), 0.75, suites.BATCH),
-          ("hopper", re.compile(r"(?!.*Int8).*(Large|Hopper|Wgmma|Tma)"), 1.0, 1)]
+          ("hopper", re.compile(r"(?!.*Int8).*(Large|Hopper|Wgmma|Tma|OnCard)"), 1.0, 1)]
 SUITE_SECONDS = 25
 
 
