@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
+#include "kernels/capture.h"
 #include "kernels/reference.h"
 #include "kernels/stopwatch.h"
 
@@ -17,15 +19,40 @@ using Params = kernels::Conv2d::Params;
 using Direction = kernels::Conv2d::Direction;
 
 constexpr int rounds = 5;
-constexpr int calls_per_round = 4;       // enough queued work that the launches do not show
+constexpr int calls_per_round = 4;
 constexpr double clearly_faster = 0.97;  // of our time: a tie by noise goes to our kernels
 constexpr const char* implementations[] = {"ours", "cudnn"};
 
+// Seconds of work as a training step does it: recorded, and replayed behind a first replay that keeps the
+// device busy until the host has queued the second. Allocations, launches and packing by the host are not in
+// it.
+static double recorded_seconds(Device d, const std::function<void()>& work) {
+  const kernels::Stopwatch& watch = kernels::stopwatch(d);
+  const kernels::Capture* capture = kernels::capture(d);
+  if (!capture) return watch.time(work);
+  watch.time([] {});  // which refuses where something is being recorded
+  capture->begin();
+  try {
+    work();
+  } catch (...) {
+    capture->abandon();
+    throw;
+  }
+  const std::unique_ptr<void, void (*)(void*)> recording(capture->end(), capture->destroy);
+  capture->replay(recording.get());
+  return watch.time([&] { capture->replay(recording.get()); });
+}
+
+static ConvChoice::NoLibrary no_cudnn(Device d) {
+  const kernels::VendorLibrary& library = kernels::cudnn_library();
+  const std::string none = fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(d));
+  if (library.problem.empty()) return {none, "use --device cuda"};
+  return {d == Device::cuda ? none + ": " + library.problem : none, library.remedy};
+}
+
 ConvChoice::ConvChoice()
-    : ConvChoice(Source{
-          [](Device d) -> const Conv2d& { return kernels::conv2d(d); },
-          [](Device d) { return kernels::library_conv2d(d); },
-          [](Device d, const std::function<void()>& work) { return kernels::stopwatch(d).time(work); }}) {}
+    : ConvChoice(Source{[](Device d) -> const Conv2d& { return kernels::conv2d(d); },
+                        [](Device d) { return kernels::library_conv2d(d); }, recorded_seconds, no_cudnn}) {}
 
 std::string describe(const Params& p, Direction d) {
   constexpr const char* directions[] = {"forward", "backward_data", "backward_weight"};
@@ -35,11 +62,16 @@ std::string describe(const Params& p, Direction d) {
                      p.deterministic ? " deterministic" : "");
 }
 
+void ConvChoice::refused(const Params& p, Direction d, const kernels::LibraryError& e) {
+  throw Error(errors::cudnn_refused, describe(p, d) + ": " + e.what(),
+              "use --conv auto, which takes our kernel for such a shape, or --conv ours");
+}
+
 void ConvChoice::set_mode(Mode mode, Device device) {
-  if (mode == Mode::library && !has_library(device))
-    throw Error(errors::no_cudnn, fmt::format("no cuDNN for the device \"{}\"", kernels::name_of(device)),
-                has_library(Device::cuda) ? "use --device cuda, or --conv ours"
-                                          : "build where nvcc and cuDNN are found, or use --conv ours");
+  if (mode == Mode::library && !has_library(device)) {
+    const NoLibrary none = source_.no_library(device);
+    throw Error(errors::no_cudnn, none.why, none.remedy + ", or --conv ours");
+  }
   mode_ = mode;
   chosen_.clear();
 }
@@ -89,10 +121,11 @@ void ConvChoice::load(const json& choices, Device device) {
   if (mode_ != Mode::measured) return;
   const bool wants_library =
       std::any_of(loaded.begin(), loaded.end(), [](const auto& choice) { return choice.second; });
-  if (wants_library && device == Device::cuda && !has_library(device))
-    throw Error(
-        errors::no_cudnn, "the checkpoint was trained with cuDNN, which this build does not have",
-        "build where cuDNN is found, or use --conv ours (resuming also needs --allow-change cuda.conv)");
+  if (wants_library && device == Device::cuda && !has_library(device)) {
+    const NoLibrary none = source_.no_library(device);
+    throw Error(errors::no_cudnn, "the checkpoint was trained with cuDNN: " + none.why,
+                none.remedy + ", or --conv ours (resuming also needs --allow-change cuda.conv)");
+  }
   chosen_ = std::move(loaded);
 }
 

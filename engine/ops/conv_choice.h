@@ -11,6 +11,7 @@
 
 #include "engine/base/enum_names.h"
 #include "kernels/conv2d.h"
+#include "kernels/library_error.h"
 
 namespace eb::engine {
 
@@ -22,25 +23,38 @@ class ConvChoice {
   enum class Mode : uint8_t { ours, library, measured };  // cuda.conv
   // One call by the implementation it is given; repeating it must change nothing.
   using Call = std::function<void(const Conv2d&)>;
+  struct NoLibrary {
+    std::string why, remedy;
+  };
   // Where implementations and times come from; tests bring their own.
   struct Source {
     std::function<const Conv2d&(Device)> ours;
     std::function<const Conv2d*(Device)> library;  // null if this build or device has none
+    // Of work that may be repeated.
     std::function<double(Device, const std::function<void()>&)> seconds;
+    std::function<NoLibrary(Device)> no_library = [](Device) {
+      return NoLibrary{"no cuDNN", "use --device cuda"};
+    };
   };
 
   ConvChoice();  // what this build has
   explicit ConvChoice(Source source) : source_(std::move(source)) {}
 
-  // Forgets what was chosen. Error 5003 for Mode::library on a device that has none.
+  // Forgets what was chosen. Error 5003 for Mode::library where there is none.
   void set_mode(Mode mode, Device device);
   bool has_library(Device device) const { return source_.library(device) != nullptr; }
 
   // The call, by the implementation that is chosen for the shape. Mode::measured calls several times more
-  // when it meets a shape, and must not meet one while a CUDA graph is captured.
+  // when it meets a shape, and must not meet one while a CUDA graph is captured. Error 5004 if the library is
+  // chosen and cannot compute the shape.
   template <class F>
   void run(Device device, const Conv2d::Params& p, Conv2d::Direction d, const F& call) {
-    call(pick(device, p, d, call));
+    const Conv2d& chosen = pick(device, p, d, call);
+    try {
+      call(chosen);
+    } catch (const kernels::LibraryError& e) {
+      refused(p, d, e);
+    }
   }
 
   // {"forward bf16 n256 32x32x3 k64 ...": "ours", ...}; empty unless measured.
@@ -58,6 +72,8 @@ class ConvChoice {
     if (!library || mode_ == Mode::library) return library ? *library : ours;
     return use_library(device, ours, *library, p, d, std::cref(call)) ? *library : ours;
   }
+  [[noreturn]] static void refused(const Conv2d::Params& p, Conv2d::Direction d,
+                                   const kernels::LibraryError& e);
   bool library_is_faster(Device device, const Conv2d& ours, const Conv2d& library, const Call& call) const;
   bool use_library(Device device, const Conv2d& ours, const Conv2d& library, const Conv2d::Params& p,
                    Conv2d::Direction d, const Call& call);

@@ -85,6 +85,37 @@ TEST(ConvChoice, no_library_is_an_error_only_where_it_is_asked_for) {
   EXPECT_TRUE(choice.to_json().empty());
 }
 
+// Where the library is asked for, its refusal is an error that names the shape; auto takes ours.
+TEST(ConvChoice, a_shape_that_the_library_refuses_is_named) {
+  Bench bench;
+  ConvChoice choice(bench.source());
+  choice.set_mode(Mode::library, Device::cpu);
+  const auto refuses = [&](const Conv2d& k) {
+    if (&k == &bench.library) throw kernels::LibraryError("no algorithm is deterministic");
+  };
+  const Error e = error_of([&] { choice.run(Device::cpu, small, Direction::backward_data, refuses); });
+  EXPECT_EQ(e.code(), 5004);
+  EXPECT_EQ(e.message(), describe(small, Direction::backward_data) + ": no algorithm is deterministic");
+  EXPECT_NE(e.hint().find("--conv auto"), std::string::npos);
+  choice.set_mode(Mode::measured, Device::cpu);
+  choice.run(Device::cpu, small, Direction::backward_data, refuses);
+  EXPECT_EQ(choice.to_json().begin().value(), "ours");
+}
+
+TEST(ConvChoice, says_why_there_is_no_library) {
+  Bench bench;
+  bench.has_library = false;
+  auto source = bench.source();
+  source.no_library = [](Device) { return ConvChoice::NoLibrary{"libcudnn was not found", "install it"}; };
+  ConvChoice choice(source);
+  const Error asked = error_of([&] { choice.set_mode(Mode::library, Device::cuda); });
+  EXPECT_EQ(asked.message(), "libcudnn was not found");
+  EXPECT_EQ(asked.hint(), "install it, or --conv ours");
+  choice.set_mode(Mode::measured, Device::cuda);
+  const Error stored = error_of([&] { choice.load({{"forward", "cudnn"}}, Device::cuda); });
+  EXPECT_EQ(stored.message(), "the checkpoint was trained with cuDNN: libcudnn was not found");
+}
+
 TEST(ConvChoice, measures_each_shape_and_direction_once) {
   Bench bench;
   ConvChoice choice(bench.source());

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "engine/model/model.h"
+#include "kernels/library_error.h"
 #include "kernels/reference.h"
 #include "pruning/compact.h"
 #include "pruning/ticket.h"
@@ -77,9 +78,15 @@ std::function<void()> conv_call(const Conv2d& kernel, Device device, const Conv2
   };
 }
 
-}  // namespace
+// Not cuDNN's newer graph API, which may know faster kernels: a ratio is to be read with that.
+constexpr const char* cudnn_by_its_legacy_api = "cuDNN (legacy API)";
 
-BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const char* family) {
+struct OwnConv {
+  BenchCase c;
+  std::shared_ptr<ConvBuffers> buffers;
+};
+
+OwnConv own_conv(Device device, const NamedConv& conv, Direction d, const char* family) {
   const Conv2d::Params& p = conv.p;
   auto buffers = std::make_shared<ConvBuffers>(device, p);
   BenchCase c{family, conv.name, describe(p)};
@@ -88,8 +95,33 @@ BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const cha
   c.bytes = static_cast<double>(buffers->x.bytes() + buffers->y.bytes() +
                                 (d == Direction::backward_weight ? buffers->dw.bytes() : buffers->w.bytes()));
   c.run = conv_call(kernels::conv2d(device), device, p, d, buffers);
+  return {c, buffers};
+}
+
+}  // namespace
+
+void put_beside(BenchCase& c, const std::string& name, const std::function<std::function<void()>()>& make) {
+  c.beside = name;
+  try {
+    const auto call = make();
+    call();  // the library may refuse as late as here
+    c.reference = call;
+  } catch (const kernels::LibraryError& e) {
+    c.refused = e.what();
+  }
+}
+
+BenchCase own_conv_case(Device device, const NamedConv& conv, Direction d, const char* family) {
+  return own_conv(device, conv, d, family).c;
+}
+
+BenchCase conv_case(Device device, const NamedConv& conv, Direction d, const char* family) {
+  auto [c, buffers] = own_conv(device, conv, d, family);
   if (const Conv2d* reference = kernels::reference_conv2d(device))
-    c.reference = conv_call(*reference, device, p, d, buffers);
+    put_beside(c, cudnn_by_its_legacy_api,
+               [&, b = buffers] { return conv_call(*reference, device, conv.p, d, b); });
+  else if (device == Device::cuda)
+    c.refused = kernels::cudnn_library().problem;
   return c;
 }
 

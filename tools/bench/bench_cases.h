@@ -16,7 +16,12 @@ struct BenchCase {
   std::function<void()> run;
   std::function<void()> reference;  // what stands beside it, for the same work; empty if nothing does
   std::string beside = "library";   // what that is
+  std::string refused;              // why nothing does, where something might
 };
+
+// What stands beside a case on a card: `make` gives the library's call, ready to be timed. Where the library
+// refuses the shape, the case has the reason.
+void put_beside(BenchCase& c, const std::string& name, const std::function<std::function<void()>()>& make);
 
 struct BenchCasesConfig {
   kernels::Device device = kernels::Device::cpu;
@@ -34,7 +39,9 @@ struct NamedConv {
 std::vector<NamedConv> network_convs(const std::string& network, double prune, int64_t batch,
                                      kernels::DType dtype);
 
-// One direction of it, beside the library's.
+// One direction of it: our kernel alone, and beside the library's.
+BenchCase own_conv_case(kernels::Device device, const NamedConv& conv, kernels::Conv2d::Direction d,
+                        const char* family);
 BenchCase conv_case(kernels::Device device, const NamedConv& conv, kernels::Conv2d::Direction d,
                     const char* family);
 

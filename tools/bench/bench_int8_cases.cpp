@@ -50,7 +50,7 @@ size_t result_bytes(const Conv2d::Params& p, const Blocks& b, Direction d) {
 
 BenchCase int8_case(Device device, const NamedConv& conv, Direction d, Path path, const LazyCase& lazy) {
   const Conv2d::Params& p = conv.p;
-  const BenchCase plain = conv_case(device, conv, d, "");
+  const BenchCase plain = own_conv_case(device, conv, d, "");
   const Conv2dInt8& kernel = kernels::conv2d_int8(device);
   const Blocks s = blocks_of(p, d, path);
   auto b =

@@ -118,7 +118,9 @@ BenchCase linear_case(Device device, const Linear::Params& p, LinearPass d, cons
                                 (d == LinearPass::backward_weight ? b->dw.bytes() : b->w.bytes()));
   c.run = linear_call(kernels::linear(device), device, p, d, b);
   if (const Linear* reference = kernels::reference_linear(device))
-    c.reference = linear_call(*reference, device, p, d, b);
+    put_beside(c, "cuBLAS", [&] { return linear_call(*reference, device, p, d, b); });
+  else if (device == Device::cuda)
+    c.refused = kernels::cublas_library().problem;
   return c;
 }
 

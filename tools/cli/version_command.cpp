@@ -10,7 +10,7 @@
 namespace eb::tools {
 
 static int print_version(bool json) {
-  const auto info = version_info();
+  const auto info = version_info_with_libraries();
   if (json) {
     std::cout << engine::dump_json(info, 2) << "\n";
     return 0;

@@ -6,9 +6,10 @@
 
 #include <string>
 
+#include "kernels/cuda/add_bias.h"
 #include "kernels/cuda/column_sum.h"
+#include "kernels/cuda/library/shared_library.h"
 #include "kernels/cuda/platform/runtime.h"
-#include "kernels/elementwise.h"
 
 namespace eb::kernels::cuda {
 
@@ -16,20 +17,70 @@ namespace {
 
 constexpr size_t own_bytes = size_t{32} << 20;  // what NVIDIA recommends for Hopper; older cards: 4 MiB
 
-void check(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS)
-    throw std::runtime_error("[" + std::string(what) + "] cuBLAS: " + cublasGetStatusString(status));
+// cublas_v2.h renames some functions by macros: the second step names what the library has.
+#define EB_NAME(name) #name
+#define EB_CUBLAS(name) decltype(&::name) name = library.function<decltype(&::name)>(EB_NAME(name));
+struct Cublas {
+  explicit Cublas(const std::vector<std::string>& names);
+  SharedLibrary library;
+  std::string version;  // "13.0.0"
+  EB_CUBLAS(cublasGetStatusString)
+  EB_CUBLAS(cublasCreate)
+  EB_CUBLAS(cublasDestroy)
+  EB_CUBLAS(cublasSetStream)
+  EB_CUBLAS(cublasSetWorkspace)
+  EB_CUBLAS(cublasSetMathMode)
+  // Written out: the header overloads the name.
+  using Gemm = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int m, int n, int k,
+                                  const void* alpha, const void* a, cudaDataType, int lda, const void* b,
+                                  cudaDataType, int ldb, const void* beta, void* c, cudaDataType, int ldc,
+                                  cublasComputeType_t, cublasGemmAlgo_t);
+  Gemm cublasGemmEx = library.function<Gemm>("cublasGemmEx");
+
+  void check(cublasStatus_t status, const char* what) const {
+    if (status != CUBLAS_STATUS_SUCCESS)
+      throw LibraryError("[" + std::string(what) + "] cuBLAS " + version + ": " +
+                         cublasGetStatusString(status));
+  }
+};
+#undef EB_CUBLAS
+#undef EB_NAME
+
+std::string checked_version(const SharedLibrary& library) {
+  const auto get = library.function<decltype(&::cublasGetProperty)>("cublasGetProperty");
+  int v[3] = {};
+  for (const auto part : {MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL}) get(part, &v[part]);
+  const std::string version = std::to_string(v[0]) + "." + std::to_string(v[1]) + "." + std::to_string(v[2]);
+  library.check_major(CUBLAS_VER_MAJOR, v[0], version);
+  return version;
+}
+
+constexpr const char* remedy =
+    "install the CUDA toolkit of the version that this build was compiled with (or pip install "
+    "nvidia-cublas) "
+    "and put the folder of its libcublas on LD_LIBRARY_PATH";
+
+Cublas::Cublas(const std::vector<std::string>& names)
+    : library("cuBLAS " + std::to_string(CUBLAS_VER_MAJOR), names, remedy),
+      version(checked_version(library)) {}
+
+// Never destroyed: a thread's handle may be closed after the end of main.
+const FoundLibrary<Cublas>& found() {
+  static const auto* const once = new FoundLibrary<Cublas>(
+      library_names("libcublas.so." + std::to_string(CUBLAS_VER_MAJOR), EB_CUBLAS_FOLDER));
+  return *once;
 }
 
 class Handle {
  public:
   Handle() {
-    check(cublasCreate(&handle_), "cublasCreate");
-    check(cublasSetMathMode(handle_, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION), "cublasSetMathMode");
+    api_.check(api_.cublasCreate(&handle_), "cublasCreate");
+    api_.check(api_.cublasSetMathMode(handle_, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
+               "cublasSetMathMode");
     cuda::check(cudaMalloc(&workspace_, own_bytes), "cuBLAS workspace");
   }
   ~Handle() {
-    cublasDestroy(handle_);
+    api_.cublasDestroy(handle_);
     cudaFree(workspace_);
   }
   Handle(const Handle&) = delete;
@@ -37,12 +88,13 @@ class Handle {
 
   // Setting a stream takes the workspace away, so both are set each time.
   cublasHandle_t on(cudaStream_t stream) {
-    check(cublasSetStream(handle_, stream), "cublasSetStream");
-    check(cublasSetWorkspace(handle_, workspace_, own_bytes), "cublasSetWorkspace");
+    api_.check(api_.cublasSetStream(handle_, stream), "cublasSetStream");
+    api_.check(api_.cublasSetWorkspace(handle_, workspace_, own_bytes), "cublasSetWorkspace");
     return handle_;
   }
 
  private:
+  const Cublas& api_ = found().get();
   cublasHandle_t handle_ = nullptr;
   void* workspace_ = nullptr;
 };
@@ -70,50 +122,43 @@ struct Operand {
 
 // c (columns, rows) row-major <- a b, with op(a) (rows, depth) and op(b) (depth, columns) by columns.
 void product(const Linear::Params& p, int64_t rows, int64_t columns, int64_t depth, const Operand& a,
-             const Operand& b, float beta, DType result, void* c, const char* name) {
-  const float alpha = 1.f;
+             const Operand& b, DType result, void* c, const char* name) {
+  const float alpha = 1.f, beta = 0.f;
   const auto i = [](int64_t v) { return static_cast<int>(v); };
-  check(cublasGemmEx(handle(), a.operation, b.operation, i(rows), i(columns), i(depth), &alpha, a.data,
-                     type_of(p.dtype), i(a.stride), b.data, type_of(p.dtype), i(b.stride), &beta, c,
-                     type_of(result), i(rows), compute_of(p), CUBLAS_GEMM_DEFAULT),
-        name);
+  const Cublas& api = found().get();
+  api.check(api.cublasGemmEx(handle(), a.operation, b.operation, i(rows), i(columns), i(depth), &alpha,
+                             a.data, type_of(p.dtype), i(a.stride), b.data, type_of(p.dtype), i(b.stride),
+                             &beta, c, type_of(result), i(rows), compute_of(p), CUBLAS_GEMM_DEFAULT),
+            name);
 }
 
 size_t workspace_bytes(const Linear::Params& p, Linear::Direction d) {
-  if (d == Linear::Direction::forward) return static_cast<size_t>(p.n + p.out) * size_of(p.dtype);
   return d == Linear::Direction::backward_weight ? column_sum_workspace(p.n, p.out) : 0;
-}
-
-// y (N, out) = b in every row: y^T (out, N) = b (out, 1) ones (1, N).
-void fill_with_bias(const Linear::Params& p, const float* b, void* y, void* workspace) {
-  const size_t size = size_of(p.dtype);
-  auto* ones = static_cast<char*>(workspace);
-  void* narrow = ones + static_cast<size_t>(p.n) * size;
-  elementwise.fill({p.dtype, p.n}, 1.f, ones);
-  elementwise.cast(p.out, DType::f32, b, p.dtype, narrow);
-  product(p, p.out, p.n, 1, {narrow, p.out}, {ones, 1}, 0.f, p.dtype, y, "cublas bias");
 }
 
 // y^T (out, N) = w (out, in) x^T (in, N)
 void forward(const Linear::Params& p, const Linear::Forward& a) {
-  if (a.b) fill_with_bias(p, a.b, a.y, a.workspace);
-  product(p, p.out, p.n, p.in, {a.w, p.in, CUBLAS_OP_T}, {a.x, p.in}, a.b ? 1.f : 0.f, p.dtype, a.y,
-          "cublas forward");
+  product(p, p.out, p.n, p.in, {a.w, p.in, CUBLAS_OP_T}, {a.x, p.in}, p.dtype, a.y, "cublas forward");
+  if (a.b) add_bias(p.dtype, p.n, p.out, a.b, a.y);
 }
 
 // dx^T (in, N) = w^T (in, out) dy^T (out, N)
 void backward_data(const Linear::Params& p, const Linear::BackwardData& a) {
-  product(p, p.in, p.n, p.out, {a.w, p.in}, {a.dy, p.out}, 0.f, p.dtype, a.dx, "cublas backward data");
+  product(p, p.in, p.n, p.out, {a.w, p.in}, {a.dy, p.out}, p.dtype, a.dx, "cublas backward data");
 }
 
 // dw^T (in, out) = x^T (in, N) dy (N, out)
 void backward_weight(const Linear::Params& p, const Linear::BackwardWeight& a) {
   if (a.db) column_sum(p.dtype, p.n, p.out, a.dy, a.db, a.workspace);
-  product(p, p.in, p.out, p.n, {a.x, p.in}, {a.dy, p.out, CUBLAS_OP_T}, 0.f, DType::f32, a.dw,
+  product(p, p.in, p.out, p.n, {a.x, p.in}, {a.dy, p.out, CUBLAS_OP_T}, DType::f32, a.dw,
           "cublas backward weight");
 }
 
 }  // namespace
+
+const VendorLibrary& cublas_library() {
+  return found().library;
+}
 
 const Linear cublas_linear{.workspace_bytes = workspace_bytes,
                            .forward = forward,

@@ -4,7 +4,7 @@
 
 namespace eb::kernels::cuda {
 
-// A bias is one more, rank-1 product (bf16: the bias is rounded to it), as the plain library has none.
+// A bias is added to y as it is stored, by a kernel of ours, as the plain library has none.
 extern const Linear cublas_linear;
 
 }  // namespace eb::kernels::cuda

@@ -1,5 +1,6 @@
-// cuDNN behind the convolution contract. Weight gradients of bf16 tensors are bf16 in cuDNN and cast to fp32
-// afterwards. Only algorithms that cuDNN calls deterministic are used; a shape without one throws.
+// cuDNN behind the convolution contract, by its legacy API. Weight gradients of bf16 tensors are bf16 in
+// cuDNN and cast to fp32 afterwards; a bias is added to y as it is stored, by a kernel of ours. Only
+// algorithms that cuDNN calls deterministic are used; a shape without one is a LibraryError.
 #pragma once
 #include "kernels/conv2d.h"
 
