@@ -24,17 +24,24 @@ static bool is_package(const fs::path& zone) {
   return label.rfind("package", 0) == 0;
 }
 
-EnergyMeter::EnergyMeter(const fs::path& powercap) {
+EnergyMeter::EnergyMeter(const fs::path& powercap, Card card) {
+  if (card) card_last_ = card();
+  if (card_last_) card_ = std::move(card);
+  method_ = card_ ? "nvml" : "";
   std::error_code error;
   for (fs::directory_iterator it(powercap, error), end; !error && it != end; it.increment(error)) {
     if (!is_package(it->path())) continue;
     const auto range = read_counter(it->path() / "max_energy_range_uj");
     const auto now = read_counter(it->path() / "energy_uj");
-    if (!range || !now) return;
+    if (!range || !now) {  // half of the machine is not the machine
+      packages_.clear();
+      return;
+    }
     packages_.push_back({it->path() / "energy_uj", *range, *now});
   }
   readable_ = !packages_.empty();
   if (!readable_) return;
+  method_ = card_ ? "rapl+nvml" : "rapl";
   sampler_ = std::thread([this] {
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, std::chrono::seconds(20), [this] { return stop_; })) {
@@ -67,12 +74,22 @@ void EnergyMeter::sample() {
   }
 }
 
+// A gap stays unknown, as does a counter that went back.
+std::optional<double> EnergyMeter::card_lap() {
+  const auto before = card_last_, now = card_();
+  card_last_ = before && now && *now >= *before ? now : std::nullopt;
+  return card_last_ ? std::optional(*now - *before) : std::nullopt;
+}
+
 std::optional<double> EnergyMeter::lap() {
   sample();
+  const auto of_card = card_ ? card_lap() : std::optional(0.0);
   const std::lock_guard lock(mutex_);
   const double joules = joules_;
   joules_ = 0;
-  return readable_ ? std::optional(joules) : std::nullopt;
+  const bool of_cpu = packages_.empty() || readable_;
+  if (method_.empty() || !of_cpu || !of_card) return std::nullopt;
+  return joules + *of_card;
 }
 
 }  // namespace eb::engine

@@ -1,11 +1,14 @@
-// Energy of the CPU packages by RAPL (Linux powercap). Where it cannot be read there is no number: "not
-// measured" is an answer, 0 is a lie. Memory, disks and the power supply's losses are not in it.
+// Energy of the CPU packages by RAPL (Linux powercap) and of a card by its own counter: the sum of those that
+// can be read when the meter is made. Where none can there is no number: "not measured" is an answer, 0 is a
+// lie. The machine's memory, disks and the power supply's losses are not in it.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,13 +17,18 @@ namespace eb::engine {
 class EnergyMeter {
  public:
   static constexpr const char* system = "/sys/class/powercap";
-  // From the counters below `powercap`; an empty path measures nothing.
-  explicit EnergyMeter(const std::filesystem::path& powercap = system);
+  // Joules since a moment before the meter; nothing if they cannot be told (kernels/card_energy.h).
+  using Card = std::function<std::optional<double>()>;
+  // From the counters below `powercap`; an empty path measures no CPU, an empty `card` no card.
+  explicit EnergyMeter(const std::filesystem::path& powercap = system, Card card = {});
   ~EnergyMeter();
   EnergyMeter(const EnergyMeter&) = delete;
   EnergyMeter& operator=(const EnergyMeter&) = delete;
-  // Joules since the last lap (or the construction); nothing if any package could not be read meanwhile.
+  // Joules since the last lap (or the construction); nothing if any package, or the card, could not be read
+  // meanwhile.
   std::optional<double> lap();
+  // What is in the number: "rapl", "nvml", "rapl+nvml"; empty if nothing is.
+  const std::string& method() const { return method_; }
   // Reads the counters. A thread calls it every 20 s, because they wrap around within minutes under load.
   void sample();
 
@@ -29,6 +37,11 @@ class EnergyMeter {
     std::filesystem::path energy_file;
     uint64_t range = 0, last = 0;  // microjoules
   };
+  std::optional<double> card_lap();
+
+  Card card_;
+  std::optional<double> card_last_;  // nothing from its first failure on
+  std::string method_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;

@@ -8,8 +8,14 @@
 #include "engine/graph/accounting.h"
 #include "engine/run/names.h"
 #include "engine/tensor/allocator.h"
+#include "kernels/card_energy.h"
 
 namespace eb::engine {
+
+static EnergyMeter::Card card_counter(const TrainConfig& config, Device device) {
+  if (!config.energy) return {};
+  return [device] { return kernels::card_joules(device); };
+}
 
 Session::Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
                  nlohmann::json resolved_config, SessionObserver& observer)
@@ -20,7 +26,7 @@ Session::Session(Model model, const TrainConfig& config, SessionData data, RunDi
       observer_(observer),
       trainer_(std::move(model), config, data_.train->batches_per_epoch()),
       metrics_(run.path() / file_names::metrics),
-      energy_(config.energy ? EnergyMeter::system : ""),
+      energy_(config.energy ? EnergyMeter::system : "", card_counter(config, trainer_.model().device())),
       steps_per_epoch_(data_.train->batches_per_epoch()),
       lap_start_(seconds_now()),
       last_checkpoint_time_(seconds_now()) {}
@@ -226,7 +232,7 @@ void Session::lap() {
     add(phase().joules, *joules);
   else
     phase().joules.reset();
-  phase().energy_method = joules ? Words("rapl") : std::nullopt;
+  phase().energy_method = joules ? Words(energy_.method()) : std::nullopt;
 }
 
 void Session::replace_model(Model model, Phase name) {

@@ -177,7 +177,8 @@ static std::vector<Field> run_fields() {
             "Optimizer steps between two lines of metrics.jsonl within an epoch."}
           .range(1, 1'000'000'000),
       Field{"log.energy", Type::string, LogEnergy::automatic,
-            "Energy of the CPU by RAPL: auto measures where it can be read, off never."}
+            "Energy of the CPU by RAPL, and of the card of a run on one by NVML: auto measures what can be "
+            "read, off never."}
           .one_of(names_of<LogEnergy>()),
       Field{"log.report", Type::string, LogReport::at_end,
             "report/report.html and report.json in the run directory: end writes them when the run ends or "

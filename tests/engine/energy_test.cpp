@@ -72,6 +72,57 @@ TEST_F(EnergyTest, what_cannot_be_read_is_no_number) {
   EXPECT_FALSE(meter.lap().has_value());  // the gap stays unknown
 }
 
+// A card's counter that the test sets.
+struct Counter {
+  std::optional<double> joules = 100.0;
+  EnergyMeter::Card card() {
+    return [this] { return joules; };
+  }
+};
+
+TEST_F(EnergyTest, a_card_is_added_to_the_packages) {
+  zone("intel-rapl:0", "package-0", "1000000");
+  Counter counter;
+  EnergyMeter meter(dir_.path(), counter.card());
+  EXPECT_EQ(meter.method(), "rapl+nvml");
+  put("intel-rapl:0/energy_uj", "3500000");
+  counter.joules = 140.0;
+  EXPECT_DOUBLE_EQ(meter.lap().value(), 2.5 + 40.0);
+  counter.joules = 141.0;
+  EXPECT_DOUBLE_EQ(meter.lap().value(), 1.0);
+}
+
+TEST_F(EnergyTest, what_can_be_read_when_it_begins_is_what_is_counted) {
+  Counter counter;
+  EnergyMeter card_alone(dir_ / "missing", counter.card());
+  EXPECT_EQ(card_alone.method(), "nvml");
+  counter.joules = 107.0;
+  EXPECT_EQ(card_alone.lap(), 7.0);
+  zone("intel-rapl:0", "package-0", "1000");
+  EXPECT_EQ(EnergyMeter(dir_.path()).method(), "rapl");
+  counter.joules.reset();
+  EXPECT_EQ(EnergyMeter(dir_.path(), counter.card()).method(), "rapl");
+  EXPECT_EQ(EnergyMeter("", counter.card()).method(), "");
+  EXPECT_EQ(EnergyMeter("", counter.card()).lap(), std::nullopt);
+  zone("intel-rapl:1", "package-1", "garbage");
+  counter.joules = 1.0;
+  EXPECT_EQ(EnergyMeter(dir_.path(), counter.card()).method(), "nvml");
+}
+
+TEST_F(EnergyTest, a_card_that_stops_answering_leaves_a_gap) {
+  zone("intel-rapl:0", "package-0", "1000");
+  Counter counter;
+  EnergyMeter meter(dir_.path(), counter.card());
+  counter.joules.reset();
+  EXPECT_EQ(meter.lap(), std::nullopt);
+  counter.joules = 200.0;
+  EXPECT_EQ(meter.lap(), std::nullopt);
+  Counter reset;
+  EnergyMeter other("", reset.card());
+  reset.joules = 3.0;  // the driver was loaded anew
+  EXPECT_EQ(other.lap(), std::nullopt);
+}
+
 TEST_F(EnergyTest, without_a_path_nothing_is_measured) {
   EXPECT_EQ(EnergyMeter("").lap(), std::nullopt);
 }
