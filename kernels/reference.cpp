@@ -5,7 +5,7 @@
 namespace eb::kernels {
 
 static VendorLibrary not_built(const std::string& name, const std::string& header) {
-  return {.problem = "this build has no " + name + ": " + header + " was not found when it was compiled",
+  return {.problem = "this build was compiled without " + name,
           .remedy = "build where nvcc and " + header + " are found"};
 }
 

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
-#include "kernels/capture.h"
+#include "engine/ops/recorded_seconds.h"
 #include "kernels/reference.h"
-#include "kernels/stopwatch.h"
 
 namespace eb::engine {
 
@@ -22,26 +20,6 @@ constexpr int rounds = 5;
 constexpr int calls_per_round = 4;
 constexpr double clearly_faster = 0.97;  // of our time: a tie by noise goes to our kernels
 constexpr const char* implementations[] = {"ours", "cudnn"};
-
-// Seconds of work as a training step does it: recorded, and replayed behind a first replay that keeps the
-// device busy until the host has queued the second. Allocations, launches and packing by the host are not in
-// it.
-static double recorded_seconds(Device d, const std::function<void()>& work) {
-  const kernels::Stopwatch& watch = kernels::stopwatch(d);
-  const kernels::Capture* capture = kernels::capture(d);
-  if (!capture) return watch.time(work);
-  watch.time([] {});  // which refuses where something is being recorded
-  capture->begin();
-  try {
-    work();
-  } catch (...) {
-    capture->abandon();
-    throw;
-  }
-  const std::unique_ptr<void, void (*)(void*)> recording(capture->end(), capture->destroy);
-  capture->replay(recording.get());
-  return watch.time([&] { capture->replay(recording.get()); });
-}
 
 static ConvChoice::NoLibrary no_cudnn(Device d) {
   const kernels::VendorLibrary& library = kernels::cudnn_library();

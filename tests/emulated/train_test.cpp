@@ -53,6 +53,15 @@ class EmulatedTrain : public testing::Test {
   std::string config_ = tiny_config(dir_, small_run());
 };
 
+TEST_F(EmulatedTrain, cudnn_is_refused_by_name) {
+  auto args = words(config_, dir_ / "run", "cuda");
+  args.insert(args.end(), {"--conv", "cudnn"});
+  const Outcome o = run_engine(args);
+  EXPECT_EQ(o.exit_code, 5);
+  for (const char* part : {"EB5003", "this build was compiled without cuDNN", "--conv ours"})
+    EXPECT_NE(o.err.find(part), std::string::npos) << o.err;
+}
+
 TEST_F(EmulatedTrain, finds_the_cpus_ticket) {
   const auto cpu = summary_of(run_engine(words(config_, dir_ / "cpu", "cpu")));
   const auto emulated = summary_of(run_engine(words(config_, dir_ / "cuda", "cuda")));
