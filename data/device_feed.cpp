@@ -1,5 +1,7 @@
 #include "data/device_feed.h"
 
+#include "kernels/side_copies.h"
+
 namespace eb::data {
 
 using engine::DType;
@@ -50,7 +52,21 @@ DeviceFeed::Buffers& DeviceFeed::buffers(const kernels::Image::Params& p) {
   if (b.images.defined()) return b;
   b.images = Tensor::empty({p.n, p.out_h, p.out_w, p.c}, p.dtype, device_);
   b.labels = Tensor::empty({p.n}, DType::i32, device_);
+  if (resident()) return b;
+  b.pixels = Tensor::empty({p.n, p.h, p.w, p.c}, DType::u8, device_);
+  b.ids = Tensor::empty({p.n}, DType::i64, device_);
+  b.sent_labels = Tensor::empty({p.n}, DType::i32, device_);
+  kernels::side_copies(device_).release();  // whoever had these blocks before may not be done with them
   return b;
+}
+
+// Beside what the device does: the step before reads none of this.
+void DeviceFeed::send_batch(const Slot& slot, Buffers& b) {
+  const auto& copies = kernels::side_copies(device_);
+  copies.send(b.pixels.raw(), slot.pixels.data(), b.pixels.bytes());
+  copies.send(b.ids.raw(), slot.ids.data(), b.ids.bytes());
+  copies.send(b.sent_labels.raw(), slot.labels.data(), b.sent_labels.bytes());
+  copies.arrive();
 }
 
 void DeviceFeed::make_batch(const kernels::Image::Params& p, const Slot& slot, int64_t first,
@@ -62,10 +78,10 @@ void DeviceFeed::make_batch(const kernels::Image::Params& p, const Slot& slot, i
                                epoch_ids_.data<int64_t>() + first, b.images.raw());
     kernels::memory(device_).copy(b.labels.raw(), epoch_labels_.data<int32_t>() + first, b.labels.bytes());
   } else {
-    send(slot.pixels, b.pixels, DType::u8, device_);
-    send(slot.ids, b.ids, DType::i64, device_);
-    send(slot.labels, b.labels, DType::i32, device_);
+    send_batch(slot, b);
     kernel.crop_flip_normalize(p, b.pixels.data<uint8_t>(), nullptr, b.ids.data<int64_t>(), b.images.raw());
+    b.labels.copy_from(b.sent_labels);
+    kernels::side_copies(device_).release();
   }
   batch.images = b.images;
   batch.labels = b.labels;

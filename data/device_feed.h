@@ -1,6 +1,6 @@
 // Batches made on a device: the data set lies there as uint8 and a batch is gathered, cropped, flipped and
-// normalised by one kernel; or, where it does not fit, the uint8 pixels of each batch are sent ahead.
-// Augmented batches never cross from the host.
+// normalised by one kernel; or, where it does not fit, the uint8 pixels of each batch are sent ahead, beside
+// the step before. Augmented batches never cross from the host.
 #pragma once
 #include <functional>
 #include <map>
@@ -34,9 +34,11 @@ class DeviceFeed {
 
  private:
   struct Buffers {
-    engine::Tensor images, labels, pixels, ids;
+    engine::Tensor images, labels;            // what a step reads
+    engine::Tensor pixels, ids, sent_labels;  // what is sent, and made into the others before the step
   };
   Buffers& buffers(const kernels::Image::Params& p);
+  void send_batch(const Slot& slot, Buffers& b);
 
   engine::Device device_;
   engine::Tensor pixels_;                                 // (samples, H, W, 3) u8

@@ -15,6 +15,7 @@
 #include "engine/base/file.h"
 #include "kernels/device_error.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/device_error.h"
 #include "tools/cli/parse.h"
 
 using namespace eb;
@@ -47,13 +48,7 @@ static int exit_code_of(const std::function<int()>& run) {
   } catch (const Error& e) {
     return report(e.text(), e.exit_code());
   } catch (const kernels::DeviceError& e) {
-    const Error error = e.lost
-                            ? Error(errors::device_lost, std::string("the device is lost: ") + e.what(),
-                                    "the last checkpoint is intact; --resume auto goes on from it once the "
-                                    "card answers (nvidia-smi)")
-                            : Error(errors::kernel_failed, std::string("a kernel failed: ") + e.what(),
-                                    "the last checkpoint is intact; the same command with EB_CUDA_SYNC=1 "
-                                    "names the kernel that failed, please report it");
+    const Error error = tools::error_of(e);
     return report(error.text(), error.exit_code());
   } catch (const std::system_error& e) {  // of fmt::print; the file layer throws Errors
     if (!std::ferror(stdout)) return bug(e);

@@ -204,6 +204,7 @@ struct RunStatus {
   Words host;
   std::optional<RunSummary> summary;  // as it would have been then
   Count exit_code;                    // none while the run goes on, or if its process was killed
+  Words error;                        // what it failed with
 };
 
 nlohmann::json to_json(const RunStatus& status);

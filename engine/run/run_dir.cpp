@@ -187,13 +187,14 @@ void RunDir::write_status(const std::string& phase, int64_t step, std::optional<
   write_status_file(std::nullopt);
 }
 
-void RunDir::write_exit(int code) {
-  write_status_file(code);
+void RunDir::write_exit(int code, const std::string& error) {
+  write_status_file(code, error);
 }
 
-void RunDir::write_status_file(Count exit_code) const {
+void RunDir::write_status_file(Count exit_code, const std::string& error) const {
   try {
-    const RunStatus status{phase_, step_, utc_now(), ::getpid(), host_name(), summary_, exit_code};
+    RunStatus status{phase_, step_, utc_now(), ::getpid(), host_name(), summary_, exit_code};
+    if (!error.empty()) status.error = error;
     write_json(file_names::status, to_json(status));
   } catch (const Error& e) {
     if (e.code() != errors::disk_full) throw;

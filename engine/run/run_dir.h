@@ -34,12 +34,12 @@ class RunDir {
   // status.json, for people and schedulers that watch, with what summary.json would say now. A full disk is
   // no reason to stop: it is left out then.
   void write_status(const std::string& phase, int64_t step, std::optional<RunSummary> summary = {});
-  void write_exit(int code);
+  void write_exit(int code, const std::string& error = "");  // error: what the run failed with
 
  private:
   explicit RunDir(std::filesystem::path path);
   void lock();
-  void write_status_file(Count exit_code) const;
+  void write_status_file(Count exit_code, const std::string& error = "") const;
   std::filesystem::path path_;
   std::string warning_, phase_ = "setup";
   int64_t step_ = 0;

@@ -246,13 +246,14 @@ json to_json(const RunStatus& s) {
   put(j, "pid", s.pid);
   put(j, "host", s.host);
   put(j, "exit_code", s.exit_code);
+  put(j, "error", s.error);
   return j;
 }
 
 RunStatus status_from_json(const json& j) {
-  return {words(j, "phase"),      integer(j, "step"), words(j, "heartbeat"),
-          integer(j, "pid"),      words(j, "host"),   object_in(j, "summary", summary_from_json),
-          integer(j, "exit_code")};
+  return {words(j, "phase"),       integer(j, "step"), words(j, "heartbeat"),
+          integer(j, "pid"),       words(j, "host"),   object_in(j, "summary", summary_from_json),
+          integer(j, "exit_code"), words(j, "error")};
 }
 
 ProgressRecord progress_from_json(const json& state) {

@@ -131,7 +131,10 @@ void set_allocator_budget(size_t bytes, kernels::Device device) {
   device_cache(device).set_budget(bytes);
 }
 void trim_allocator(kernels::Device device) {
-  device == kernels::Device::cpu ? pool().trim() : device_cache(device).trim();
+  if (device == kernels::Device::cpu)
+    pool().trim();
+  else
+    device_cache(device).trim();
 }
 
 }  // namespace eb::engine

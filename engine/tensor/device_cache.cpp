@@ -9,8 +9,10 @@
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
 #include "engine/tensor/size_class.h"
+#include "kernels/capture_guard.h"
 #include "kernels/device_error.h"
 #include "kernels/memory.h"
+#include "kernels/room.h"
 
 namespace eb::engine {
 
@@ -68,8 +70,10 @@ void* DeviceCache::try_fresh(size_t size) {
 void* DeviceCache::fresh(size_t size) {
   ++stats_.system_allocations;
   if (void* block = try_fresh(size)) return block;
-  give_back_all(*shared_);
-  if (void* block = try_fresh(size)) return block;
+  if (!kernels::capturing) {  // giving back waits for the device
+    give_back_all(*shared_);
+    if (void* block = try_fresh(size)) return block;
+  }
   const std::string limit = budget_ ? fmt::format(" of a budget of {:.1f} MiB", mib(budget_)) : "";
   throw Error(
       errors::out_of_device_memory,
@@ -106,8 +110,12 @@ void DeviceCache::reset_peak() {
   stats_.peak = stats_.in_use;
 }
 
-void DeviceCache::trim() {
+bool DeviceCache::trim() {
+  const std::lock_guard lock(mutex_);
+  const bool any = std::any_of(shared_->free_.begin(), shared_->free_.end(),
+                               [](const auto& size) { return !size.second.empty(); });
   give_back_all(*shared_);
+  return any;
 }
 
 void DeviceCache::set_budget(size_t bytes) {
@@ -115,10 +123,15 @@ void DeviceCache::set_budget(size_t bytes) {
   budget_ = bytes;
 }
 
+// What the card's runtime may ask for.
+static DeviceCache* cache_of_card() {
+  kernels::give_back_kept = [] { return device_cache(kernels::Device::cuda).trim(); };
+  return new DeviceCache(kernels::Device::cuda);
+}
+
 // Never destroyed: tensors in static storage may outlive any order of destruction.
 DeviceCache& device_cache(kernels::Device device) {
-  static DeviceCache* const caches[] = {new DeviceCache(kernels::Device::cpu),
-                                        new DeviceCache(kernels::Device::cuda)};
+  static DeviceCache* const caches[] = {new DeviceCache(kernels::Device::cpu), cache_of_card()};
   return *caches[static_cast<int>(device)];
 }
 

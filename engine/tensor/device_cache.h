@@ -36,7 +36,7 @@ class DeviceCache {
   std::shared_ptr<void> allocate(size_t bytes);
   AllocatorStats stats();
   void reset_peak();
-  void trim();                    // of the shared pool
+  bool trim();                    // gives the shared pool's blocks back; false if there were none
   void set_budget(size_t bytes);  // 0: whatever the device has
   kernels::Device device() const { return device_; }
 

@@ -141,8 +141,12 @@ static std::vector<Field> run_fields() {
             "Convolutions on a card: our kernels, cuDNN's, or for each shape whichever is faster when it is "
             "first met, kept in the checkpoint; auto means ours on other devices."}
           .one_of(names_of<ConvChoice::Mode>()),
-      Field{"cuda.memory_mib", Type::integer, nullptr,
-            "Most memory of a card that a run may take, in MiB; null: what the card has."}
+      Field{
+          "cuda.memory_mib", Type::integer, nullptr,
+          "Most memory of a card that a run's tensors and its kernels' temporary memory may take, in use and "
+          "kept for reuse, in MiB; null: what the card has. What CUDA takes itself comes on top: its "
+          "context, "
+          "code, recorded steps, what cuDNN keeps."}
           .range(1, 1 << 30)
           .or_null(),
       Field{"cuda.pad_channels", Type::boolean, true,

@@ -1,10 +1,13 @@
 #include "engine/train/step_capture.h"
 
+#include "engine/base/error.h"
+#include "engine/base/error_codes.h"
 #include "kernels/capture.h"
+#include "kernels/sync_launches.h"
 
 namespace eb::engine {
 
-StepCapture::StepCapture(Device device) : device_(device) {
+StepCapture::StepCapture(Device device) : enabled(!kernels::waits_for_each_launch()), device_(device) {
   reset();
 }
 
@@ -14,8 +17,19 @@ void StepCapture::reset() {
   if (kernels::capture(device_)) pool_ = std::make_shared<BlockPool>(device_cache(device_));
 }
 
-// A replay writes where the recording allocated, so everything else must allocate elsewhere.
+// Cached memory cannot be given back while a step is recorded, so it is given back here; nothing of what was
+// recorded has run.
 StepCapture::Recording StepCapture::record(const std::function<void()>& body) {
+  try {
+    return record_once(body);
+  } catch (const Error& e) {
+    if (e.code() != errors::out_of_device_memory || !device_cache(device_).trim()) throw;
+  }
+  return record_once(body);
+}
+
+// A replay writes where the recording allocated, so everything else must allocate elsewhere.
+StepCapture::Recording StepCapture::record_once(const std::function<void()>& body) {
   const kernels::Capture& capture = *kernels::capture(device_);
   capture.begin();
   try {

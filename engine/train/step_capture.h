@@ -19,12 +19,13 @@ class StepCapture {
   // and keep no tensor it makes.
   void run(const Tensor& input, const std::function<void()>& body);
   void reset();  // the step is another one from now on
-  bool enabled = true;
+  bool enabled;  // from the start unless EB_CUDA_SYNC=1 asks for each kernel by name
   int64_t replays() const { return replays_; }
 
  private:
   using Recording = std::shared_ptr<void>;  // null after the warm-up
   Recording record(const std::function<void()>& body);
+  Recording record_once(const std::function<void()>& body);
 
   Device device_;
   std::shared_ptr<BlockPool> pool_;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "kernels/side_copies.h"
+
 namespace eb::kernels::cpu {
 
 namespace {
@@ -25,6 +27,7 @@ void zero(void* block, size_t bytes) {
   if (bytes) std::memset(block, 0, bytes);
 }
 void synchronize() {}
+void nothing_to_wait_for() {}
 
 }  // namespace
 
@@ -35,5 +38,7 @@ const Memory memory{.allocate = allocate,
                     .copy = copy,
                     .zero = zero,
                     .synchronize = synchronize};
+
+const SideCopies side_copies{.send = copy, .arrive = nothing_to_wait_for, .release = nothing_to_wait_for};
 
 }  // namespace eb::kernels::cpu

@@ -6,15 +6,30 @@
 #include <memory>
 #include <string>
 
+#include "kernels/capture_guard.h"
 #include "kernels/device_error.h"
 #include "kernels/emulated/grid.h"
+#include "kernels/emulated/queues.h"
+#include "kernels/memory.h"
+#include "kernels/room.h"
 
 namespace eb::kernels::emulated {
 
 namespace {
 
+// It takes memory of the device, as a graph does.
 struct Recording {
   std::vector<std::function<void()>> operations;
+  void* room = nullptr;
+
+  ~Recording() { cuda::memory.release(room); }
+  bool take_room() {
+    try {
+      room = cuda::memory.allocate(256 * operations.size());
+    } catch (const std::bad_alloc&) {
+    }
+    return room;
+  }
 };
 
 thread_local std::unique_ptr<Recording> open;
@@ -46,22 +61,36 @@ void fail_if_planned(const char* kernel) {
 void begin() {
   refuse_while_recording("begin capture");
   open = std::make_unique<Recording>();
+  capturing = true;
 }
 
 void* end() {
-  return open.release();
+  capturing = false;
+  auto recording = std::move(open);
+  if (!with_room([&] { return recording->take_room(); }))
+    throw DeviceMemoryError("[instantiate the captured step] no room on the device");
+  return recording.release();
 }
 
 void abandon() {
+  capturing = false;
   open.reset();
 }
 
+// One launch of a card: which kernel of it failed nobody knows.
 void replay(void* recording) {
   refuse_while_recording("replay");
-  for (const auto& operation : static_cast<Recording*>(recording)->operations) operation();
+  queue_work([recording] {
+    try {
+      for (const auto& operation : static_cast<Recording*>(recording)->operations) operation();
+    } catch (const DeviceError& e) {
+      throw DeviceError("[replay the captured step] a kernel failed", e.lost);
+    }
+  });
 }
 
 void destroy(void* recording) {
+  finish_queues_quietly();
   delete static_cast<Recording*>(recording);
 }
 
@@ -81,7 +110,7 @@ void fail_if_broken(const char* what) {
 
 void refuse_while_recording(const char* what) {
   fail_if_broken(what);
-  if (recording()) throw EmulationError(std::string("[") + what + "] while a sequence is recorded");
+  refuse_while_capturing(what);
 }
 
 void fail_launch(const char* kernel, int after, bool lost) {
@@ -95,7 +124,7 @@ void submit(const char* kernel, const Index3& grid, const Index3& threads, size_
     fail_if_planned(kernel);
     run_grid(kernel, grid, threads, shared_bytes, body);
   };
-  recording() ? record(run) : run();
+  recording() ? record(run) : queue_work(run);
 }
 
 }  // namespace eb::kernels::emulated

@@ -6,6 +6,7 @@
 #include "kernels/device_info.h"
 #include "kernels/emulated/device_limits.h"
 #include "kernels/emulated/grid.h"
+#include "kernels/emulated/queues.h"
 #include "kernels/stopwatch.h"
 
 namespace eb::kernels::emulated {
@@ -28,8 +29,10 @@ const DeviceLimits& device_limits() {
 static double time(const std::function<void()>& work) {
   using Clock = std::chrono::steady_clock;
   emulated::refuse_while_recording("stopwatch");
+  emulated::finish_queues();
   const auto start = Clock::now();
-  work();  // a launch is done when it returns
+  work();
+  emulated::finish_queues();
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 

@@ -11,7 +11,7 @@ namespace eb::kernels::emulated {
 void submit(const char* kernel, const Index3& grid, const Index3& threads, size_t shared_bytes,
             std::function<void()> thread_body);
 
-// Host code that a recording cannot hold is an EmulationError, as it is an error on a card.
+// kernels/capture_guard.h, and fail_if_broken.
 void refuse_while_recording(const char* what);
 void fail_if_broken(const char* what);  // DeviceError once a kernel has failed for good
 bool recording();

@@ -7,8 +7,10 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "kernels/emulated/grid.h"
+#include "kernels/emulated/queues.h"
 #include "kernels/emulated/strict_memory.h"
 
 namespace eb::kernels::emulated {
@@ -131,6 +133,7 @@ void* allocate(size_t bytes) {
 
 void release(void* block) {
   if (!block) return;
+  finish_queues_quietly();
   ledger().erase(block);
   range && range->owns(block) ? range->give(block) : std::free(block);
 }
@@ -149,29 +152,38 @@ void zero(void* device, size_t bytes) {
 
 void to_device(void* device, const void* host, size_t bytes) {
   refuse_while_recording("copy to the device");
-  copy(device, host, bytes);
+  queue_work(copy_of_host(device, host, bytes));
 }
 
 void to_host(void* host, const void* device, size_t bytes) {
   refuse_while_recording("copy to the host");
+  finish_queues();
   copy(host, device, bytes);
 }
 
 void queue_copy(void* to, const void* from, size_t bytes) {
   fail_if_broken("copy on the device");
-  recording() ? record([=] { copy(to, from, bytes); }) : copy(to, from, bytes);
+  const auto work = [=] { copy(to, from, bytes); };
+  recording() ? record(work) : queue_work(work);
 }
 
 void queue_zero(void* device, size_t bytes) {
   fail_if_broken("zero");
-  recording() ? record([=] { zero(device, bytes); }) : zero(device, bytes);
+  const auto work = [=] { zero(device, bytes); };
+  recording() ? record(work) : queue_work(work);
 }
 
 void synchronize() {
   refuse_while_recording("synchronize");
+  finish_queues();
 }
 
 }  // namespace
+
+std::function<void()> copy_of_host(void* device, const void* host, size_t bytes) {
+  const auto* first = static_cast<const char*>(host);
+  return [device, held = std::vector<char>(first, first + bytes)] { copy(device, held.data(), held.size()); };
+}
 
 void set_strict_memory(bool on) {
   if (on && !range) range = new StrictRange;

@@ -9,6 +9,8 @@
 #include "kernels/device_error.h"
 #include "kernels/elementwise.h"
 #include "kernels/emulated/grid.h"
+#include "kernels/emulated/strict_memory.h"
+#include "kernels/side_copies.h"
 #include "support/error_code.h"
 
 namespace eb::test {
@@ -18,7 +20,6 @@ using engine::DType;
 using engine::StepCapture;
 using engine::Tensor;
 using kernels::Device;
-using kernels::emulated::EmulationError;
 
 constexpr Device device = Device::cuda;
 const kernels::Capture& capture = *kernels::capture(device);
@@ -41,10 +42,15 @@ TEST(Capture, runs_nothing_until_it_is_replayed) {
 
 TEST(Capture, a_wait_for_the_device_is_an_error_while_recording) {
   const Tensor x = Tensor::zeros({8}, DType::f32, device);
+  const auto& copies = kernels::side_copies(device);
+  const float host[8] = {};
   capture.begin();
-  EXPECT_THROW(first(x), EmulationError);
-  EXPECT_THROW(engine::list_tensor({1, 2}, device), EmulationError);
-  EXPECT_THROW(kernels::memory(device).synchronize(), EmulationError);
+  EXPECT_THROW(first(x), std::logic_error);
+  EXPECT_THROW(engine::list_tensor({1, 2}, device), std::logic_error);
+  EXPECT_THROW(kernels::memory(device).synchronize(), std::logic_error);
+  EXPECT_THROW(copies.send(x.raw(), host, sizeof host), std::logic_error);
+  EXPECT_THROW(copies.arrive(), std::logic_error);
+  EXPECT_THROW(copies.release(), std::logic_error);
   capture.abandon();
   EXPECT_EQ(first(x), 0.f) << "and is none afterwards";
 }
@@ -113,9 +119,59 @@ TEST(StepCapture, an_exception_while_recording_leaves_nothing_open) {
   const Counter c;
   StepCapture steps(device);
   steps.run(c.y, [&] { c.count(); });
-  EXPECT_THROW(steps.run(c.y, [&] { first(c.y); }), EmulationError);
+  EXPECT_THROW(steps.run(c.y, [&] { first(c.y); }), std::logic_error);
   EXPECT_EQ(first(c.y), 1.f);
   steps.run(c.y, [&] { c.count(); });
+  EXPECT_EQ(first(c.y), 2.f);
+}
+
+// The device has so many bytes left for a scope, and no cached blocks.
+struct Room {
+  explicit Room(size_t bytes) {
+    engine::trim_allocator(device);
+    kernels::emulated::set_memory_limit(bytes);
+  }
+  ~Room() { kernels::emulated::set_memory_limit(0); }
+};
+constexpr size_t kib = 1024;
+
+// A recording takes memory of the device beside that of tensors: here 250 KiB.
+TEST(CaptureMemory, cached_blocks_make_room_for_a_recording) {
+  const Tensor x = Tensor::zeros({8}, DType::f32, device);
+  const Room room(300 * kib);
+  const auto record = [&] {
+    capture.begin();
+    for (int i = 0; i < 1000; ++i) elementwise.fill({DType::f32, 8}, 3.f, x.raw());
+    return capture.end();
+  };
+  auto held = engine::allocate(200 * kib, device);
+  EXPECT_THROW(record(), kernels::DeviceMemoryError);
+  held.reset();
+  EXPECT_GT(engine::allocator_stats(device).cached, 0u);
+  void* recording = record();
+  EXPECT_EQ(engine::allocator_stats(device).cached, 0u);
+  capture.replay(recording);
+  EXPECT_EQ(first(x), 3.f);
+  capture.destroy(recording);
+}
+
+// The step that is recorded wants more than its warm-up did.
+TEST(CaptureMemory, cached_blocks_make_room_for_a_step_that_is_recorded) {
+  const Counter c;
+  const Room room(300 * kib);
+  StepCapture steps(device);
+  int bodies = 0;
+  const auto step = [&] {
+    if (++bodies > 1) engine::allocate(200 * kib, device);
+    c.count();
+  };
+  steps.run(c.y, step);
+  auto held = engine::allocate(200 * kib, device);
+  EXPECT_EQ(code_of([&] { steps.run(c.y, step); }), 6002);
+  EXPECT_EQ(bodies, 2) << "nothing to give back, so no second try";
+  held.reset();
+  steps.run(c.y, step);
+  EXPECT_EQ(bodies, 4) << "once in vain, and once more";
   EXPECT_EQ(first(c.y), 2.f);
 }
 
@@ -145,6 +201,23 @@ TEST(DeviceFailure, names_the_kernel_once) {
     EXPECT_NE(std::string(e.what()).find("[fill]"), std::string::npos) << e.what();
   }
   fill();
+}
+
+// A replay is one launch: on a card nobody knows which of its kernels failed.
+TEST(DeviceFailure, in_a_replay_names_no_kernel) {
+  const Counter c;
+  StepCapture steps(device);
+  steps.enabled = true;
+  for (int i = 0; i < 3; ++i) steps.run(c.y, [&] { c.count(); });
+  kernels::emulated::fail_launch("add", 1, false);
+  steps.run(c.y, [&] { c.count(); });
+  try {
+    steps.run(c.y, [&] { c.count(); });
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const kernels::DeviceError& e) {
+    EXPECT_EQ(std::string(e.what()).find("[add]"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("[replay"), std::string::npos) << e.what();
+  }
 }
 
 }  // namespace

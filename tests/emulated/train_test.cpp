@@ -129,12 +129,35 @@ TEST_F(EmulatedTrain, goes_on_after_a_kernel_failed) {
       run_engine(words(config_, dir_ / "failed", "cuda"), {.env = {"EB_EMULATED_FAIL=sgd:14"}});
   EXPECT_EQ(failed.exit_code, 1);
   EXPECT_NE(failed.err.find("EB1001"), std::string::npos) << failed.err;
-  EXPECT_NE(failed.err.find("[sgd]"), std::string::npos) << failed.err;
+  const auto status = nlohmann::json::parse(slurp(fs::path(dir_ / "failed") / "status.json"));
+  EXPECT_EQ(status["exit_code"], 1);
+  EXPECT_EQ(status["error"], "a kernel failed: [replay the captured step] a kernel failed");
   const auto resumed = summary_of(run_engine(words(config_, dir_ / "failed", "cuda")));
   EXPECT_EQ(epoch_losses(dir_ / "failed"), epoch_losses(dir_ / "whole"));
   EXPECT_EQ(resumed["eb"]["epochs"], whole["eb"]["epochs"]);
   EXPECT_EQ(resumed["ticket"]["test_top1"], whole["ticket"]["test_top1"]);
   EXPECT_EQ(resumed["swa"], whole["swa"]);
+}
+
+// The sixth step would be a replay, which is one launch; nothing is recorded, so its kernels have names.
+TEST_F(EmulatedTrain, names_the_kernel_of_a_later_step_and_tells_who_looks) {
+  const std::string run = dir_ / "named", why = "a kernel failed: [sgd] failed on purpose";
+  const Outcome failed = run_engine({"train", config_, "--out", run, "--device", "cuda"},
+                                    {.env = {"EB_EMULATED_FAIL=sgd:5", "EB_CUDA_SYNC=1"}});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_NE(failed.err.find("error[EB1001]: " + why), std::string::npos) << failed.err;
+  EXPECT_NE(failed.err.find("no step is recorded"), std::string::npos) << failed.err;
+  const Outcome watched = run_engine({"watch", run, "--once"});
+  EXPECT_NE(watched.out.find("failed with exit code 1: " + why), std::string::npos) << watched.out;
+  const Outcome reported = run_engine({"report", run, "--json"});
+  EXPECT_NE(reported.out.find("the run failed: " + why), std::string::npos) << reported.out;
+}
+
+// Bits do not depend on whether steps are recorded.
+TEST_F(EmulatedTrain, waits_for_each_kernel_with_the_same_losses) {
+  summary_of(run_engine(words(config_, dir_ / "recorded", "cuda")));
+  summary_of(run_engine(words(config_, dir_ / "waiting", "cuda"), {.env = {"EB_CUDA_SYNC=1"}}));
+  EXPECT_EQ(epoch_losses(dir_ / "waiting"), epoch_losses(dir_ / "recorded"));
 }
 
 TEST_F(EmulatedTrain, says_what_it_wanted_when_memory_runs_out) {

@@ -134,6 +134,26 @@ Read read(data::Loader& loader, int64_t epoch, int64_t first) {
   return all;
 }
 
+// The pixels of each batch travel beside the step before it; the host waits for nothing until the end.
+TEST(DeviceLoader, a_training_on_batches_that_are_sent_has_the_bits_of_one_on_resident_data) {
+  TempDir dir;
+  write_image_folder(dir.path(), 7);
+  const auto trained = [&](int64_t cache_mib) {
+    data::DataConfig c;
+    c.kind = data::DataConfig::Kind::image_folder;
+    c.root = dir.path();
+    c.augment = {data::Augment::pad4_crop32, data::Augment::hflip};
+    c.cache_mib = cache_mib;
+    Trainer t = small_trainer();
+    const data::Loaders loaders = data::make_loaders(c, 4, 5, t.model().graph(), DType::f32, {}, device);
+    Batch b;
+    for (int64_t epoch = 0; epoch < 3; ++epoch)
+      for (loaders.train->start(epoch, 0); loaders.train->next(b);) t.advance(b);
+    return values_of(t);
+  };
+  EXPECT_EQ(trained(0), trained(64));
+}
+
 // cache_mib 0: the pixels of each batch are sent; else the whole set lies on the device.
 TEST(DeviceLoader, batches_are_the_hosts) {
   TempDir dir;

@@ -79,8 +79,10 @@ TEST(Record, a_summary_and_a_status_read_back) {
   EXPECT_EQ(to_json(summary_from_json(json::parse(written.dump()))), written);
   EXPECT_EQ(written["eb"]["epochs"], json({{"p30", 7}, {"p50", nullptr}}));
   EXPECT_EQ(written["seed"], UINT64_MAX);
-  const json status = to_json(RunStatus{"search", 9, "2026-01-01T00:00:00Z", 7, "host", summary(), 75});
+  const json status =
+      to_json(RunStatus{"search", 9, "2026-01-01T00:00:00Z", 7, "host", summary(), 75, "why"});
   EXPECT_EQ(to_json(status_from_json(json::parse(status.dump()))), status);
+  EXPECT_EQ(status["error"], "why");
 }
 
 TEST(Record, only_a_run_that_searched_says_that_it_has_no_ticket) {

@@ -16,12 +16,14 @@
 #include "engine/base/text.h"
 #include "engine/run/names.h"
 #include "engine/run/session.h"
+#include "kernels/sync_launches.h"
 #include "pruning/early_bird_hook.h"
 #include "quant/block_metrics.h"
 #include "quant/fields.h"
 #include "quant/swa/weight_average.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
+#include "tools/cli/device_error.h"
 #include "tools/cli/observers.h"
 #include "tools/experiment/data_list.h"
 #include "tools/experiment/experiment.h"
@@ -100,15 +102,22 @@ static std::function<void(Model&)> first_weights_of(const Config& config) {
 }
 
 // Whoever looks at the directory later must see why nothing follows.
+static void leave_exit(RunDir& run, const Error& e) {
+  try {
+    run.write_exit(e.exit_code(), e.what());
+  } catch (const Error&) {  // the first error is the one to tell
+  }
+}
+
 static SessionEnd run_session(Session& session, RunDir& run) {
   run.write_status("setup", session.trainer().steps());
   try {
     return session.run();
   } catch (const Error& e) {
-    try {
-      run.write_exit(e.exit_code());
-    } catch (const Error&) {  // the first error is the one to tell
-    }
+    leave_exit(run, e);
+    throw;
+  } catch (const kernels::DeviceError& e) {
+    leave_exit(run, error_of(e));
     throw;
   }
 }
@@ -175,6 +184,8 @@ static int train(const TrainFlags& f) {
   const Device device = set_up_device(f.common.device, f.common.threads);
   auto conv = conv_choice_of(config, device);
   set_up_memory(config, device);
+  if (device != Device::cpu && kernels::waits_for_each_launch())
+    printer.on_message("EB_CUDA_SYNC=1: each kernel is waited for and no step is recorded, which is slow");
   const TrainConfig train = train_config_of(f, config);
   const Graph graph = graph_of(config);
   auto loaders = data::make_loaders(

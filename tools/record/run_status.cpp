@@ -45,7 +45,10 @@ RunState run_state(bool locked, const std::optional<RunStatus>& status, bool has
   if (!own && locked) return {Name::running, {}, ""};
   if (exit_code == 0) return {Name::finished, exit_code, ""};
   if (exit_code == 75) return {Name::stopped, exit_code, "the run was stopped; the same command goes on"};
-  if (exit_code) return {Name::failed, exit_code, "the run failed"};
+  if (exit_code) {
+    const std::string error = status->error.value_or("");
+    return {Name::failed, exit_code, "the run failed" + (error.empty() ? "" : ": " + error), error};
+  }
   if (!status)
     return has_summary ? RunState{Name::finished, {}, ""}
                        : RunState{Name::unknown, {}, "the run does not say how far it came"};

@@ -22,6 +22,7 @@ struct RunState {
   Name name = Name::unknown;
   engine::Count exit_code;
   std::string warning;  // empty if there is nothing to say
+  std::string error;    // what a failed run failed with, if it says so
 };
 constexpr auto enum_names(RunState::Name) {
   return engine::names("finished", "running", "stopped", "failed", "unknown");

@@ -44,7 +44,9 @@ std::string RunView::ending() const {
     case Name::failed:
       break;
   }
-  if (state.exit_code) return fmt::format("failed with exit code {}", *state.exit_code);
+  if (state.exit_code)
+    return fmt::format("failed with exit code {}{}", *state.exit_code,
+                       state.error.empty() ? "" : ": " + state.error);
   return "interrupted: its process is gone; the same command goes on from the last checkpoint";
 }
 

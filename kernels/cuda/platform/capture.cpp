@@ -1,5 +1,6 @@
 #include "kernels/capture.h"
 
+#include "kernels/capture_guard.h"
 #include "kernels/cuda/platform/runtime.h"
 
 namespace eb::kernels::cuda {
@@ -9,19 +10,22 @@ namespace {
 // Relaxed: an allocation by this or another thread does not end the capture.
 void begin() {
   check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "begin capture");
+  capturing = true;
 }
 
 void* end() {
+  capturing = false;
   cudaGraph_t graph = nullptr;
   check(cudaStreamEndCapture(stream(), &graph), "end capture");
   cudaGraphExec_t recording = nullptr;
-  const cudaError_t code = cudaGraphInstantiate(&recording, graph, 0);
+  const cudaError_t code = call_with_room([&] { return cudaGraphInstantiate(&recording, graph, 0); });
   cudaGraphDestroy(graph);
   check(code, "instantiate the captured step");
   return recording;
 }
 
 void abandon() {
+  capturing = false;
   cudaGraph_t graph = nullptr;
   cudaStreamEndCapture(stream(), &graph);
   if (graph) cudaGraphDestroy(graph);

@@ -1,6 +1,9 @@
 #include "kernels/device_info.h"
 
+#include "kernels/built_targets.h"
+#include "kernels/cuda/platform/probe.h"
 #include "kernels/cuda/platform/runtime.h"
+#include "kernels/device_problem.h"
 
 namespace eb::kernels::cuda {
 
@@ -12,27 +15,33 @@ std::string version(int v) {
   return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10);
 }
 
-std::string reason(cudaError_t code, int driver, int runtime) {
-  if (driver == 0) return "no NVIDIA driver was found: install one, or use --device cpu";
-  if (code == cudaErrorInsufficientDriver)
-    return "the driver supports CUDA " + version(driver) + ", this build needs " + version(runtime) +
-           ": update the driver";
-  if (code == cudaErrorNoDevice) return "the driver sees no card (is CUDA_VISIBLE_DEVICES empty?)";
-  return std::string("CUDA does not start: ") + cudaGetErrorString(code);
+struct Versions {
+  int driver = 0, runtime = 0;
+};
+
+std::string reason(cudaError_t code, const DeviceInfo& info, const Versions& v) {
+  cudaGetLastError();  // or the next call would report it again
+  return why_not_started({.error = cudaGetErrorName(code),
+                          .text = cudaGetErrorString(code),
+                          .driver = v.driver,
+                          .runtime = v.runtime,
+                          .card = info.name,
+                          .sm = info.sm,
+                          .targets = built::cuda_targets});
 }
 
 }  // namespace
 
 DeviceInfo device_info() {
   DeviceInfo info;
-  int driver = 0, runtime = 0, count = 0;
-  cudaDriverGetVersion(&driver);
-  cudaRuntimeGetVersion(&runtime);
-  info.driver = driver ? version(driver) : "";
-  const cudaError_t code = cudaGetDeviceCount(&count);
-  if (code != cudaSuccess || count == 0) {
-    cudaGetLastError();
-    info.problem = reason(code == cudaSuccess ? cudaErrorNoDevice : code, driver, runtime);
+  Versions v;
+  int count = 0;
+  cudaDriverGetVersion(&v.driver);
+  cudaRuntimeGetVersion(&v.runtime);
+  info.driver = v.driver ? version(v.driver) : "";
+  const cudaError_t counted = cudaGetDeviceCount(&count);
+  if (counted != cudaSuccess || count == 0) {
+    info.problem = reason(counted == cudaSuccess ? cudaErrorNoDevice : counted, info, v);
     return info;
   }
   cudaDeviceProp p;
@@ -41,9 +50,15 @@ DeviceInfo device_info() {
   info.sm = p.major * 10 + p.minor;
   info.processors = p.multiProcessorCount;
   info.memory_bytes = p.totalGlobalMem;
-  if (info.sm < least_sm)
+  if (info.sm < least_sm) {
     info.problem = info.name + " is sm_" + std::to_string(info.sm) + ", the kernels need sm_" +
                    std::to_string(least_sm) + " or newer: use --device cpu";
+    return info;
+  }
+  // The first call that opens the card, and that needs code for it.
+  cudaFuncAttributes attributes;
+  const cudaError_t opened = cudaFuncGetAttributes(&attributes, probe_kernel());
+  if (opened != cudaSuccess) info.problem = reason(opened, info, v);
   return info;
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "kernels/capture_guard.h"
 #include "kernels/cuda/platform/runtime.h"
 #include "kernels/cuda/platform/staging.h"
 
@@ -28,10 +29,11 @@ void release(void* block) {
 }
 
 void to_device(void* device, const void* host, size_t bytes) {
-  staging().copy(device, host, bytes);
+  staging().copy(device, host, bytes, stream());
 }
 
 void to_host(void* host, const void* device, size_t bytes) {
+  refuse_while_capturing("copy to the host");
   check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream()), "copy to the host");
   check(cudaStreamSynchronize(stream()), "copy to the host");
 }
@@ -45,6 +47,7 @@ void zero(void* device, size_t bytes) {
 }
 
 void synchronize() {
+  refuse_while_capturing("synchronize");
   check(cudaStreamSynchronize(stream()), "synchronize");
 }
 

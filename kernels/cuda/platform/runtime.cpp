@@ -1,9 +1,11 @@
 #include "kernels/cuda/platform/runtime.h"
 
-#include <cstdlib>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+
+#include "kernels/device_problem.h"
+#include "kernels/sync_launches.h"
 
 namespace eb::kernels::cuda {
 
@@ -30,21 +32,16 @@ bool is_loss(cudaError_t code) {
          code == cudaErrorSystemDriverMismatch || code == cudaErrorUnknown;
 }
 
-bool waits_for_each_launch() {
-  static const bool on = [] {
-    const char* value = std::getenv("EB_CUDA_SYNC");
-    return value && *value && *value != '0';
-  }();
-  return on;
-}
-
 }  // namespace
 
 void check(cudaError_t code, const char* what) {
   if (code == cudaSuccess) return;
   cudaGetLastError();  // or the next call would report it again
-  throw DeviceError(std::string("[") + what + "] " + cudaGetErrorName(code) + ": " + cudaGetErrorString(code),
-                    is_loss(code));
+  std::string text =
+      std::string("[") + what + "] " + cudaGetErrorName(code) + ": " + cudaGetErrorString(code);
+  if (code == cudaErrorMemoryAllocation) throw DeviceMemoryError(text);
+  if (const std::string hint = device_hint(cudaGetErrorName(code)); !hint.empty()) text += ": " + hint;
+  throw DeviceError(text, is_loss(code));
 }
 
 cudaStream_t stream() {
@@ -59,11 +56,10 @@ cudaStream_t stream() {
 void launch_kernel(const char* name, const void* kernel, dim3 grid, dim3 block, void** arguments,
                    size_t shared_bytes) {
   if (shared_bytes > default_shared_bytes) allow_shared(name, kernel, shared_bytes);
-  check(cudaLaunchKernel(kernel, grid, block, arguments, shared_bytes, stream()), name);
-  if (!waits_for_each_launch()) return;
-  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
-  check(cudaStreamIsCapturing(stream(), &capturing), name);
-  if (capturing == cudaStreamCaptureStatusNone) check(cudaStreamSynchronize(stream()), name);
+  check(call_with_room(
+            [&] { return cudaLaunchKernel(kernel, grid, block, arguments, shared_bytes, stream()); }),
+        name);
+  if (waits_for_each_launch() && !capturing) check(cudaStreamSynchronize(stream()), name);
 }
 
 }  // namespace eb::kernels::cuda

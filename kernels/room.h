@@ -1,0 +1,22 @@
+// Device memory that is kept for later, and given back where the runtime itself finds no room: a graph, a
+// pinned buffer, the code of a kernel.
+#pragma once
+#include <atomic>
+
+#include "kernels/capture_guard.h"
+
+namespace eb::kernels {
+
+// Set by whoever keeps some (engine/tensor/device_cache.cpp): gives it back, false if there was none.
+inline std::atomic<bool (*)()> give_back_kept{nullptr};
+
+// attempt() returns false where there was no room, and is then made once more after kept memory was given
+// back. Not while a sequence is recorded: giving back waits for the device. Returns what the last one did.
+template <class F>
+bool with_room(F&& attempt) {
+  if (attempt()) return true;
+  const auto give_back = give_back_kept.load();
+  return !capturing && give_back && give_back() && attempt();
+}
+
+}  // namespace eb::kernels

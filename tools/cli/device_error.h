@@ -1,0 +1,11 @@
+// A device's failure as the error that a user sees.
+#pragma once
+#include "engine/base/error.h"
+#include "kernels/device_error.h"
+
+namespace eb::tools {
+
+// 6002 where it had no room, 1002 if it is lost, else 1001.
+Error error_of(const kernels::DeviceError& e);
+
+}  // namespace eb::tools
