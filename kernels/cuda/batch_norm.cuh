@@ -6,7 +6,7 @@
 
 #include "kernels/batch_norm.h"
 #include "kernels/cuda/moments.cuh"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::cuda {

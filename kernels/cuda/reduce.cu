@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/block_sum.cuh"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace eb::kernels::cuda {

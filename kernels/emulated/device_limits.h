@@ -1,6 +1,6 @@
 // The emulated device has an H200's limits but no wgmma: tests that want others set them for a scope.
 #pragma once
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 
 namespace eb::kernels::emulated {
 

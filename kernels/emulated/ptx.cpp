@@ -1,6 +1,6 @@
 #include "kernels/emulated/ptx.h"
 
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 #include "kernels/emulated/tensor_core.h"
 
 namespace eb::kernels::cuda {

@@ -24,7 +24,8 @@ static Rooms operator+(Rooms a, const Rooms& b) {
 static const std::map<std::string, Rooms>& arrows() {
   static const std::map<std::string, Rooms> table = [] {
     const Rooms contracts = {"kernels"},
-                cuda_base = contracts + Rooms{"kernels/cuda/platform", "kernels/emulated"},
+                cuda_base =
+                    contracts + Rooms{"kernels/cuda/policy", "kernels/cuda/platform", "kernels/emulated"},
                 cuda_tiles = cuda_base + Rooms{"kernels/cuda/gemm"},
                 cuda = cuda_tiles + Rooms{"kernels/cuda"},
                 tensor = contracts + Rooms{"engine/base", "engine/tensor"},
@@ -39,6 +40,7 @@ static const std::map<std::string, Rooms>& arrows() {
         {"kernels", {}},
         {"kernels/cpu", contracts},
         {"kernels/cpu/conv2d", contracts + Rooms{"kernels/cpu"}},
+        {"kernels/cuda/policy", contracts},  // arithmetic, in builds without CUDA too
         {"kernels/cuda/platform", cuda_base},
         {"kernels/cuda/gemm", cuda_base},
         {"kernels/cuda", cuda_tiles},
@@ -65,15 +67,16 @@ static const std::map<std::string, Rooms>& arrows() {
         {"tools/record", experiment},
         {"tools/plot", record},
         {"tools/watch", plot},
-        {"tools/bench", experiment},
+        {"tools/bench", experiment + Rooms{"kernels/cuda/policy"}},
         {"tools/report/gather", record},
         {"tools/report/page", plot + Rooms{"tools/report/gather"}},
         {"tools/tensorboard", plot},
         {"tools/export", engine},
         {"tools/import", engine},
         {"tools/compare", record},
-        {"tools/cli", plot + Rooms{"tools/watch", "tools/bench", "tools/report/gather", "tools/report/page",
-                                   "tools/tensorboard", "tools/export", "tools/import", "tools/compare"}},
+        {"tools/cli", plot + Rooms{"kernels/cuda/policy", "tools/watch", "tools/bench", "tools/report/gather",
+                                   "tools/report/page", "tools/tensorboard", "tools/export", "tools/import",
+                                   "tools/compare"}},
         {"tools", engine + Rooms{"tools/cli"}},
     };
   }();

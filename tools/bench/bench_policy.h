@@ -4,7 +4,7 @@
 #include <string>
 
 #include "kernels/conv2d.h"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 
 namespace eb::tools {
 

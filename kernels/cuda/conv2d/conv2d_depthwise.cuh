@@ -2,7 +2,7 @@
 // some neighbouring channels and a few outputs of one row.
 #pragma once
 #include "kernels/conv2d.h"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 
 namespace eb::kernels::cuda {
 

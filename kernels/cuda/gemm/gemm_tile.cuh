@@ -48,7 +48,8 @@ struct Int8Math {
 };
 
 // Rows of `columns` elements in 16-byte pieces. The pieces of a row change places with the row so that eight
-// rows' pieces of one column lie in different banks.
+// rows' pieces of one column lie in different banks, and of 4-byte elements also two neighbouring pieces of
+// four rows, which is what a warp reads of an MN-major tile (word_of).
 template <class T, int rows_, int columns_>
 struct SharedTile {
   static constexpr int rows = rows_, columns = columns_;
@@ -58,7 +59,9 @@ struct SharedTile {
 
   __device__ static int offset(int row, int column) {
     constexpr int rows_per_line = pieces >= 8 ? 1 : 8 / pieces, mask = (pieces < 8 ? pieces : 8) - 1;
-    const int swizzled = (column / piece) ^ ((row / rows_per_line) & mask);
+    const int line = row / rows_per_line;
+    const int key = sizeof(T) == 4 && pieces >= 8 ? (line & 3) << 1 | (line >> 2 & 1) : line & mask;
+    const int swizzled = (column / piece) ^ key;
     return (row * pieces + swizzled) * piece + column % piece;
   }
   __device__ T* at(int row, int column) { return data + offset(row, column); }

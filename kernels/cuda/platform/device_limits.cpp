@@ -1,4 +1,4 @@
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 
 #include <map>
 #include <mutex>

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "kernels/conv2d.h"
-#include "kernels/cuda/platform/device_limits.h"
+#include "kernels/cuda/policy/device_limits.h"
 #include "kernels/cuda/policy/remainder.h"
 
 namespace eb::kernels::cuda {
