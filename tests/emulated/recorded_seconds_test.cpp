@@ -6,7 +6,7 @@
 #include "engine/tensor/tensor.h"
 #include "kernels/capture.h"
 #include "kernels/elementwise.h"
-#include "kernels/emulated/grid.h"
+#include "kernels/memory.h"
 
 namespace eb::test {
 namespace {
@@ -15,7 +15,6 @@ using engine::DType;
 using engine::recorded_seconds;
 using engine::Tensor;
 using kernels::Device;
-using kernels::emulated::EmulationError;
 
 constexpr Device device = Device::cuda;
 
@@ -37,7 +36,7 @@ TEST(RecordedSeconds, work_is_recorded_once_and_replayed_twice) {
   const double seconds = recorded_seconds(device, [&] {
     ++calls;
     counter.count();
-    EXPECT_THROW(counter.y.item<float>(), EmulationError) << "it is being recorded";
+    EXPECT_ANY_THROW(counter.y.item<float>()) << "it is being recorded";
   });
   EXPECT_GT(seconds, 0.);
   EXPECT_EQ(calls, 1);
@@ -49,14 +48,14 @@ TEST(RecordedSeconds, work_is_recorded_once_and_replayed_twice) {
 TEST(RecordedSeconds, is_refused_inside_a_recording) {
   const kernels::Capture& capture = *kernels::capture(device);
   capture.begin();
-  EXPECT_THROW(recorded_seconds(device, [] {}), EmulationError);
+  EXPECT_ANY_THROW(recorded_seconds(device, [] {}));
   capture.abandon();
 }
 
 TEST(RecordedSeconds, work_that_throws_leaves_nothing_open) {
   EXPECT_THROW(recorded_seconds(device, [] { throw std::runtime_error("no algorithm"); }),
                std::runtime_error);
-  EXPECT_FALSE(kernels::emulated::recording());
+  EXPECT_NO_THROW(kernels::memory(device).synchronize());
 }
 
 }  // namespace
