@@ -11,10 +11,4 @@ class DeviceError : public std::runtime_error {
   bool lost;  // the device is gone for this process, not only the kernel
 };
 
-// The device has no room for what the runtime itself needs: a graph, a pinned buffer, the code of a kernel.
-class DeviceMemoryError : public DeviceError {
- public:
-  explicit DeviceMemoryError(const std::string& what) : DeviceError(what, false) {}
-};
-
 }  // namespace eb::kernels

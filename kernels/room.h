@@ -4,8 +4,15 @@
 #include <atomic>
 
 #include "kernels/capture_guard.h"
+#include "kernels/device_error.h"
 
 namespace eb::kernels {
+
+// There is no room for it, and nothing left to give back.
+class DeviceMemoryError : public DeviceError {
+ public:
+  explicit DeviceMemoryError(const std::string& what) : DeviceError(what, false) {}
+};
 
 // Set by whoever keeps some (engine/tensor/device_cache.cpp): gives it back, false if there was none.
 inline std::atomic<bool (*)()> give_back_kept{nullptr};

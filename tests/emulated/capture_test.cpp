@@ -10,6 +10,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/emulated/grid.h"
 #include "kernels/emulated/strict_memory.h"
+#include "kernels/room.h"
 #include "kernels/side_copies.h"
 #include "support/error_code.h"
 

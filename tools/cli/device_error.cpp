@@ -1,6 +1,7 @@
 #include "tools/cli/device_error.h"
 
 #include "engine/base/error_codes.h"
+#include "kernels/room.h"
 
 namespace eb::tools {
 

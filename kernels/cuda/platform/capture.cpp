@@ -1,6 +1,7 @@
 #include "kernels/capture.h"
 
 #include "kernels/capture_guard.h"
+#include "kernels/cuda/platform/call_with_room.h"
 #include "kernels/cuda/platform/runtime.h"
 
 namespace eb::kernels::cuda {

@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "kernels/cuda/platform/call_with_room.h"
 #include "kernels/device_problem.h"
 #include "kernels/sync_launches.h"
 

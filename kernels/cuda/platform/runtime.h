@@ -5,30 +5,16 @@
 #include <cstddef>
 
 #include "kernels/device_error.h"
-#include "kernels/room.h"
 
 namespace eb::kernels::cuda {
 
-// Throws DeviceError unless code is cudaSuccess, DeviceMemoryError where there was no room; `what` names the
-// call or the kernel. A kernel that fails
-// while it runs is reported by a later call, which waits for it: EB_CUDA_SYNC=1 waits for each and so names
-// it.
+// Throws DeviceError unless code is cudaSuccess (DeviceMemoryError: kernels/room.h); `what` names the call or
+// the kernel. A kernel that fails while it runs is reported by a later call, which waits for it:
+// EB_CUDA_SYNC=1 waits for each and so names it.
 void check(cudaError_t code, const char* what);
 
-// What `call` returns, made once more after cached memory was given back if the device had no room.
-template <class F>
-cudaError_t call_with_room(F&& call) {
-  cudaError_t code = cudaSuccess;
-  kernels::with_room([&] {
-    code = call();
-    if (code == cudaErrorMemoryAllocation) cudaGetLastError();
-    return code != cudaErrorMemoryAllocation;
-  });
-  return code;
-}
-
-// All work of the process but copies beside it (kernels/side_copies.h) is queued on one stream, made by the
-// first call. Not the default stream, which cannot be captured.
+// All work but copies beside it (kernels/side_copies.h) is queued on one stream, made by the first call. Not
+// the default stream, which cannot be captured.
 cudaStream_t stream();
 
 // Checked launch on the stream; opts into shared sizes over 48 KiB.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/capture_guard.h"
+#include "kernels/cuda/platform/call_with_room.h"
 #include "kernels/cuda/platform/runtime.h"
 
 namespace eb::kernels::cuda {
