@@ -105,6 +105,9 @@ nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c, 
     }
     row["reference_us"] = reference.seconds * 1e6;
     row["ratio"] = reference.seconds / seconds;  // above 1: this one is faster
+  } else if (!c.refused.empty()) {
+    row["beside"] = c.beside;
+    row["reference_failure"] = c.refused;
   }
   return row;
 }
