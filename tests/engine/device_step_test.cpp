@@ -137,7 +137,7 @@ Read read(data::Loader& loader, int64_t epoch, int64_t first) {
 // The pixels of each batch travel beside the step before it; the host waits for nothing until the end.
 TEST(DeviceLoader, a_training_on_batches_that_are_sent_has_the_bits_of_one_on_resident_data) {
   TempDir dir;
-  write_image_folder(dir.path(), 7);
+  write_image_folder(dir.path(), 7, 8, 8, 4);
   const auto trained = [&](int64_t cache_mib) {
     data::DataConfig c;
     c.kind = data::DataConfig::Kind::image_folder;
