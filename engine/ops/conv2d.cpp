@@ -23,8 +23,10 @@ void check_positions(const Conv2d::Params& p, Device device) {
   throw Error(errors::too_many_positions,
               fmt::format("a convolution over {} images of {} positions, and a card's kernels count to {}",
                           p.n, most, countable),
-              fmt::format("at most {} images at a time: a smaller train.batch_size or train.eval_batch_size",
-                          countable / most));
+              most > countable ? "smaller images"
+                               : fmt::format("at most {} images at a time: a smaller train.batch_size or "
+                                             "train.eval_batch_size",
+                                             countable / most));
 }
 
 Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o) {

@@ -5,9 +5,9 @@
 
 namespace eb::engine {
 
-// The dtype is that of the numbers x stands for.
 // Throws EB6003 where a card's kernels, which count positions in 31 bits, cannot address x or y.
 void check_positions(const kernels::Conv2d::Params& p, Device device);
+// The dtype is that of the numbers x stands for.
 kernels::Conv2d::Params conv2d_params(const Tensor& x, const Conv2dWeights& weights, const Conv2dOptions& o);
 Tensor conv2d_forward(const kernels::Conv2d::Params& p, const Tensor& x, Conv2dWeights& weights,
                       Moments* moments, ConvChoice* choice);

@@ -33,8 +33,8 @@ BnCut bn_cut(const BatchNorm::Params& p, const DeviceLimits& limits, int64_t blo
   cut.down = bn_threads / cut.across;
   cut.tiles = ceil_div(p.c, int64_t{cut.across} * N);
   int64_t slices = ceil_div(p.rows, cut.down * bn_rows_per_thread);
-  const int64_t most = ceil_div(blocks * limits.processors, cut.tiles);
-  if (slices > most) slices = most;
+  const int64_t most = blocks * limits.processors / cut.tiles;  // one more would be a wave of its own
+  slices = std::clamp(slices, int64_t{1}, std::max<int64_t>(most, 1));
   cut.rows_per_slice = ceil_div(p.rows, slices);
   cut.slices = ceil_div(p.rows, cut.rows_per_slice);
   return cut;

@@ -145,6 +145,7 @@ __global__ void select_forward_kernel(int64_t n, int64_t c, Divide by_k, Index, 
 
 void select_forward(DType dtype, int64_t rows, int64_t c, int64_t k, const void* x, const int32_t* select,
                     void* y) {
+  if (rows * k == 0) return;
   by_dtype(dtype, [&]<class T>() {
     by_count(rows * k, k, [&]<class Divide, class Index>(Divide by_k, Index index) {
       launch({"select_forward", blocks_for(rows * k, threads), threads},
@@ -167,6 +168,7 @@ __global__ void select_backward_kernel(int64_t n, int64_t c, Divide by_k, Index,
 void select_backward(DType dtype, int64_t rows, int64_t c, int64_t k, const void* dy, const int32_t* select,
                      void* dx) {
   fill({dtype, rows * c}, 0.f, dx);
+  if (rows * k == 0) return;
   by_dtype(dtype, [&]<class T>() {
     by_count(rows * k, k, [&]<class Divide, class Index>(Divide by_k, Index index) {
       launch({"select_backward", blocks_for(rows * k, threads), threads},

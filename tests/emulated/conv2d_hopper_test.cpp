@@ -21,7 +21,7 @@ struct HopperCase {
   const char* name;
   kernels::cuda::ConvTile tile;
   Conv2d::Params p;
-  int64_t slices = 0;
+  int64_t slices = 1;
 };
 
 // 64 channels are one chunk, 72 one and a tail; 128 rows are one tile or half of one.
@@ -172,7 +172,10 @@ TEST_P(Conv2dHopper, forward_matches_the_oracle) {
 // Each slice alone, so that a row counted twice or beyond the tensor is seen.
 TEST_P(Conv2dHopper, forward_leaves_the_moments_of_its_stored_output) {
   const DeviceScope scope(on());
-  if (each() == 0 && std::get<0>(GetParam()).slices > 1) GTEST_SKIP() << "sliced sums leave none";
+  if (std::get<0>(GetParam()).slices > 1) {
+    EXPECT_EQ(each(), 0) << "sliced sums leave none";
+    return;
+  }
   ASSERT_EQ(each(), kernels::cuda::facts_of(std::get<0>(GetParam()).tile).m);
   for (const double mean : {0., 1e3}) {
     SCOPED_TRACE(mean);

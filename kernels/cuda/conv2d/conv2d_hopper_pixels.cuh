@@ -13,8 +13,8 @@ struct HopperPixels {
   Raster raster;
   Scatter scatter;  // which pixels of the result the rows are
   FastDivide by_grid_w, by_grid_hw;
-  int lower_h, lower_w, stride_h,
-      stride_w;  // the window's corner at the first position, and from one to the next
+  int lower_h, lower_w;    // the window's corner at the first position
+  int stride_h, stride_w;  // from one position to the next
   int taps_h, taps_w, channels;
   int first_tap, step_h, step_w;  // which of the weights' taps goes with the window's
   int chunks, chunks_per_slice;
@@ -23,7 +23,7 @@ struct HopperPixels {
 // What a block computes; a slice is a run of chunks, blockIdx.y.
 template <class Tile>
 struct HopperPart {
-  uint32_t row_tile, column_tile;
+  uint32_t column_tile, row_tile;
   int64_t first_row, first_column;
   int first_chunk, chunks;
   __device__ explicit HopperPart(const HopperPixels& p)

@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t least_chunks = 8;   // of a slice, or filling the pipeline costs more than it saves
 constexpr int64_t most_slices = 128;  // of a weight gradient
 constexpr int64_t most_map_slices = 16;
+constexpr int64_t most_layers = 65'535;  // of a grid: groups by slices
+constexpr int64_t worth_percent = 98;    // of the clocks with fewer slices: more of them take memory, too
 
 // An H200 by its data sheet and by what others measured of its like, a clock of 1.83 GHz. Predictions until a
 // card has measured them.
@@ -18,16 +20,17 @@ constexpr int64_t memory_bytes_a_clock = 2350;  // 4.3 TB/s
 constexpr int64_t l2_bytes_a_clock = 4422;      // all SMs together: 8.1 TB/s
 constexpr int64_t most_bytes_a_clock = 64;      // into one SM
 constexpr int64_t fill_clocks = 1500;           // from the launch of a block to its first multiply
-constexpr int64_t store_bytes_a_clock = 24;     // out of one SM: its share of the memory's bandwidth
+constexpr int64_t store_bytes_a_clock = 18;     // out of one SM: its share of the memory's bandwidth
+constexpr int64_t held_by_l2 = 30'000'000;      // of 50 MB
 constexpr int64_t lone_percent = 125;           // a block that has no other on its SM to hide behind
 constexpr int64_t sum_launch_clocks = 4000;     // the launch that adds slices, beside its bytes
 
-// Rates: 0.75 of 4,096 is what the loops of others reach; tiles of 64 columns are bound by reading shared
-// memory (219 and 203 of 128 bytes a clock at full rate); mma.sync
-// reaches 0.35 in kernels like ours, less in smaller tiles, whose threads load more a multiply.
+// Rates: 0.75 of 4,096 is what the loops of others reach; tiles of 64 columns are bound by shared memory, 203
+// and 219 bytes a clock at full rate where 128 are to be had; mma.sync reaches 0.35 in kernels like ours,
+// less in smaller tiles, whose threads load more a multiply.
 constexpr TileFacts facts[] = {
     {"wgmma 256x128", 256, 128, 64, 1, 3072, true}, {"wgmma 128x128", 128, 128, 64, 2, 3072, true},
-    {"wgmma 256x64", 256, 64, 64, 2, 2580, true},   {"wgmma 128x64", 128, 64, 64, 2, 2335, true},
+    {"wgmma 256x64", 256, 64, 64, 2, 2580, true},   {"wgmma 128x64", 128, 64, 64, 2, 2394, true},
     {"mma 128x128", 128, 128, 32, 2, 1434, false},  {"mma 128x64", 128, 64, 32, 4, 1229, false},
     {"mma 64x64", 64, 64, 32, 7, 983, false},
 };
@@ -72,7 +75,11 @@ ConvLaunch launch(const ConvGemm& g, ConvTile tile, const DeviceLimits& limits, 
   if (t.resident > 1 && turns == 1) stage = stage * lone_percent / 100;
   const int64_t ends = fill_clocks + int64_t{2} * t.m * t.n / store_bytes_a_clock;
   l.clocks = turns * l.chunks * stage + (t.resident > 1 ? 1 : turns) * ends;
-  if (l.slices > 1) l.clocks += sum_launch_clocks + (8 * l.slices + 2) * g.results() / l2_bytes_a_clock;
+  if (l.slices > 1) {  // written and read, and once more for the moments that slices do not leave
+    const int64_t partial = 4 * l.slices * g.results();
+    l.clocks += sum_launch_clocks + (2 * partial + 2 * g.results()) /
+                                        (partial < held_by_l2 ? l2_bytes_a_clock : memory_bytes_a_clock);
+  }
   return l;
 }
 
@@ -81,9 +88,11 @@ ConvLaunch best_slices(const ConvGemm& g, ConvTile tile, const DeviceLimits& lim
   if (forced && forced->slices > 0 && most > 1)
     return launch(g, tile, limits, all, std::clamp<int64_t>(forced->slices, 1, std::max<int64_t>(all, 1)),
                   element_bytes);
+  most = std::min({most, all / least_chunks, most_layers / g.groups});
   ConvLaunch best = launch(g, tile, limits, all, 1, element_bytes);
-  for (int64_t slices = 2; slices <= std::min(most, all / least_chunks); ++slices)
-    if (const ConvLaunch l = launch(g, tile, limits, all, slices, element_bytes); l.clocks < best.clocks)
+  for (int64_t slices = 2; slices <= most; ++slices)
+    if (const ConvLaunch l = launch(g, tile, limits, all, slices, element_bytes);
+        l.clocks * 100 < best.clocks * worth_percent)
       best = l;
   return best;
 }
@@ -109,7 +118,7 @@ bool hopper_possible(const Conv2d::Params& p, const DeviceLimits& limits) {
     return std::max(values) < end;
   };
   return limits.wgmma && p.groups == 1 && below(9, {p.stride_h, p.stride_w}) && below(129, {p.r, p.s}) &&
-         below(128, {p.pad_h, p.pad_w}) &&
+         below(128, {p.pad_h, p.pad_w}) && below(most_layers + 1, {p.r * p.s * whole(p.c, 64)}) &&
          below(int64_t{1} << 31, {p.n * p.h * p.w, p.n * p.out_h() * p.out_w()});
 }
 
