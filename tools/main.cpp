@@ -54,8 +54,9 @@ static int exit_code_of(const std::function<int()>& run) {
     if (!std::ferror(stdout)) return bug(e);
     const Error error = engine::file_error("write", "standard output", e.code().value());
     return report(error.text(), error.exit_code());
-  } catch (const std::bad_alloc&) {
-    return report("error[EB6001]: out of memory\n  hint: a smaller train.batch_size needs less", 6);
+  } catch (const std::bad_alloc& e) {
+    const Error error = tools::error_of(e);
+    return report(error.text(), error.exit_code());
   } catch (const std::exception& e) {
     return bug(e);
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 
 #include "engine/base/enum_names.h"
 #include "kernels/conv2d.h"
@@ -42,10 +43,13 @@ class ConvChoice {
 
   // Forgets what was chosen. Error 5003 for Mode::library where there is none.
   void set_mode(Mode mode, Device device);
+  // Told once of each shape whose measuring failed, so that our kernel runs it.
+  void tell(std::function<void(const std::string&)> whom) { say_ = std::move(whom); }
   bool has_library(Device device) const { return source_.library(device) != nullptr; }
 
   // The call, by the implementation that is chosen for the shape. Mode::measured calls several times more
-  // when it meets a shape, and must not meet one while a CUDA graph is captured. Error 5004 if the library is
+  // when it meets a shape, and must not meet one while a CUDA graph is captured; ours runs what the library
+  // cannot do or what there is no memory to measure. Error 5004 if the library is
   // chosen and cannot compute the shape.
   template <class F>
   void run(Device device, const Conv2d::Params& p, Conv2d::Direction d, const F& call) {
@@ -74,6 +78,7 @@ class ConvChoice {
   }
   [[noreturn]] static void refused(const Conv2d::Params& p, Conv2d::Direction d,
                                    const kernels::LibraryError& e);
+  static bool ours_can_go_on(const std::exception& e);
   bool library_is_faster(Device device, const Conv2d& ours, const Conv2d& library, const Call& call) const;
   bool use_library(Device device, const Conv2d& ours, const Conv2d& library, const Conv2d::Params& p,
                    Conv2d::Direction d, const Call& call);
@@ -81,6 +86,7 @@ class ConvChoice {
   Source source_;
   Mode mode_ = Mode::ours;
   std::map<std::string, bool> chosen_;  // by describe(); true: the library's
+  std::function<void(const std::string&)> say_ = [](const std::string&) {};
 };
 
 constexpr auto enum_names(ConvChoice::Mode) {

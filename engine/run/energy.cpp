@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace eb::engine {
 
@@ -74,11 +75,11 @@ void EnergyMeter::sample() {
   }
 }
 
-// A gap stays unknown, as does a counter that went back.
+// A lap is known between two answers: after a gap, or a counter that went back, from the next lap on.
 std::optional<double> EnergyMeter::card_lap() {
-  const auto before = card_last_, now = card_();
-  card_last_ = before && now && *now >= *before ? now : std::nullopt;
-  return card_last_ ? std::optional(*now - *before) : std::nullopt;
+  const auto before = std::exchange(card_last_, card_());
+  if (!before || !card_last_ || *card_last_ < *before) return std::nullopt;
+  return *card_last_ - *before;
 }
 
 std::optional<double> EnergyMeter::lap() {

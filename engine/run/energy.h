@@ -40,7 +40,7 @@ class EnergyMeter {
   std::optional<double> card_lap();
 
   Card card_;
-  std::optional<double> card_last_;  // nothing from its first failure on
+  std::optional<double> card_last_;  // the last answer; nothing if there was none
   std::string method_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/base/error_codes.h"
 #include "kernels/capture.h"
+#include "kernels/room.h"
 #include "kernels/sync_launches.h"
 
 namespace eb::engine {
@@ -24,6 +25,9 @@ StepCapture::Recording StepCapture::record(const std::function<void()>& body) {
     return record_once(body);
   } catch (const Error& e) {
     if (e.code() != errors::out_of_device_memory || !device_cache(device_).trim()) throw;
+  } catch (
+      const kernels::DeviceMemoryError&) {  // beside tensors: the code of a kernel met for the first time
+    if (!device_cache(device_).trim()) throw;
   }
   return record_once(body);
 }

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+#include <utility>
+
 #include "cuda/fakes/cudnn.h"
+#include "kernels/room.h"
 #include "support/paths.h"
 
 namespace eb::test {
@@ -139,6 +143,47 @@ TEST_P(CudnnPlanTest, the_next_brings_its_own_memory_if_it_wants_more) {
   EXPECT_EQ(fake.calls[4].pair.first, 3);
   EXPECT_EQ(fake.calls[4].bytes, 0u);
   EXPECT_EQ(fake.calls[4].workspace, &workspace);
+}
+
+// A recording that is spoiled makes every call fail, which says nothing of the algorithms.
+TEST_P(CudnnPlanTest, a_failure_while_recording_drops_no_algorithm) {
+  fake.results = {{.algorithm = 1}, {.algorithm = 2}};
+  fake.fails = {{1, CUDNN_TENSOR_OP_MATH}, {2, CUDNN_TENSOR_OP_MATH}};
+  CudnnPlan p = plan(bf16);
+  kernels::capturing = true;
+  for (int i = 0; i < 2; ++i) EXPECT_THROW(run(p), LibraryError);
+  kernels::capturing = false;
+  EXPECT_EQ(fake.calls.size(), 2u) << "the first algorithm, each time";
+  fake.fails = {};
+  run(p);
+  EXPECT_EQ(fake.calls.back().pair.first, 1);
+}
+
+// Memory with room for so many bytes; what was kept is given back at most once.
+size_t room = 0, kept = 0;
+const kernels::Memory small_memory{.allocate = [](size_t bytes) -> void* {
+                                     if (bytes > room) throw std::bad_alloc();
+                                     return ::operator new(bytes);
+                                   },
+                                   .release = [](void* block) { ::operator delete(block); }};
+
+TEST_P(CudnnPlanTest, kept_memory_makes_room_for_its_own) {
+  fake.results = {{.algorithm = 1}, {.algorithm = 2}};
+  fake.workspace = {{{2, CUDNN_TENSOR_OP_MATH}, 4096}};
+  fake.fails = {{1, CUDNN_TENSOR_OP_MATH}};
+  const auto before = kernels::give_back_kept.load();
+  kernels::give_back_kept = [] { return room += kept, std::exchange(kept, 0) > 0; };
+  const auto run_small = [&](CudnnPlan& p) {
+    p.run(handle.get(), {&first, &second, &result, &workspace}, small_memory);
+  };
+  room = 96, kept = 4000;
+  CudnnPlan fits = plan(bf16);
+  EXPECT_NO_THROW(run_small(fits));
+  EXPECT_EQ(fake.calls.back().bytes, 4096u);
+  room = 95, kept = 4000;
+  CudnnPlan full = plan(bf16);
+  EXPECT_THROW(run_small(full), kernels::DeviceMemoryError);
+  kernels::give_back_kept = before;
 }
 
 TEST_P(CudnnPlanTest, none_left_names_every_reason) {

@@ -1,10 +1,12 @@
 // Energy of a card, by an NVML that the test scripts.
 #include "kernels/cuda/library/nvml.h"
 
+#include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
 #include "cuda/fakes/nvml.h"
 #include "engine/run/energy.h"
+#include "kernels/card_energy.h"
 #include "support/paths.h"
 
 namespace eb::test {
@@ -37,6 +39,15 @@ TEST_F(NvmlTest, what_is_not_counted_is_no_number) {
   fake.init_status = 9;
   EXPECT_THROW(Nvml(names, fake.card), LibraryError);
   EXPECT_THROW(Nvml({"libthere_is_none.so.1"}, fake.card), LibraryError);
+}
+
+// A metric ends no training. Without a card or its driver the question for its address fails.
+TEST(CardJoules, a_card_without_an_address_is_no_number) {
+  std::optional<double> joules;
+  EXPECT_NO_THROW(joules = kernels::cuda::card_joules());
+  int cards = 0;
+  const bool none = cudaGetDeviceCount(&cards) != cudaSuccess || cards == 0;
+  EXPECT_FALSE(none && joules);
 }
 
 TEST_F(NvmlTest, a_meter_counts_what_the_card_used_between_laps) {

@@ -136,6 +136,15 @@ struct Room {
 };
 constexpr size_t kib = 1024;
 
+bool room_for(size_t bytes) {  // for the runtime's own memory, past the cache
+  try {
+    kernels::memory(device).release(kernels::memory(device).allocate(bytes));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 // A recording takes memory of the device beside that of tensors: here 250 KiB.
 TEST(CaptureMemory, cached_blocks_make_room_for_a_recording) {
   const Tensor x = Tensor::zeros({8}, DType::f32, device);
@@ -169,6 +178,28 @@ TEST(CaptureMemory, cached_blocks_make_room_for_a_step_that_is_recorded) {
   steps.run(c.y, step);
   auto held = engine::allocate(200 * kib, device);
   EXPECT_EQ(code_of([&] { steps.run(c.y, step); }), 6002);
+  EXPECT_EQ(bodies, 2) << "nothing to give back, so no second try";
+  held.reset();
+  steps.run(c.y, step);
+  EXPECT_EQ(bodies, 4) << "once in vain, and once more";
+  EXPECT_EQ(first(c.y), 2.f);
+}
+
+// The code of a kernel that only the recorded step launches, and for which CUDA finds no room.
+TEST(CaptureMemory, cached_blocks_make_room_for_what_the_runtime_takes_in_a_recording) {
+  const Counter c;
+  const Room room(300 * kib);
+  StepCapture steps(device);
+  int bodies = 0;
+  const auto step = [&] {
+    ++bodies;
+    const bool full = kernels::capturing && !kernels::with_room([] { return room_for(200 * kib); });
+    if (full) throw kernels::DeviceMemoryError("[a kernel] no room for its code");
+    c.count();
+  };
+  steps.run(c.y, step);
+  auto held = engine::allocate(200 * kib, device);
+  EXPECT_THROW(steps.run(c.y, step), kernels::DeviceMemoryError);
   EXPECT_EQ(bodies, 2) << "nothing to give back, so no second try";
   held.reset();
   steps.run(c.y, step);

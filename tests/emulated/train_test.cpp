@@ -154,6 +154,20 @@ TEST_F(EmulatedTrain, names_the_kernel_of_a_later_step_and_tells_who_looks) {
   EXPECT_NE(reported.out.find("the run failed: " + why), std::string::npos) << reported.out;
 }
 
+// The network's first kernel: before the first step, and before the session.
+TEST_F(EmulatedTrain, a_device_that_fails_at_once_is_told_to_who_looks) {
+  const std::string run = dir_ / "run";
+  const Outcome failed = run_engine(words(config_, run, "cuda"), {.env = {"EB_EMULATED_FAIL=fill:0"}});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_NE(failed.err.find("EB1001"), std::string::npos) << failed.err;
+  const Outcome watched = run_engine({"watch", run, "--once"});
+  EXPECT_NE(watched.out.find("failed with exit code 1: a kernel failed"), std::string::npos) << watched.out;
+  summary_of(run_engine(words(config_, run, "cuda")));
+  const Outcome again = run_engine(words(config_, run, "cuda"), {.env = {"EB_EMULATED_FAIL=fill:0"}});
+  EXPECT_EQ(again.exit_code, 1) << "now it is resumed";
+  EXPECT_EQ(nlohmann::json::parse(slurp(fs::path(run) / "status.json"))["exit_code"], 1);
+}
+
 // Bits do not depend on whether steps are recorded.
 TEST_F(EmulatedTrain, waits_for_each_kernel_with_the_same_losses) {
   summary_of(run_engine(words(config_, dir_ / "recorded", "cuda")));
@@ -168,6 +182,8 @@ TEST_F(EmulatedTrain, says_what_it_wanted_when_memory_runs_out) {
   EXPECT_EQ(o.exit_code, 6);
   EXPECT_NE(o.err.find("EB6002"), std::string::npos) << o.err;
   EXPECT_NE(o.err.find("of a budget of 1.0 MiB"), std::string::npos) << o.err;
+  const auto status = nlohmann::json::parse(slurp(fs::path(dir_ / "full") / "status.json"));
+  EXPECT_EQ(status["exit_code"], 6) << status;
 }
 
 }  // namespace

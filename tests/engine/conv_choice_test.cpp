@@ -3,9 +3,11 @@
 
 #include <set>
 
+#include "engine/base/error_codes.h"
 #include "engine/ops/conv2d.h"
 #include "engine/run/conv_choices.h"
 #include "engine/tensor/autograd.h"
+#include "kernels/room.h"
 #include "support/checkpoint_fixture.h"
 
 namespace eb::engine {
@@ -163,6 +165,44 @@ TEST(ConvChoice, what_the_library_cannot_do_is_ours) {
   choice.set_mode(Mode::measured, Device::cpu);
   EXPECT_FALSE(bench.library_runs(choice, small));
   EXPECT_EQ(choice.to_json().begin().value(), "ours");
+}
+
+// The library may be called, but not be recorded; or there is no room for what is recorded.
+TEST(ConvChoice, what_cannot_be_measured_is_ours_and_said_once) {
+  const auto choose = [](const std::function<void()>& fail) {
+    Bench bench;
+    auto source = bench.source();
+    source.seconds = [&](Device, const std::function<void()>&) -> double { return fail(), 1.; };
+    ConvChoice choice(source);
+    choice.set_mode(Mode::measured, Device::cpu);
+    std::vector<std::string> said;
+    choice.tell([&](const std::string& text) { said.push_back(text); });
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(bench.library_runs(choice, small));
+    EXPECT_EQ(choice.to_json(), (json{{describe(small, Direction::forward), "ours"}}));
+    return said;
+  };
+  const std::string begin =
+      "our kernel runs " + describe(small, Direction::forward) + ", cuDNN could not be timed: ";
+  using Said = std::vector<std::string>;
+  EXPECT_EQ(choose([] { throw kernels::LibraryError("not while recording"); }),
+            Said{begin + "not while recording"});
+  EXPECT_EQ(choose([] { throw kernels::DeviceMemoryError("no room"); }), Said{begin + "no room"});
+  EXPECT_EQ(choose([] { throw Error(errors::out_of_device_memory, "full"); }).size(), 1u);
+  EXPECT_EQ(choose([] { throw std::bad_alloc(); }).size(), 1u);
+  EXPECT_EQ(choose([] {}), Said{}) << "a tie";
+}
+
+// A device that fails, or a call where none may be, is no matter of taste.
+TEST(ConvChoice, other_failures_of_measuring_are_not_hidden) {
+  Bench bench;
+  auto source = bench.source();
+  source.seconds = [](Device, const std::function<void()>&) -> double {
+    throw kernels::DeviceError("a kernel failed", false);
+  };
+  ConvChoice choice(source);
+  choice.set_mode(Mode::measured, Device::cpu);
+  EXPECT_THROW(bench.library_runs(choice, small), kernels::DeviceError);
+  EXPECT_TRUE(choice.to_json().empty());
 }
 
 TEST(ConvChoice, every_parameter_has_its_own_choice) {

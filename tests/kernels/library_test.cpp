@@ -1,4 +1,5 @@
 // Is the yardstick right? The vendor's convolutions and linear layers against the double oracle, on a card.
+#include <algorithm>
 #include <optional>
 #include <tuple>
 
@@ -28,6 +29,12 @@ void expect_biased(const Doubles& got, const Doubles& want, const Doubles& scale
         rounding(dtype) * (std::abs(want[i]) + 1.01 * std::abs(before[i])) + 0x1p-21 * scale[i];
     ASSERT_LE(std::abs(got[i] - want[i]), allowed) << "y[" << i << "] with bias, want " << want[i];
   }
+}
+
+// An algorithm that transforms tiles (Winograd, FFT) has an error that follows the largest values of a tile,
+// not the products of one result: any result may be as far off as the one with the largest products may be.
+Doubles largest_of(const Doubles& scale) {
+  return Doubles(scale.size(), scale.empty() ? 0 : *std::max_element(scale.begin(), scale.end()));
 }
 
 class LibraryConv2d : public testing::TestWithParam<std::tuple<ConvCase, DType, bool>> {
@@ -60,20 +67,21 @@ TEST_P(LibraryConv2d, matches_the_oracle) {
   const DType dtype = trial->p.dtype;
   unless_refused("forward", [&] {
     const Doubles want = o.forward(x, w, {});
-    expect_sum(trial->forward(false).get(), want, o.forward(absolute(x), absolute(w), {}), rounding(dtype),
-               "y");
+    expect_sum(trial->forward(false).get(), want, largest_of(o.forward(absolute(x), absolute(w), {})),
+               rounding(dtype), "y");
     const Doubles b = to_doubles(trial->b);
     expect_biased(trial->forward(true).get(), o.forward(x, w, b),
-                  o.forward(absolute(x), absolute(w), absolute(b)), want, dtype);
+                  largest_of(o.forward(absolute(x), absolute(w), absolute(b))), want, dtype);
   });
   unless_refused("backward data", [&] {
     expect_sum(trial->backward_data().get(), o.backward_data(dy, w),
-               o.backward_data(absolute(dy), absolute(w)), rounding(dtype), "dx");
+               largest_of(o.backward_data(absolute(dy), absolute(w))), rounding(dtype), "dx");
   });
   unless_refused("backward weight", [&] {
     const auto [dw, db] = trial->backward_weight();
-    expect_sum(to_doubles(dw), o.backward_weight(x, dy), o.backward_weight(absolute(x), absolute(dy)),
-               rounding(dtype), "dw");  // as the library stores it
+    expect_sum(to_doubles(dw), o.backward_weight(x, dy),
+               largest_of(o.backward_weight(absolute(x), absolute(dy))), rounding(dtype),
+               "dw");  // as the library stores it
     expect_sum(to_doubles(db), o.backward_bias(dy), o.backward_bias(absolute(dy)), rounding(DType::f32),
                "db");
   });

@@ -196,6 +196,7 @@ TEST(Train, faults_have_their_exit_codes) {
       code({"train", config, "--set", "data.kind=cifar10_bin", "--set", "data.root=" + (dir / "nowhere")}),
       3);
   EXPECT_EQ(code({"train", config, "--out", dir / "new", "--resume", "must"}), 4);
+  EXPECT_EQ(json::parse(slurp(dir / "new/status.json"))["exit_code"], 4) << "before the first step";
   EXPECT_EQ(code({"eval", dir / "nowhere"}), 4);
   EXPECT_EQ(code({"train", config, "--device", "cuda"}), 5);
   EXPECT_NE(run_engine({"trian", config}).err.find("did you mean \"train\""), std::string::npos);
@@ -209,6 +210,7 @@ TEST(Train, a_changed_learning_rate_is_refused_on_resume) {
       run_engine({"train", config, "--out", dir / "run", "-q", "--set", "train.optimizer.lr=0.5"});
   EXPECT_EQ(o.exit_code, 4);
   EXPECT_NE(o.err.find("train.optimizer.lr"), std::string::npos) << o.err;
+  EXPECT_EQ(json::parse(slurp(dir / "run/status.json"))["exit_code"], 75) << "what became of the run";
   EXPECT_EQ(run_engine({"train", config, "--out", dir / "run", "-q", "--set", "train.optimizer.lr=0.01",
                         "--allow-change", "train.optimizer.lr"})
                 .exit_code,

@@ -19,4 +19,8 @@ Error error_of(const kernels::DeviceError& e) {
                "failed, please report it");
 }
 
+Error error_of(const std::bad_alloc&) {
+  return Error(errors::out_of_memory, "out of memory", "a smaller train.batch_size needs less");
+}
+
 }  // namespace eb::tools

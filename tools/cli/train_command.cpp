@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "data/loader.h"
@@ -109,14 +110,27 @@ static void leave_exit(RunDir& run, const Error& e) {
   }
 }
 
-static SessionEnd run_session(Session& session, RunDir& run) {
-  run.write_status("setup", session.trainer().steps());
+// What a run is refused for before its first step (another config, nothing to resume) is nothing that became
+// of a run that is there already: its status stays.
+static bool is_refusal(const Error& e, bool there, bool began) {
+  return there && !began && e.code() != errors::out_of_device_memory;
+}
+
+// Does body(began), which sets `began` when the session is about to run.
+template <class F>
+static int leaving_exit(RunDir& run, const F& body) {
+  std::error_code ignored;
+  const bool there = std::filesystem::exists(run.path() / file_names::status, ignored);
+  bool began = false;
   try {
-    return session.run();
+    return body(began);
   } catch (const Error& e) {
-    leave_exit(run, e);
+    if (!is_refusal(e, there, began)) leave_exit(run, e);
     throw;
   } catch (const kernels::DeviceError& e) {
+    leave_exit(run, error_of(e));
+    throw;
+  } catch (const std::bad_alloc& e) {
     leave_exit(run, error_of(e));
     throw;
   }
@@ -148,12 +162,10 @@ static TrainConfig train_config_of(const TrainFlags& f, const Config& config) {
   return train;
 }
 
-static RunDir begin_run(const TrainFlags& f, const Config& config, SessionObserver& observer) {
-  RunDir run = open_run(f.out, config);
+static void begin_run(const RunDir& run, const Config& config, SessionObserver& observer) {
   if (!run.warning().empty()) observer.on_message("warning: " + run.warning());
   run.describe(command_line(), config.ordered(), version_info());
   watch_stop_signals();
-  return run;
 }
 
 static Model new_model(const Graph& graph, const Config& config, const TrainConfig& train,
@@ -176,25 +188,10 @@ static bool goes_on_with(Session& session, const RunDir& run, const TrainFlags& 
   }
 }
 
-static int train(const TrainFlags& f) {
-  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
-  Config config = experiment_of(f);
-  take_network(config, f.resume == "never" ? "" : f.out,
-               [&](const std::string& text) { printer.on_message(text); });
-  const Device device = set_up_device(f.common.device, f.common.threads);
-  auto conv = conv_choice_of(config, device);
-  set_up_memory(config, device);
-  if (device != Device::cpu && kernels::waits_for_each_launch())
-    printer.on_message("EB_CUDA_SYNC=1: each kernel is waited for and no step is recorded, which is slow");
-  const TrainConfig train = train_config_of(f, config);
-  const Graph graph = graph_of(config);
-  auto loaders = data::make_loaders(
-      data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
-      [&](const std::string& text) { printer.on_message(text); }, device);
-  if (const std::string late = late_drops(config, loaders.train->batches_per_epoch()); !late.empty())
-    printer.on_message("warning: " + late);
-  RunDir run = begin_run(f, config, printer);
-
+static int train_in(RunDir& run, bool& began, const TrainFlags& f, const Config& config, const Graph& graph,
+                    const TrainConfig& train, const data::Loaders& loaders, std::shared_ptr<ConvChoice> conv,
+                    Device device, ProgressPrinter& printer) {
+  begin_run(run, config, printer);
   tensorboard::TensorBoard board(run.path(), printer);
   Observers observers;
   observers.add(&printer);
@@ -217,10 +214,35 @@ static int train(const TrainFlags& f) {
   const bool goes_on = goes_on_with(session, run, f, config, loaders, printer);
   if (!goes_on && first_weights) first_weights(session.trainer().model());
   if (config.get<bool>("log.tensorboard")) board.begin(session.trainer().steps());
-  const SessionEnd end = run_session(session, run);
+  began = true;
+  run.write_status("setup", session.trainer().steps());
+  const SessionEnd end = session.run();
   printer.clear_line();
   finish(board);
   return finish(f, config, run, end);
+}
+
+static int train(const TrainFlags& f) {
+  ProgressPrinter printer(f.quiet ? ProgressPrinter::Style::quiet : ProgressPrinter::Style::automatic);
+  Config config = experiment_of(f);
+  take_network(config, f.resume == "never" ? "" : f.out,
+               [&](const std::string& text) { printer.on_message(text); });
+  const Device device = set_up_device(f.common.device, f.common.threads);
+  auto conv = conv_choice_of(config, device);
+  set_up_memory(config, device);
+  if (device != Device::cpu && kernels::waits_for_each_launch())
+    printer.on_message("EB_CUDA_SYNC=1: each kernel is waited for and no step is recorded, which is slow");
+  const TrainConfig train = train_config_of(f, config);
+  const Graph graph = graph_of(config);
+  auto loaders = data::make_loaders(
+      data::data_config(config), train.batch_size, train.eval_batch_size, graph, train.compute,
+      [&](const std::string& text) { printer.on_message(text); }, device);
+  if (const std::string late = late_drops(config, loaders.train->batches_per_epoch()); !late.empty())
+    printer.on_message("warning: " + late);
+  RunDir run = open_run(f.out, config);
+  return leaving_exit(run, [&](bool& began) {
+    return train_in(run, began, f, config, graph, train, loaders, std::move(conv), device, printer);
+  });
 }
 
 Command train_command() {

@@ -57,6 +57,7 @@ Device set_up_device(const std::string& device, int threads) {
 std::shared_ptr<ConvChoice> make_conv_choice(ConvChoice::Mode mode, Device device) {
   auto choice = std::make_shared<ConvChoice>();
   choice->set_mode(mode, device);
+  choice->tell([](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
   return choice;
 }
 

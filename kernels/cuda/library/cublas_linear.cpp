@@ -9,6 +9,7 @@
 #include "kernels/cuda/add_bias.h"
 #include "kernels/cuda/column_sum.h"
 #include "kernels/cuda/library/shared_library.h"
+#include "kernels/cuda/platform/call_with_room.h"
 #include "kernels/cuda/platform/runtime.h"
 
 namespace eb::kernels::cuda {
@@ -77,7 +78,7 @@ class Handle {
     api_.check(api_.cublasCreate(&handle_), "cublasCreate");
     api_.check(api_.cublasSetMathMode(handle_, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
                "cublasSetMathMode");
-    cuda::check(cudaMalloc(&workspace_, own_bytes), "cuBLAS workspace");
+    cuda::check(call_with_room([&] { return cudaMalloc(&workspace_, own_bytes); }), "cuBLAS workspace");
   }
   ~Handle() {
     api_.cublasDestroy(handle_);

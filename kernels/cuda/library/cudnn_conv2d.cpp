@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "kernels/capture_guard.h"
 #include "kernels/cuda/add_bias.h"
 #include "kernels/cuda/column_sum.h"
 #include "kernels/cuda/library/cudnn_plan.h"
@@ -34,12 +35,13 @@ CudnnPlan& plan(const Conv2d::Params& p, Direction d) {
   return *kept;
 }
 
-// A kernel that failed makes every call of the library fail: then it is the device that is reported.
+// A kernel that failed makes every call of the library fail: then it is the device that is reported. Not
+// while a sequence is recorded, which waiting would spoil; whoever records it waits later.
 void run(CudnnPlan& plan, const CudnnPlan::Call& call) {
   try {
     plan.run(handle(), call, memory);
   } catch (const LibraryError&) {
-    check(cudaStreamSynchronize(stream()), "cuDNN");
+    if (!capturing) check(cudaStreamSynchronize(stream()), "cuDNN");
     throw;
   }
 }

@@ -1,5 +1,9 @@
 #include "kernels/cuda/library/cudnn_plan.h"
 
+#include <new>
+
+#include "kernels/room.h"
+
 namespace eb::kernels::cuda {
 
 using Direction = Conv2d::Direction;
@@ -136,11 +140,27 @@ cudnnStatus_t CudnnPlan::call_once(cudnnHandle_t handle, const Call& c, void* wo
                                              workspace, wanted_, &zero, w_.get(), c.result);
 }
 
+static void* allocate(const Memory& memory, size_t bytes) {
+  void* block = nullptr;
+  const bool room = with_room([&] {
+    try {
+      block = memory.allocate(bytes);
+    } catch (const std::bad_alloc&) {
+    }
+    return block != nullptr;
+  });
+  if (!room) throw DeviceMemoryError("[cuDNN workspace] no room for " + std::to_string(bytes) + " bytes");
+  return block;
+}
+
 void CudnnPlan::run(cudnnHandle_t handle, const Call& call, const Memory& memory) {
   for (; !algorithms_.empty(); settle(handle)) {
-    if (wanted_ > brought_ && !more_) more_ = {memory.allocate(wanted_), memory.release};
+    if (wanted_ > brought_ && !more_) more_ = {allocate(memory, wanted_), memory.release};
     const cudnnStatus_t status = call_once(handle, call, more_ ? more_.get() : call.workspace);
     if (status == CUDNN_STATUS_SUCCESS) return;
+    if (capturing)  // half a call may be in the recording, and one that is spoiled refuses every algorithm
+      throw LibraryError("cuDNN " + api_.version +
+                         " could not be recorded: " + api_.cudnnGetErrorString(status));
     refuse(algorithms_.front(), api_.cudnnGetErrorString(status));
     algorithms_.erase(algorithms_.begin());
     more_.reset();

@@ -47,7 +47,8 @@ class CudnnPlan {
     void *result, *workspace;
   };
   // By the first algorithm that runs; those before it are not tried again. If it wants more workspace than
-  // calls bring, that comes from `memory`, once. LibraryError if none runs.
+  // calls bring, that comes from `memory`, once. LibraryError if none runs, or if the first does not while a
+  // sequence is recorded; DeviceMemoryError.
   void run(cudnnHandle_t handle, const Call& call, const Memory& memory);
 
  private:

@@ -1,7 +1,8 @@
 #include "kernels/cuda/library/nvml.h"
 
+#include <cuda_runtime_api.h>
+
 #include "kernels/card_energy.h"
-#include "kernels/cuda/platform/runtime.h"
 
 namespace eb::kernels::cuda {
 
@@ -25,8 +26,11 @@ std::optional<double> Nvml::joules() const {
 // By its address: NVML counts all cards of the machine, CUDA those that it may see, in an order of its own.
 static const Nvml* of_this_process() {
   char address[32] = "";
+  if (cudaDeviceGetPCIBusId(address, sizeof address, 0) != cudaSuccess) {  // no reason to end a training
+    cudaGetLastError();                                                    // or the next call would report it
+    return nullptr;
+  }
   try {
-    check(cudaDeviceGetPCIBusId(address, sizeof address, 0), "address of the card");
     return new Nvml({"libnvidia-ml.so.1"}, address);
   } catch (const LibraryError&) {
     return nullptr;
