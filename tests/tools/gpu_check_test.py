@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
 
 sys.dont_write_bytecode = True
@@ -273,9 +274,38 @@ class GpuCheck(unittest.TestCase):
     def test_every_suite_is_in_one_group(self):
         sys.path.insert(0, str(ROOT / "tools"))
         from gpu_check_stages import first
-        for suite, group in (("SoftmaxCrossEntropy", "plain"), ("All/Conv2dCase", "plain"), ("All/Conv2dInt8Case", "int8"),
-                             ("Conv2dInt8Large", "int8"), ("All/Conv2dLarge", "hopper"), ("All/Conv2dOnCard", "hopper"), ("WgmmaTiles", "hopper")):
-            self.assertEqual([name for name, belongs, _, _ in first.GROUPS if belongs.match(suite)], [group], suite)
+        for suite, group in (("SoftmaxCrossEntropy", "plain"), ("All/Conv2dCase", "plain"), ("All/Conv2dInt8Case", "int8"), ("All/Conv2dInt8OnCard", "tiles"),
+                             ("Conv2dInt8Large", "int8"), ("All/Conv2dLarge", "hopper"), ("All/Conv2dOnCard", "tiles"), ("WgmmaTiles", "hopper")):
+            self.assertEqual([name for name, belongs, *_ in first.GROUPS if belongs.match(suite)], [group], suite)
+
+    def test_a_tile_is_a_batch_and_wgmma_comes_last(self):
+        from gpu_check_stages import suites
+        tests = {s: [f"{s}.forward/{shape}_{tile}" for shape in ("padded_3x3", "sliced") for tile in ("wgmma_256x128", "mma_64x64", "mma_128x64")]
+                 for s in ("All/Conv2dOnCard", "All/Conv2dInt8OnCard")}
+        found = suites.batches_by_tile("test_kernels", {**tests, "OnCardAlone": ["OnCardAlone.probes"]})
+        self.assertEqual([len(names) for _, _, names in found], [2, 2, 2, 2, 1, 2, 2])
+        for _, suite, names in found:
+            self.assertEqual(len({name.split("_", 1)[-1].replace("3x3_", "") for name in names}), 1, names)
+            self.assertTrue(all(name.startswith(suite + ".") for name in names))
+        self.assertEqual(["wgmma" in names[0] for _, _, names in found], [False] * 5 + [True] * 2)
+
+    def test_a_batch_goes_on_behind_crashes_and_not_behind_hangs(self):
+        call = self.machine("batch")
+        sys.path.insert(0, str(ROOT / "tools"))
+        from gpu_check_stages import suites
+        stub = types.SimpleNamespace(build=call.folder / "build", root=ROOT, test_env={**call.env, "EB_TEST_DEVICE": "cuda"},
+                                     results=types.SimpleNamespace(log_of=lambda tag: None))
+        crashing = [f"Many.{'aborts' if i % 2 else 'passes'}_{i}" for i in range(14)]
+        states, _ = suites.run_batch(stub, "test_kernels", crashing, 10, time.monotonic() + 60)
+        self.assertEqual(states, {name: "crashed" if "aborts" in name else "passed" for name in crashing})
+        hanging = ["Many.passes_0", "Many.hangs_1", "Many.hangs_2", "Many.hangs_3", "Many.passes_4"]
+        states, _ = suites.run_batch(stub, "test_kernels", hanging, 1, time.monotonic() + 60)
+        self.assertEqual(list(states.values()), ["passed", "hung", "hung", "not run", "not run"])
+        states, _ = suites.run_batch(stub, "test_kernels", crashing, 10, time.monotonic() + 0.5)
+        self.assertEqual(set(states.values()), {"not reached"})
+        result = {"suites": {"Many": {"passed": 1, "not reached": 13}}}
+        self.assertTrue(suites.all_well(result), "no time is no failure")
+        self.assertEqual(result["cut_short"], ["13 tests were not reached"])
 
     def test_a_comparison_without_a_number_fails(self):
         done = subprocess.run([sys.executable, ROOT / "tools/compare_torch.py", "--engine", "/bin/false", "--python", STUBS / "python_with_torch",

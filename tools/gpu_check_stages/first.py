@@ -9,28 +9,29 @@ from . import process, suites
 
 NETWORKS = ("vgg16", "resnet50", "preresnet101", "resnet18")
 HOST_ONLY = re.compile(r"Oracle|Onednn|ThreadPool|Philox|PlanCache")  # of test_kernels
-# From the plainest kernels to those that most likely hang. The share of the stage's time at which a group must have ended.
-GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma|OnCard))"), 0.5, suites.BATCH),
-          ("int8", re.compile(r".*Int8"), 0.75, suites.BATCH),
-          ("hopper", re.compile(r"(?!.*Int8).*(Large|Hopper|Wgmma|Tma|OnCard)"), 1.0, 1)]
-SUITE_SECONDS = 25
+# From the plainest kernels to those that most likely hang: (name, suites, the share of the stage's time at which the group must have
+# ended, how its tests make processes, seconds of each process, its tests in words).
+GROUPS = [("plain", re.compile(r"(?!.*(Int8|Large|Hopper|Wgmma|Tma|OnCard))"), 0.45, suites.batches, 25, f"up to {suites.BATCH} tests"),
+          ("int8", re.compile(r"(?!.*OnCard).*Int8"), 0.65, suites.batches, 25, f"up to {suites.BATCH} tests"),
+          ("tiles", re.compile(r".*OnCard"), 0.85, suites.batches_by_tile, 10, "the tests of a tile"),
+          ("hopper", re.compile(r"(?!.*(Int8|OnCard)).*(Large|Hopper|Wgmma|Tma)"), 1.0, suites.single, 25, "a test")]
 
 
 def test_suites(call, seconds, result):
-    """Every suite of test_kernels in processes of its own, those of the asynchronous units last and a test each."""
+    """Every suite of test_kernels in processes of its own, those of the asynchronous units last and in small ones."""
     end = time.monotonic() + seconds
     tests = {suite: names for suite, names in suites.list_tests(call, "test_kernels").items() if not HOST_ONLY.search(suite)}
     start = time.monotonic()
-    for _, belongs, share, size in GROUPS:
+    for _, belongs, share, batches, most, _ in GROUPS:
         group = {suite: names for suite, names in tests.items() if belongs.match(suite)}
         deadline = start + share * (end - start)
-        suites.run_batches(call, suites.batches("test_kernels", group, size), call.seconds(SUITE_SECONDS), deadline, result)
+        suites.run_batches(call, batches("test_kernels", group), call.seconds(most), deadline, result)
     return suites.all_well(result)
 
 
 def suites_jobs(call):
-    return [(f"test_kernels, {name} suites: {'a test' if size == 1 else f'up to {size} tests'} a process, {call.workers} at a time, "
-             f"{SUITE_SECONDS} s each", SUITE_SECONDS) for name, _, _, size in GROUPS]
+    return [(f"test_kernels, {name} suites: {tests} a process, {call.workers} at a time, {most} s each", most)
+            for name, _, _, _, most, tests in GROUPS]
 
 
 SHORT_RUNS = {  # name: (more flags, more environment)
@@ -69,7 +70,7 @@ def device(call, seconds, result):
         try:
             tests = {suite: names for suite, names in suites.list_tests(call, "test_engine").items() if
                      suite.split("/")[-1].startswith("Device")}
-            suites.run_batches(call, suites.batches("test_engine", tests, 1), call.seconds(20), start + 0.95 * seconds, result)
+            suites.run_batches(call, suites.single("test_engine", tests), call.seconds(20), start + 0.95 * seconds, result)
         finally:
             folders = {}
             for name, future in futures.items():

@@ -7,6 +7,7 @@ import time
 from . import process
 
 BATCH = 200  # tests of one process
+HANGS = 2  # of one batch: the rest of it is given up
 SAID = 200  # failures whose first lines are in the results; the log has the rest
 FINISHED = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] ([\w/]+\.[\w/]+)")
 STARTED = re.compile(r"^\[ +RUN +\] ([\w/]+\.[\w/]+)")
@@ -53,16 +54,16 @@ def list_tests(call, binary):
 
 
 def run_batch(call, binary, tests, limit, deadline, launcher=()):
-    """({test: state}, {test: first lines of what it said}): again without the test that crashed, hung or broke the card's context."""
-    states, texts, todo = {}, {}, list(tests)
-    for _ in range(4):
-        seconds = min(limit, deadline - time.monotonic())
-        if not todo or seconds < limit / 10:
-            break
+    """({test: state}, {test: first lines of what it said}): again without each test that crashed, hung or broke the card's context,
+    until the time is over or too much of it went into tests that hang."""
+    states, texts, todo, left = {}, {}, list(tests), "not reached"
+    while todo and (seconds := min(limit, deadline - time.monotonic())) >= limit / 10:
         reader = Reader()
         outcome = process.run([*launcher, call.build / binary, f"--gtest_filter={':'.join(todo)}"], seconds,
                               env=call.test_env, cwd=call.root, on_line=reader.line, log=call.results.log_of(todo[0][:70]))
         culprit = judge(reader, outcome, seconds)
+        if outcome.timed_out and not culprit and not reader.states:  # again it would be the same
+            return died(states, texts, todo, outcome)
         finished = reader.states
         if culprit and reader.fault:  # those before it count
             names = list(finished)
@@ -73,14 +74,18 @@ def run_batch(call, binary, tests, limit, deadline, launcher=()):
             if outcome.status and not outcome.timed_out and "failed" not in finished.values():
                 return died(states, texts, todo, outcome)
             if not outcome.timed_out:
+                left = "not run"
                 break
         else:
             name, state = culprit, crash_state(reader, outcome)
             states[name] = state
             texts[name] = reader.texts.get(name, [])[:8] + outcome.err.splitlines()[-6:] + [f"{state}, exit {outcome.status}"]
         todo = [name for name in todo if name not in states]
+        if list(states.values()).count("hung") == HANGS:
+            left = "not run"
+            break
     for name in tests:
-        states.setdefault(name, "not run")
+        states.setdefault(name, left)
     return states, texts
 
 
@@ -100,17 +105,18 @@ def crash_state(reader, outcome):
 
 
 def died(states, texts, todo, outcome):
-    """A process that ended badly outside any test: before the first one, or after the last."""
+    """A process that ended badly outside any test, before the first one or after the last, or that never got through one."""
     for name in todo:
         states.setdefault(name, "not run")
     culprit = f"the process of {todo[0]} ({len(todo)} tests)"
-    states[culprit] = "crashed"
-    texts[culprit] = [f"exit {outcome.status} outside any test"] + outcome.tail(6).splitlines()
+    states[culprit] = "hung" if outcome.timed_out else "crashed"
+    texts[culprit] = [f"{outcome.how()} outside any test"] + outcome.tail(6).splitlines()
     return states, texts
 
 
 def run_batches(call, jobs, limit, deadline, result, launcher=()):
-    """jobs: [(binary, suite, tests)], side by side. The table of suites and what failed grow in `result` as each one ends."""
+    """jobs: [(binary, suite, tests)], side by side, begun in this order. The table of suites and what failed grow in `result` as each
+    one ends."""
     table, failed = result.setdefault("suites", {}), result.setdefault("failed", [])
     with concurrent.futures.ThreadPoolExecutor(call.workers) as pool:
         running = {pool.submit(run_batch, call, binary, tests, limit, deadline, launcher): (binary, suite, tests)
@@ -134,13 +140,30 @@ def batches(binary, tests_of, size=BATCH):
     return [(binary, suite, tests[i:i + size]) for suite, tests in tests_of.items() for i in range(0, len(tests), size)]
 
 
+def single(binary, tests_of):
+    return batches(binary, tests_of, 1)
+
+
+def batches_by_tile(binary, tests_of):
+    """Of suites that force a tile of the convolutions, whose tests are named ..._mma_64x64: a batch a tile, a batch for the rest; those
+    that wait for asynchronous units (wgmma) last."""
+    found = {}
+    for suite, tests in tests_of.items():
+        for test in tests:
+            tile = re.search(r"_(wgmma|mma)_\d+x\d+$", test)
+            found.setdefault((bool(tile) and tile[1] == "wgmma", suite, tile and tile[0]), []).append(test)
+    return [(binary, suite, tests) for (_, suite, _), tests in sorted(found.items(), key=lambda item: item[0][0])]
+
+
 def all_well(result):
-    """Something passed, and nothing failed or was left."""
+    """Something passed, and nothing failed or was left behind what failed. What the time did not reach is told, and no failure."""
     total = {}
     for counts in result.get("suites", {}).values():
         for state, n in counts.items():
             total[state] = total.get(state, 0) + n
     result["total"] = total
+    if n := total.get("not reached"):
+        result.setdefault("cut_short", []).append(f"{n} tests were not reached")
     return total.get("passed", 0) > 0 and not any(total.get(s) for s in ("failed", "crashed", "hung", "not run"))
 
 

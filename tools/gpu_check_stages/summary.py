@@ -61,6 +61,9 @@ def overview(data):
                                             for name, r in data.get("stages", {}).items()])
     for name, why in data.get("not_written", {}).items():
         lines.append(f"- {name} is not complete: {why}")
+    for name, r in data.get("stages", {}).items():
+        if r.get("cut_short"):
+            lines.append(f"- {name}, no time: {'; '.join(r['cut_short'])[:200]}")
     if data.get("left_out"):
         lines.append("- left out, no time: " + ", ".join(data["left_out"]))
     return lines
@@ -75,7 +78,7 @@ def environment_lines(r):
     return lines
 
 
-STATES = ("passed", "failed", "crashed", "hung", "skipped", "not run")
+STATES = ("passed", "failed", "crashed", "hung", "skipped", "not run", "not reached")
 
 
 def suite_table(suites, only=None):
@@ -83,7 +86,9 @@ def suite_table(suites, only=None):
     bad = {s: c for s, c in suites.items() if any(c.get(k) for k in ("failed", "crashed", "hung", "not run"))}
     lines = table(["suite", *STATES], [[s, *(c.get(k, 0) or "" for k in STATES)] for s, c in sorted(bad.items())]) if bad else []
     good = [f"{s} {c.get('passed', 0)}" for s, c in sorted(suites.items()) if s not in bad and c.get("passed")]
-    silent = [s for s, c in sorted(suites.items()) if s not in bad and not c.get("passed")]
+    silent = [s for s, c in sorted(suites.items()) if s not in bad and not c.get("passed") and not c.get("not reached")]
+    cut = [f"{s} {c['not reached']}" for s, c in sorted(suites.items()) if c.get("not reached")]
+    lines += ["", "not reached, no time: " + ", ".join(cut)] if cut else []
     return (lines + (["", "all passed: " + ", ".join(good)] if good else []) + (["skipped as a whole: " + ", ".join(silent)] if silent else []))
 
 
