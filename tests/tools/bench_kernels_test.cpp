@@ -125,16 +125,33 @@ TEST(BenchKernels, lines_of_json_name_a_case_before_it_runs_and_can_be_gone_on_w
   };
   const auto all = lines({});
   ASSERT_GE(all.size(), 6u);
-  EXPECT_GT(all.front()["ceilings"].value("copy_gb_per_s", 0.), 0);
+  EXPECT_EQ(all.front(), json({{"starts", "ceilings"}, {"at", -1}})) << "they may hang as well";
+  EXPECT_GT(all[1]["ceilings"].value("copy_gb_per_s", 0.), 0);
   EXPECT_TRUE(all.back().contains("summary"));
-  for (size_t i = 1; i + 2 < all.size(); i += 2) {
-    EXPECT_EQ(all[i]["at"], (i - 1) / 2);
+  for (size_t i = 2; i + 2 < all.size(); i += 2) {
+    EXPECT_EQ(all[i]["at"], (i - 2) / 2);
     const json& row = all[i + 1]["row"];
     EXPECT_EQ(all[i]["starts"], row.value("family", "") + " " + row.value("name", ""));
   }
-  const auto rest = lines({"--skip", "1"});
-  ASSERT_EQ(rest.size(), all.size() - 2);
-  EXPECT_EQ(rest[1], all[3]) << "the second case, with its place among all";
+  const auto rest = lines({"--skip", "1", "--ceilings", "100,2.5"});
+  ASSERT_EQ(rest.size(), all.size() - 3);
+  EXPECT_EQ(rest[0]["ceilings"].value("copy_gb_per_s", 0.), 100) << "given, not measured";
+  EXPECT_EQ(rest[0]["ceilings"].value("matrix_tflops", 0.), 2.5);
+  EXPECT_EQ(rest[1], all[4]) << "the second case, with its place among all";
+  EXPECT_TRUE(rest[2]["row"].contains("share_of_ceiling"));
+  const auto without = lines({"--skip", "1", "--ceilings", "none"});
+  ASSERT_EQ(without.size(), all.size() - 4);
+  EXPECT_EQ(without[0], all[4]);
+  EXPECT_GT(without[1]["row"].value("us", 0.), 0);
+  EXPECT_FALSE(without[1]["row"].contains("share_of_ceiling")) << "no share of what is not known";
+}
+
+TEST(BenchKernels, ceilings_are_two_rates_or_none) {
+  for (const char* text : {"1", "1,", "0,1", "1,0", "1,2,3", "-1,2", "nan,1"}) {
+    const Outcome o = run_engine({"bench", "kernels", "--list", "--ceilings", text});
+    EXPECT_NE(o.exit_code, 0) << text;
+    EXPECT_NE(o.err.find("--ceilings"), std::string::npos) << o.err;
+  }
 }
 
 TEST(BenchKernels, lists_narrow_convolutions_and_the_rarer_forms_of_a_kernel) {

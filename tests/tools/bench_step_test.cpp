@@ -32,6 +32,14 @@ TEST_F(BenchStep, precision_of_the_config_is_what_runs) {
   EXPECT_LT(eight.value("activation_mib", 1e9), 0.6 * full.value("activation_mib", 0.));
 }
 
+TEST_F(BenchStep, seconds_end_it_and_the_steps_that_were_timed_are_told) {
+  EXPECT_EQ(bench({}).value("steps", 0), 1);
+  const json ended = bench({"--steps", "100000", "--seconds", "0.0001"});
+  EXPECT_GE(ended.value("steps", 0), 1) << ended;
+  EXPECT_LT(ended.value("steps", 0), 100) << ended;
+  EXPECT_GT(ended.value("step_ms", 0.), 0);
+}
+
 TEST_F(BenchStep, each_precision_has_a_row) {
   const json rows = bench({"--each-precision"});
   std::map<std::string, json> by_name;

@@ -79,6 +79,7 @@ CALLS = {  # name: (mischief, arguments, environment, more of Popen)
     "aborts": ("vgg16=abort,resnet50=half,kernels=abort", (), {"STUB_TORCH": "resnet50"}, {}),
     "hangs": ("resnet18=hang,kernels=hang,train=hang", (), {}, {}),
     "half": ("kernels=half", ("--stage", "environment", "--stage", "kernels"), {}, {}),
+    "no_ceilings": ("ceilings=hang", ("--stage", "kernels"), {}, {}),
     "second": ("", ("--second", "--data", "/images"), {}, {}),
     "small_disk": ("", (), {}, {"preexec_fn": limit_files}),
 }
@@ -131,7 +132,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(call.stages()["device"]["same_bits"], {"again": True, "EB_CUDA_SYNC": True})
         self.assertEqual(len(call.rows("steps")), 8)
         self.assertEqual(len(call.rows("torch eager,graph")), 4)
-        self.assertEqual(len(call.rows("kernels")), 18)
+        self.assertEqual(len(call.rows("kernels")), 24)
         self.assertAlmostEqual(call.stages()["kernels"]["summary"]["families"]["conv2d_forward vgg16 p=0"]["geomean"], 1.2)
         self.assertEqual(call.data()["commit"], COMMIT)
         self.assertTrue(call.pids())
@@ -154,7 +155,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(failed, {("vgg16", True), ("resnet50", True), ("preresnet101", False), ("resnet18", False)})
         kernels = call.stages()["kernels"]
         self.assertEqual([(b["case"], b["state"]) for b in kernels["broken"]], [("conv2d_forward vgg16 p=0 layer2", "exit -6")])
-        self.assertEqual(len(call.rows("kernels")), 17, "all other cases were measured")
+        self.assertEqual(len(call.rows("kernels")), 23, "all other cases were measured")
         rows = call.stages()["torch"]["rows"]
         self.assertEqual([r["network"] for r in rows if "failed" not in r], ["vgg16", "resnet50", "preresnet101", "resnet18"])
         self.assertEqual([r["network"] for r in rows if "failed" in r], ["resnet50"], "exit 1 of compare_torch.py")
@@ -166,7 +167,7 @@ class GpuCheck(unittest.TestCase):
                                              "kernels": "failed"})
         self.assertEqual(call.stages()["device"]["total"], {"passed": 3}, "beside trainings that hang")
         self.assertEqual(call.stages()["kernels"]["broken"][0]["state"], "hung")
-        self.assertEqual(len(call.rows("kernels")), 17)
+        self.assertEqual(len(call.rows("kernels")), 23)
         self.assertEqual(sum("failed" not in r for r in call.rows("steps")), 6)
         self.assertFalse([pid for pid in call.pids() if alive(pid)])
 
@@ -177,7 +178,22 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(kernels["state"], "failed")
         self.assertEqual(kernels["lines_that_are_no_json"], 1)
         self.assertEqual(kernels["broken"][0]["case"], "conv2d_forward vgg16 p=0 layer2")
-        self.assertEqual(len(call.rows("kernels")), 17)
+        self.assertEqual(len(call.rows("kernels")), 23)
+
+    def test_ceilings_that_hang_cost_no_row(self):
+        call = self.calls["no_ceilings"]
+        self.check_files(call)
+        kernels = call.stages()["kernels"]
+        self.assertEqual([(b["case"], b["state"]) for b in kernels["broken"]], [("ceilings", "hung")])
+        self.assertEqual(len(call.rows("kernels")), 24)
+        self.assertFalse([r for r in call.rows("kernels") if "share_of_ceiling" in r])
+        self.assertIn("| conv2d_forward vgg16 p=0 | 6 | 1.20x | 1.20x |  |", (call.results / "gpu_check.md").read_text())
+
+    def test_ceilings_are_measured_once(self):
+        call = self.calls["plain"]
+        lines = map(json.loads, (call.results / "bench.jsonl").read_text().splitlines())
+        self.assertEqual(sum("ceilings" in line for line in lines), 1)
+        self.assertEqual((call.results / "log.txt").read_text().count('"starts": "ceilings"'), 1)
 
     def test_the_second_call_has_its_stages(self):
         call = self.calls["second"]
@@ -198,7 +214,7 @@ class GpuCheck(unittest.TestCase):
         call = self.calls["small_disk"]
         self.assertIn("log.txt", call.data()["not_written"])
         self.assertEqual(set(call.stages()), set(STAGES))
-        self.assertEqual(len(call.rows("kernels")), 18)
+        self.assertEqual(len(call.rows("kernels")), 24)
         self.assertIn("log.txt is not complete", call.err)
 
     def test_a_full_disk_leaves_what_was_there(self):

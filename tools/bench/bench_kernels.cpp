@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include <stdexcept>
 
@@ -89,13 +90,22 @@ Ceilings measure_ceilings(const KernelBench& f, Device device) {
   return c;
 }
 
-nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c, const Ceilings& ceilings) {
+std::optional<Ceilings> given_ceilings(const std::string& text) {
+  if (text == "none") return {};
+  const size_t comma = text.find(',');
+  return Ceilings{.bytes_per_s = std::stod(text.substr(0, comma)) * 1e9,
+                  .flops_per_s = std::stod(text.substr(comma + 1)) * 1e12};
+}
+
+nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c,
+                       const std::optional<Ceilings>& ceilings) {
   const double seconds = time_call(device, f, c.run);
   nlohmann::json row = {{"family", c.family}, {"name", c.name}, {"shape", c.shape}, {"us", seconds * 1e6}};
-  const double floor = std::max(c.flops / ceilings.flops_per_s, c.bytes / ceilings.bytes_per_s);
   if (c.flops > 0) row["tflops"] = c.flops / seconds * 1e-12;
   row["gb_per_s"] = c.bytes / seconds * 1e-9;
-  row["share_of_ceiling"] = floor / seconds;
+  if (ceilings)
+    row["share_of_ceiling"] =
+        std::max(c.flops / ceilings->flops_per_s, c.bytes / ceilings->bytes_per_s) / seconds;
   if (c.reference) {
     const Reference reference = time_reference(device, f, c);
     row["beside"] = c.beside;
@@ -119,16 +129,17 @@ std::string rate(double flops_per_s) {
 
 void print_row(const nlohmann::json& r) {
   const auto text = [&](const char* key) { return r.value(key, std::string()); };
-  std::cout << fmt::format("{:<35} {:<42} {:<32} {:>10.1f} us {:>8} {:>8.0f} GB/s {:>4.0f} %{}\n",
-                           text("family"), text("name"), text("shape"), r["us"].get<double>(),
-                           r.contains("tflops") ? rate(r["tflops"].get<double>() * 1e12) : "",
-                           r["gb_per_s"].get<double>(), 100 * r["share_of_ceiling"].get<double>(),
-                           r.contains("ratio")
-                               ? fmt::format("  {} {:.1f} us, x{:.2f}", text("beside"),
-                                             r["reference_us"].get<double>(), r["ratio"].get<double>())
-                           : r.contains("reference_failure")
-                               ? fmt::format("  {} failed: {}", text("beside"), text("reference_failure"))
-                               : "");
+  std::cout << fmt::format(
+      "{:<35} {:<42} {:<32} {:>10.1f} us {:>8} {:>8.0f} GB/s {:>6}{}\n", text("family"), text("name"),
+      text("shape"), r["us"].get<double>(),
+      r.contains("tflops") ? rate(r["tflops"].get<double>() * 1e12) : "", r["gb_per_s"].get<double>(),
+      r.contains("share_of_ceiling") ? fmt::format("{:.0f} %", 100 * r["share_of_ceiling"].get<double>())
+                                     : "",
+      r.contains("ratio") ? fmt::format("  {} {:.1f} us, x{:.2f}", text("beside"),
+                                        r["reference_us"].get<double>(), r["ratio"].get<double>())
+      : r.contains("reference_failure")
+          ? fmt::format("  {} failed: {}", text("beside"), text("reference_failure"))
+          : "");
 }
 
 // Geometric mean and worst against what stands beside, by family.
@@ -161,19 +172,22 @@ void list_cases(const std::vector<LazyCase>& cases, const Wanted& wanted, bool a
 // Where the results go: a table, one JSON object at the end, or lines of JSON as they come.
 class Output {
  public:
-  Output(const KernelBench& f, const Ceilings& ceilings) : f_(f) {
-    result_ = {{"device", f.device},
-               {"dtype", f.dtype},
-               {"copy_gb_per_s", ceilings.bytes_per_s * 1e-9},
-               {"matrix_tflops", ceilings.flops_per_s * 1e-12}};
-    if (f.json_lines) line({{"ceilings", result_}});
-    if (!f.json && !f.json_lines)
-      std::cout << fmt::format("copy {:.0f} GB/s, matrix product {}LOP/s\n", ceilings.bytes_per_s * 1e-9,
-                               rate(ceilings.flops_per_s));
-    result_["rows"] = nlohmann::json::array();
+  explicit Output(const KernelBench& f) : f_(f) {
+    result_ = {{"device", f.device}, {"dtype", f.dtype}, {"rows", nlohmann::json::array()}};
   }
-  void starts(const LazyCase& c, int64_t at) {
-    if (f_.json_lines) line({{"starts", c.family + " " + c.name}, {"at", at}});
+  void ceilings(const Ceilings& c) {
+    result_["copy_gb_per_s"] = c.bytes_per_s * 1e-9, result_["matrix_tflops"] = c.flops_per_s * 1e-12;
+    if (f_.json_lines) {
+      nlohmann::json known = result_;
+      known.erase("rows");
+      line({{"ceilings", known}});
+    } else if (!f_.json) {
+      std::cout << fmt::format("copy {:.0f} GB/s, matrix product {}LOP/s\n", c.bytes_per_s * 1e-9,
+                               rate(c.flops_per_s));
+    }
+  }
+  void starts(const std::string& what, int64_t at) {
+    if (f_.json_lines) line({{"starts", what}, {"at", at}});
   }
   void row(const nlohmann::json& r) {
     result_["rows"].push_back(r);
@@ -201,6 +215,13 @@ class Output {
 
 }  // namespace
 
+std::string problem_of_ceilings(const std::string& text) {
+  static const std::regex wanted(R"(none|\d+(\.\d+)?,\d+(\.\d+)?)");
+  if (!std::regex_match(text, wanted)) return "is neither \"none\" nor two numbers with a comma between";
+  const auto given = given_ceilings(text);
+  return given && (given->bytes_per_s <= 0 || given->flops_per_s <= 0) ? "has a rate of zero" : "";
+}
+
 int bench_kernels(KernelBench f) {
   const Device device = set_up_device(f.device, f.threads);
   check_clock(f.cpu_time, device, f.threads);
@@ -216,12 +237,14 @@ int bench_kernels(KernelBench f) {
     list_cases(cases, wanted, f.json);
     return 0;
   }
-  const Ceilings ceilings = measure_ceilings(f, device);
-  Output output(f, ceilings);
+  Output output(f);
+  if (f.ceilings.empty()) output.starts("ceilings", -1);
+  const auto ceilings = f.ceilings.empty() ? measure_ceilings(f, device) : given_ceilings(f.ceilings);
+  if (ceilings) output.ceilings(*ceilings);
   int64_t at = 0;
   for (const LazyCase& lazy : cases) {
     if (!wanted(lazy) || at++ < f.skip) continue;
-    output.starts(lazy, at - 1);
+    output.starts(lazy.family + " " + lazy.name, at - 1);
     output.row(measure(f, device, lazy.make(), ceilings));
   }
   output.end();

@@ -31,7 +31,7 @@ using namespace engine;
 struct BenchFlags {
   CommonFlags common;
   int64_t batch = 0, steps = 10, warmup = 2;
-  double prune = 0;
+  double prune = 0, seconds = 0;
   bool json = false, deterministic = false, each_precision = false, cpu_time = false;
 };
 
@@ -65,14 +65,19 @@ static Model bench_model(const Config& config, double prune, Device device) {
 
 // A card works through a queue: steps are timed by the group, so that waiting for the last of them does not
 // count as each one's time.
+static int64_t steps_of_a_group(const BenchFlags& f, Device device) {
+  return device == Device::cpu ? 1 : std::min<int64_t>(10, f.steps);
+}
+
 static std::vector<double> time_steps(Trainer& trainer, const Batch& batch, const BenchFlags& f,
-                                      Device device) {
-  const int64_t group = device == Device::cpu ? 1 : std::min<int64_t>(10, f.steps);
+                                      int64_t group) {
   for (int64_t i = 0; i < f.warmup; ++i) trainer.advance(batch);
   trainer.totals();
   std::vector<double> seconds;
+  const double begin = clock_seconds(f.cpu_time);
   for (int64_t done = 0; done < f.steps; done += group) {
     const double start = clock_seconds(f.cpu_time);
+    if (f.seconds > 0 && done > 0 && start - begin > f.seconds) break;
     for (int64_t i = 0; i < group; ++i) trainer.advance(batch);
     trainer.totals();
     seconds.push_back((clock_seconds(f.cpu_time) - start) / static_cast<double>(group));
@@ -93,7 +98,8 @@ static nlohmann::json measure_step(const BenchFlags& f) {
   trainer.set_precision(precision);
   Batch batch = noise_batch(trainer.model().graph(), n, train.compute, 0.5f);
   batch.images = batch.images.to(device), batch.labels = batch.labels.to(device);
-  const std::vector<double> seconds = time_steps(trainer, batch, f, device);
+  const int64_t group = steps_of_a_group(f, device);
+  const std::vector<double> seconds = time_steps(trainer, batch, f, group);
   const quant::TrainingOps ops = quant::training_ops(trainer.model().graph(), precision, device);
   const GraphCost cost = graph_cost(trainer.model().graph());
   const double step = median(seconds);
@@ -111,7 +117,7 @@ static nlohmann::json measure_step(const BenchFlags& f) {
                            {"activation_mib", static_cast<double>(trainer.activation_bytes()) / (1 << 20)},
                            {"clock", f.cpu_time ? "cpu" : "wall"},
                            {"prune", f.prune},
-                           {"steps", f.steps},
+                           {"steps", group * static_cast<int64_t>(seconds.size())},
                            {"deterministic", f.deterministic},
                            {"peak_rss_mib", peak_rss_mib()}};
   if (const auto choices = trainer.model().conv->to_json(); !choices.empty())
@@ -167,6 +173,9 @@ static Command bench_step_command() {
           f->common,
           {Flag{"--batch", &f->batch, "Images per step (default: the config's)"}.positive(),
            Flag{"--steps", &f->steps, "Timed steps; the median is reported"}.positive(),
+           Flag{"--seconds", &f->seconds,
+                "Of the timed steps at most, to the end of a group of ten on a device (default: no limit)"}
+               .not_negative(),
            Flag{"--warmup", &f->warmup, "Untimed steps before"}.not_negative(),
            Flag{"--prune", &f->prune, "First compact a random-gamma ticket of this ratio"}.range(0.0, 0.99),
            Flag{"--deterministic", &f->deterministic, "Same bits for any number of threads"},

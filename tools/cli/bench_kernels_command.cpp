@@ -33,6 +33,9 @@ Command bench_kernels_command() {
            Flag{"--batch-cifar", &f->cases.batch_cifar, "Images of VGG16 and PreResNet101"}.positive(),
            Flag{"--batch-imagenet", &f->cases.batch_imagenet, "Images of ResNet-18 and ResNet-50"}.positive(),
            Flag{"--seconds", &f->seconds, "Length of a timed group"}.range(1e-4, 10.0),
+           Flag{"--ceilings", &f->ceilings,
+                "\"COPY_GB_S,TFLOPS\" of an earlier call, or \"none\" (default: measured first)"}
+               .checked_by(problem_of_ceilings),
            Flag{"--cpu-time", &f->cpu_time, "CPU seconds, with --threads 1 on a machine that others use too"},
            Flag{"--list", &f->list, "Name the cases and time none"},
            Flag{"--skip", &f->skip, "Leave out the first so many of the cases that match"}.not_negative(),

@@ -71,7 +71,7 @@ def _signal_group(process, number):
 
 
 def run(command, limit, env=None, cwd=None, on_line=None, log=None, gentle=0, stall=None):
-    """Runs it for at most `limit` seconds, or until `stall` seconds passed without a line of its standard output. on_line gets each
+    """Runs it for at most `limit` seconds, or until `stall` seconds passed without a line of its standard output (a function: asked each time). on_line gets each
     of these lines as it comes, from another thread; log each line of both streams. gentle: seconds between SIGTERM and SIGKILL
     once the time is over."""
     if _stopping.is_set():
@@ -102,7 +102,8 @@ def run(command, limit, env=None, cwd=None, on_line=None, log=None, gentle=0, st
                for a in ((process.stdout, out, line_of_out), (process.stderr, err, log))]
     for reader in readers:
         reader.start()
-    stalled = _wait(process, start + limit, (lambda: stall and time.monotonic() - last[0] > stall))
+    is_stalled = lambda: stall and time.monotonic() - last[0] > (stall() if callable(stall) else stall)
+    stalled = _wait(process, start + limit, is_stalled)
     status = process.returncode if process.poll() is not None else _end(process, gentle)
     _signal_group(process, signal.SIGKILL)  # whoever it left behind would go on using the card
     with _lock:

@@ -148,10 +148,15 @@ def torch_lines(r):
 
 
 def kernel_lines(r):
+    share = lambda group: "" if group["share_of_ceiling"] is None else f"{group['share_of_ceiling']:.0%}"
     lines = []
     if c := r.get("ceilings"):
-        lines.append(f"copy {c['copy_gb_per_s']:.0f} GB/s, matrix product {c['matrix_tflops']:.0f} TFLOP/s; "
-                     f"{r.get('summary', {}).get('rows', 0)} cases{', ended by the clock' if r.get('ended_by_the_clock') else ''}")
+        lines.append(f"copy {c['copy_gb_per_s']:.0f} GB/s, matrix product {c['matrix_tflops']:.0f} TFLOP/s")
+    if n := r.get("summary", {}).get("rows", 0):
+        lines.append(f"{n} cases{', ended by the clock' if r.get('ended_by_the_clock') else ''}"
+                     f"{', without ceilings' if r.get('without_ceilings') else ''}")
+    if r.get("not_reached"):
+        lines.append("- not reached, no time: " + "; ".join(r["not_reached"]))
     for b in r.get("broken", []):
         lines.append(f"- broke off ({b['state']}): {b['case']}: {b['said'][-150:].strip()}".replace("\n", " "))
     s = r.get("summary", {})
@@ -159,13 +164,13 @@ def kernel_lines(r):
         lines.append(f"- the library did not run {len(refused)} cases, the first {refused[0]['case']}: {refused[0]['why'][:150]}")
     if s.get("families"):
         lines += ["", *table(["family", "cases", "geomean", "worst", "of the ceiling"],
-                             [[f, g["cases"], f"{g['geomean']:.2f}x", f"{g['worst']:.2f}x", f"{g['share_of_ceiling']:.0%}"]
+                             [[f, g["cases"], f"{g['geomean']:.2f}x", f"{g['worst']:.2f}x", share(g)]
                               for f, g in s["families"].items()])]
     if s.get("worst"):
         lines += ["", "Worst beside the library:"] + [
             f"- {w['ratio']:.2f}x {w['family']} {w['name']}: {w['us']:.1f} us, {w['reference_us']:.1f} us" for w in s["worst"]]
     if s.get("without_reference"):
-        lines += ["", "Of the ceiling: " + ", ".join(f"{f} {g['share_of_ceiling']:.0%}" for f, g in s["without_reference"].items())]
+        lines += ["", "Of the ceiling: " + ", ".join(f"{f} {share(g)}" for f, g in s["without_reference"].items())]
     return lines
 
 
