@@ -274,7 +274,10 @@ def run_torch(python, name, dtype, args, mode=""):
 
 
 def torch_version(python):
-    out = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
+    """From the package's metadata where it has some: an import takes seconds."""
+    ask = ("from importlib import metadata\ntry: print(metadata.version('torch'))\n"
+           "except metadata.PackageNotFoundError: import torch; print(torch.__version__)")
+    out = subprocess.run([python, "-c", ask], capture_output=True, text=True)
     if out.returncode:
         sys.exit(f"{python} has no PyTorch: {out.stderr[-300:]}")
     return out.stdout.strip()
@@ -307,7 +310,7 @@ def compare(name, dtype, versions, args):
     ours, ours_mib, theirs, theirs_mib = [], 0, {v: {} for v in versions}, dict.fromkeys(versions, 0)
     modes_wanted = args.modes.split(",") if args.device == "cuda" else [""]
     for _ in range(args.rounds):
-        if r := run_ours(name, dtype, args):
+        if not args.theirs_only and (r := run_ours(name, dtype, args)):
             ours.append(r["step_ms"] / 1e3)
             say(f"{name} {dtype}, ours", ours[-1])
             ours_mib = max(ours_mib, r.get("peak_device_mib") or r["peak_rss_mib"])
@@ -319,7 +322,7 @@ def compare(name, dtype, versions, args):
                     theirs_mib[version] = max(theirs_mib[version], t["peak_mib"])
     for version, modes in theirs.items():
         print_row(name, dtype, version, args, (ours, ours_mib), (modes, theirs_mib[version]))
-    times = [ours] + [modes.get(mode, []) for modes in theirs.values() for mode in modes_wanted]
+    times = ([] if args.theirs_only else [ours]) + [modes.get(mode, []) for modes in theirs.values() for mode in modes_wanted]
     return all(len(t) == args.rounds for t in times)
 
 
@@ -329,8 +332,8 @@ def print_row(name, dtype, version, args, ours, theirs):
     best = min((statistics.median(v) for v in theirs[0].values()), default=None)
     digits = 2 if args.device == "cuda" else 0
     cell = lambda seconds: [f"{seconds * 1e3:.{digits}f}", f"{batch / seconds:.0f}"] if seconds else ["failed", ""]
-    row = [name, dtype, version, str(batch), *cell(a), *cell(best), f"{best / a:.2f}x" if a and best else "", f"{ours[1]:.0f}",
-           f"{theirs[1]:.0f}"]
+    row = [name, dtype, version, str(batch), *(["", ""] if args.theirs_only else cell(a)), *cell(best),
+           f"{best / a:.2f}x" if a and best else "", "" if args.theirs_only else f"{ours[1]:.0f}", f"{theirs[1]:.0f}"]
     if args.device == "cuda":
         row.append(", ".join(f"{mode} {statistics.median(v) * 1e3:.2f}" for mode, v in theirs[0].items()))
     print("| " + " | ".join(row) + " |", flush=True)
@@ -355,6 +358,7 @@ def main():
     parser.add_argument("--steps", type=int)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--theirs-only", action="store_true", help="measure PyTorch alone; our cells stay empty")
     parser.add_argument("--cases")
     parser.add_argument("--dtypes", help="of f32, bf16, " + ", ".join(PRECISIONS))
     args = parser.parse_args()

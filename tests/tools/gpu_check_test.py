@@ -80,6 +80,8 @@ CALLS = {  # name: (mischief, arguments, environment, more of Popen)
     "hangs": ("resnet18=hang,kernels=hang,train=hang", (), {}, {}),
     "half": ("kernels=half", ("--stage", "environment", "--stage", "kernels"), {}, {}),
     "no_ceilings": ("ceilings=hang", ("--stage", "kernels"), {}, {}),
+    "no_cudnn": ("step=no_cudnn,train=no_cudnn", ("--stage", "device", "--stage", "steps"), {}, {}),
+    "short": ("version=hang", ("--stage", "environment", "--stage", "torch", "--minutes", "1"), {"STUB_TORCH_HANGS": "preresnet101"}, {}),
     "second": ("", ("--second", "--data", "/images"), {}, {}),
     "small_disk": ("", (), {}, {"preexec_fn": limit_files}),
 }
@@ -90,7 +92,7 @@ class GpuCheck(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="gpu_check_test_")
         cls.calls = {}
-        with concurrent.futures.ThreadPoolExecutor(len(CALLS)) as pool:
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
             for name, (stub, args, environment, more) in CALLS.items():
                 (pathlib.Path(cls.folder.name) / name).mkdir()
                 machine = Machine(f"{cls.folder.name}/{name}", stub, **environment)
@@ -131,7 +133,9 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(call.stages()["device"]["total"], {"passed": 3}, "the engine's device tests and no others")
         self.assertEqual(call.stages()["device"]["same_bits"], {"again": True, "EB_CUDA_SYNC": True})
         self.assertEqual(len(call.rows("steps")), 8)
-        self.assertEqual(len(call.rows("torch eager,graph")), 4)
+        self.assertEqual([(r["network"], r["conv"]) for r in call.rows("steps")],
+                         [(n, conv) for conv in ("ours", "cudnn") for n in ("vgg16", "resnet50", "preresnet101", "resnet18")])
+        self.assertEqual([(r["ours ms"], r["speed-up"]) for r in call.rows("torch eager,graph")], [("10.00", "1.50x")] * 4)
         self.assertEqual(len(call.rows("kernels")), 24)
         self.assertAlmostEqual(call.stages()["kernels"]["summary"]["families"]["conv2d_forward vgg16 p=0"]["geomean"], 1.2)
         self.assertEqual(call.data()["commit"], COMMIT)
@@ -189,6 +193,24 @@ class GpuCheck(unittest.TestCase):
         self.assertFalse([r for r in call.rows("kernels") if "share_of_ceiling" in r])
         self.assertIn("| conv2d_forward vgg16 p=0 | 6 | 1.20x | 1.20x |  |", (call.results / "gpu_check.md").read_text())
 
+    def test_without_cudnn_that_part_is_left_out(self):
+        call = self.calls["no_cudnn"]
+        self.check_files(call)
+        self.assertEqual((call.status, self.states(call)), (0, {"device": "ok", "steps": "ok"}), call.err)
+        self.assertEqual([r["conv"] for r in call.rows("steps")], ["ours"] * 4)
+        text = (call.results / "gpu_check.md").read_text()
+        self.assertIn("| vgg16 | 10.00 | 25600 | no cuDNN |", text)
+        self.assertIn("quickstart, cudnn: no cuDNN", text)
+
+    def test_lack_of_time_is_told_and_no_failure(self):
+        call = self.calls["short"]
+        self.check_files(call)
+        self.assertEqual((call.status, self.states(call)), (0, {"environment": "cut short", "torch": "cut short"}), call.err)
+        self.assertIn("TimeoutError", call.stages()["environment"]["not_answered"]["version"])
+        self.assertEqual([r["network"] for r in call.rows("torch eager,graph")], ["vgg16", "resnet50", "preresnet101"])
+        self.assertEqual(call.stages()["torch"]["cut_short"], ["preresnet101", "resnet18"])
+        self.assertIn("- torch, no time: preresnet101; resnet18", call.out)
+
     def test_ceilings_are_measured_once(self):
         call = self.calls["plain"]
         lines = map(json.loads, (call.results / "bench.jsonl").read_text().splitlines())
@@ -201,9 +223,9 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(self.states(call), dict.fromkeys(("sanitize", "eight_bit", "compile", "training"), "ok"), call.out)
         self.assertEqual(call.stages()["sanitize"]["racecheck"]["total"], {"passed": 2})
         eight_bit = call.stages()["eight_bit"]
-        self.assertEqual([(r["network"], r["precision"]) for r in eight_bit["precisions"]], [("vgg16", "bf16"), ("resnet50", "bf16")])
+        self.assertEqual([(r["network"], r["precision"]) for r in eight_bit["precisions"]], [(n, p) for n in ("vgg16", "resnet50") for p in ("bf16", "swalp8 integer")])
         self.assertEqual(eight_bit["kernels"]["summary"]["rows"], 12)
-        self.assertEqual(len(eight_bit["torch"]["rows"]), 2)
+        self.assertEqual([(r["ours ms"], r["speed-up"]) for r in eight_bit["torch"]["rows"]], [("10.00", "1.50x")] * 2)
         self.assertEqual(len(call.rows("torch compile")), 4)
         self.assertEqual(list(call.stages()["training"]["runs"]), ["quickstart", "vgg16", "vgg16, 8 bit", "quickstart, 8 bit"])
         text = (call.results / "gpu_check.md").read_text()
@@ -235,9 +257,12 @@ class GpuCheck(unittest.TestCase):
 
     def test_a_stage_that_raises_is_a_result(self):
         call = self.machine("raises")
+        call.results.mkdir()
+        (call.results / ".gpu_check.json.new").write_text("half of a fi")  # of a call that was killed
         (call.folder / "build/test_kernels").unlink()
         call.run("--stage", "suites", "--stage", "steps")
         self.assertEqual(self.states(call), {"suites": "error", "steps": "ok"})
+        self.check_files(call)
         self.assertIn("RuntimeError: test_kernels --gtest_list_tests: exit 127", call.stages()["suites"]["traceback"])
         self.assertIn("test_kernels", (call.results / "gpu_check.md").read_text())
         again = call.run("--stage", "torch")
@@ -254,7 +279,7 @@ class GpuCheck(unittest.TestCase):
             process.send_signal(number)
             call.out, call.err = process.communicate(timeout=20)
             self.assertEqual(self.states(call)["environment"], "ok")
-            self.assertEqual([r["network"] for r in call.rows("steps")], ["vgg16"] * 2 + ["resnet50"] * 2 + ["preresnet101"] * 2)
+            self.assertEqual([r["network"] for r in call.rows("steps")], ["vgg16", "resnet50", "preresnet101"])
             self.assertIn("| preresnet101 | 10.00 |", (call.results / "gpu_check.md").read_text())
             return call, process.returncode
         finally:

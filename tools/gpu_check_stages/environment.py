@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import sys
+import time
 
 from . import process
 
@@ -125,42 +126,54 @@ def runs_here(made_of, info):
 
 
 def stage(call, seconds, result):
+    end = time.monotonic() + seconds
+
     def ask(name, command, most, parse=str.strip):
-        outcome = process.run(command, min(call.seconds(most), seconds), env=call.env, cwd=call.root, log=call.results.log_of(name))
+        limit = min(call.seconds(most), end - time.monotonic())
+        outcome = process.run(command, limit, env=call.env, cwd=call.root, log=call.results.log_of(name))
+        if outcome.timed_out:
+            raise TimeoutError(outcome.how())
         if outcome.status:
             raise RuntimeError(f"{outcome.how()}: {outcome.tail(5)}")
         return parse(outcome.out)
 
     tool = nvidia_smi()
     questions = {
-        "nvidia_smi": lambda: ask("nvidia-smi", [tool], 8, lambda out: "in log.txt"),
-        "cards": lambda: ask("nvidia-smi -L", [tool, "-L"], 8),
-        "version": lambda: ask("version", [call.build / "eb_engine", "version", "--json"], 8, json.loads),
+        "nvidia_smi": lambda: ask("nvidia-smi", [tool], 15, lambda out: "in log.txt"),
+        "cards": lambda: ask("nvidia-smi -L", [tool, "-L"], 15),
+        "version": lambda: ask("version", [call.build / "eb_engine", "version", "--json"], 20, json.loads),  # it loads libraries
         "missing_libraries": lambda: {b: m for b in BINARIES if (m := ldd(call, b))},
     }
+    then = {}  # not beside what loads the same libraries from the same disk
     if call.python:
-        questions["torch"] = lambda: ask("torch", [call.python, "-c", ASK_TORCH], 30, lambda out: json.loads(out.splitlines()[-1]))
+        then["torch"] = lambda: ask("torch", [call.python, "-c", ASK_TORCH], 30, lambda out: json.loads(out.splitlines()[-1]))
     result.update(binaries=call.made_of or "built here", python=call.python or "no Python with PyTorch was found: nothing is compared with it",
                   torch_packages=call.torch_versions, nvidia_folders=call.folders, glibc=os.confstr("CS_GNU_LIBC_VERSION"),
                   cpu_cores=len(os.sched_getaffinity(0)), has_code_for_the_card=runs_here(call.made_of, call.card))
     system = next((p for p in ("/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "/usr/lib64/libstdc++.so.6") if os.path.exists(p)), "")
     result["GLIBCXX"] = {"system": newest_symbol(system, "GLIBCXX"),
                          "bundle": newest_symbol(call.build / "lib/libstdc++.so.6", "GLIBCXX")}
-    wrong = {}
-    with concurrent.futures.ThreadPoolExecutor(len(questions)) as pool:
-        futures = {pool.submit(q): name for name, q in questions.items()}
-        for future in concurrent.futures.as_completed(futures):
-            try:
-                result[futures[future]] = future.result()
-            except Exception as e:  # one answer less
-                wrong[futures[future]] = f"{type(e).__name__}: {e}"[:600]
-            call.results.save()
+    wrong, late = {}, []
+    for group in (questions, then):
+        with concurrent.futures.ThreadPoolExecutor(len(questions)) as pool:
+            futures = {pool.submit(q): name for name, q in group.items()}
+            for future in concurrent.futures.as_completed(futures):
+                name = futures[future]
+                try:
+                    result[name] = future.result()
+                except Exception as e:  # one answer less
+                    wrong[name] = f"{type(e).__name__}: {e}"[:600]
+                    late += [name] if isinstance(e, TimeoutError) else []
+                call.results.save()
     if wrong:
         result["not_answered"] = wrong
+    if late:
+        result["cut_short"] = late
     mig = call.card.get("mig.mode.current", "") == "Enabled" or "MIG" in result.get("cards", "")
     result["mig"] = "on: shapes are cut for a whole card" if mig else "off"
-    return "version" not in wrong and not result.get("missing_libraries") and result["has_code_for_the_card"] is not False
+    answered = "version" not in wrong or "version" in late
+    return answered and not result.get("missing_libraries") and result["has_code_for_the_card"] is not False
 
 
 def jobs(call):
-    return [("nvidia-smi, ldd, eb_engine version --json, versions of PyTorch, cuDNN, libstdc++, side by side", 10)]
+    return [("nvidia-smi, ldd, eb_engine version --json, versions of PyTorch, cuDNN, libstdc++", 24)]

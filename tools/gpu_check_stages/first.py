@@ -8,6 +8,7 @@ import time
 from . import process, suites
 
 NETWORKS = ("vgg16", "resnet50", "preresnet101", "resnet18")
+NO_CUDNN = "EB5003"  # the engine's error where it has none
 HOST_ONLY = re.compile(r"Oracle|Onednn|ThreadPool|Philox|PlanCache")  # of test_kernels
 # From the plainest kernels to those that most likely hang: (name, suites, the share of the stage's time at which the group must have
 # ended, how its tests make processes, seconds of each process, its tests in words).
@@ -48,6 +49,8 @@ def short_run(call, name, limit):
     outcome = process.run([call.build / "eb_engine", "train", "models/quickstart.json", "--device", call.device, "--max-steps", "40",
                            "--out", folder, *flags], limit, env={**call.env, **environment}, cwd=call.root,
                           log=call.results.log_of("train " + name))
+    if name == "cudnn" and NO_CUDNN in outcome.err:
+        return folder, {"ok": True, "seconds": round(outcome.seconds, 1), "left_out": "no cuDNN"}
     ok = outcome.status == 75  # stopped with a checkpoint
     return folder, {"ok": ok, "seconds": round(outcome.seconds, 1), **({} if ok else {"ended": outcome.how(), "log": outcome.tail(12)})}
 
@@ -85,11 +88,23 @@ def device_jobs(call):
         (f"train quickstart --max-steps 40, {name}", 25) for name in SHORT_RUNS]
 
 
+STEP_SECONDS = 4  # of the timed steps; loading, choosing and recording come before
+
+
+def cut_short(result, what, outcome=None, limit=0, left=0):
+    """Notes that the time was over, before a command began or in its midst; where it ran into its own limit that is no lack of time."""
+    if outcome and not (outcome.timed_out and left < limit):
+        return False
+    result.setdefault("cut_short", []).append(what)
+    return True
+
+
 def step_commands(call):
-    for network in NETWORKS:
-        for conv in ("ours", "cudnn"):
-            yield network, conv, [call.build / "eb_engine", "bench", "step", f"models/{network}.json", "--device", call.device,
-                                  "--dtype", "bf16", "--batch", "256", "--steps", "100", "--warmup", "3", "--conv", conv, "--json"]
+    for conv in ("ours", "cudnn"):
+        for network in NETWORKS:
+            yield network, conv, [call.build / "eb_engine", "bench", "step", f"models/{network}.json", "--device", call.device, "--dtype",
+                                  "bf16", "--batch", "256", "--steps", "100", "--seconds", f"{call.seconds(STEP_SECONDS):g}", "--warmup", "3",
+                                  "--conv", conv, "--json"]
 
 
 def steps(call, seconds, result):
@@ -100,16 +115,26 @@ def steps(call, seconds, result):
         left = end - time.monotonic()
         row = {"network": network, "conv": conv}
         rows.append(row)
-        if left < call.seconds(2):
-            row["failed"] = "no time left"
+        if result.get("no_cudnn") and conv == "cudnn":
+            row["left_out"] = "no cuDNN"
             continue
-        outcome = process.run(command, min(call.seconds(20), left), env=call.env, cwd=call.root,
-                              log=call.results.log_of(f"step {network} {conv}"))
+        if left < call.seconds(2):
+            row["left_out"] = "no time"
+            cut_short(result, f"{network} {conv}")
+            continue
+        limit = call.seconds(20)
+        outcome = process.run(command, min(limit, left), env=call.env, cwd=call.root, log=call.results.log_of(f"step {network} {conv}"))
+        if conv == "cudnn" and NO_CUDNN in outcome.err:
+            result["no_cudnn"], row["left_out"] = True, "no cuDNN"
+            continue
+        if cut_short(result, f"{network} {conv}", outcome, limit, left):
+            row["left_out"] = "no time"
+            continue
         try:
             if outcome.status:
                 raise ValueError(outcome.how())
             measured = json.loads(outcome.out)
-            row.update({k: measured[k] for k in ("step_ms", "step_ms_min", "images_per_s", "batch", "dtype")},
+            row.update({k: measured[k] for k in ("step_ms", "step_ms_min", "images_per_s", "batch", "dtype", "steps")},
                        peak_device_mib=measured.get("peak_device_mib"))
         except (ValueError, KeyError) as e:
             row["failed"] = f"{e}: {outcome.tail(4)}"[:600]
@@ -119,11 +144,26 @@ def steps(call, seconds, result):
 
 
 def steps_jobs(call):
-    return [(f"bench step {network} --dtype bf16 --batch 256 --steps 100 --conv {conv}", 20) for network, conv, _ in step_commands(call)]
+    return [(f"bench step {network} --dtype bf16 --batch 256 --steps 100 --seconds {STEP_SECONDS} --conv {conv}", 20) for network, conv, _ in step_commands(call)]
+
+
+def fill_in_ours(call, row):
+    """What was measured of the same step by this call or an earlier one in the same folder."""
+    stages = call.results.data["stages"]
+    ours = [r for r in stages.get("steps", {}).get("rows", []) if row.get("precision") == "bf16" and r["conv"] == "ours"]
+    ours += [r for r in stages.get("eight_bit", {}).get("precisions", []) if row.get("precision") == "swalp8" and
+             r.get("precision") == "swalp8 integer"]
+    for r in ours:
+        if r["network"] == row.get("network") and "step_ms" in r:
+            row["ours ms"] = f"{r['step_ms']:.2f}"
+            if r.get("peak_device_mib"):
+                row["ours MiB"] = f"{r['peak_device_mib']:.0f}"
+            if re.fullmatch(r"[\d.]+", row.get("PyTorch ms", "")):
+                row["speed-up"] = f"{float(row['PyTorch ms']) / r['step_ms']:.2f}x"
 
 
 def compare(call, seconds, result, modes, dtypes, networks, most):
-    """tools/compare_torch.py, a network a process."""
+    """tools/compare_torch.py, a network a process, PyTorch's part alone."""
     if not call.python:
         result["left_out"] = "no Python with PyTorch was found"
         return True
@@ -132,7 +172,7 @@ def compare(call, seconds, result, modes, dtypes, networks, most):
     for network in networks:
         left = end - time.monotonic()
         if left < call.seconds(5):
-            rows.append({"network": network, "failed": "no time left"})
+            cut_short(result, network)
             continue
         header, found = [], []
 
@@ -144,18 +184,21 @@ def compare(call, seconds, result, modes, dtypes, networks, most):
                 header.extend(cells)
                 return
             row = dict(zip(header, cells))
+            fill_in_ours(call, row)
             found.append(row)
             call.results.row(f"torch {modes}", row)
 
-        outcome = process.run([call.python, "tools/compare_torch.py", "--device", call.device, "--engine", call.build / "eb_engine",
-                               "--steps", "50", "--rounds", "1", "--modes", modes, "--dtypes", dtypes, "--cases", network],
+        outcome = process.run([call.python, "tools/compare_torch.py", "--device", call.device, "--theirs-only", "--steps", "50",
+                               "--rounds", "1", "--modes", modes, "--dtypes", dtypes, "--cases", network],
                               min(call.seconds(most), left), env=call.env, cwd=call.root, on_line=line,
                               log=call.results.log_of(f"torch {network}"))
         rows += found
+        if cut_short(result, network, outcome, call.seconds(most), left):
+            continue
         if outcome.status or not found:
             rows.append({"network": network, "failed": f"{outcome.how()}: {outcome.tail(6)}"[:800]})
         call.results.save()
-    return all("failed" not in row for row in rows)
+    return all("failed" not in row and row.get("PyTorch ms") != "failed" for row in rows)
 
 
 def torch(call, seconds, result):

@@ -14,6 +14,12 @@ SANITIZED = re.compile(r"(Elementwise|Reduce|TopkMask|Sgd|Pool2d|BatchNorm|Conv2
 SANITIZED_EACH = 6  # of a suite
 
 
+def lift(result, name, part):
+    """What the time did not reach in a part of a stage."""
+    if part.get("cut_short"):
+        result.setdefault("cut_short", []).append(f"{name}: {', '.join(part['cut_short'])}")
+
+
 def sanitize(call, seconds, result):
     """memcheck, synccheck and racecheck over the first small tests of each suite. Where the tool is missing or refused, that is said."""
     tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
@@ -32,6 +38,7 @@ def sanitize(call, seconds, result):
         suites.run_batches(call, suites.batches("test_kernels", few), call.seconds(60), deadline, result[check],
                            (tool, "--tool", check, "--error-exitcode", "9"))
         well = suites.all_well(result[check]) and well
+        lift(result, check, result[check])
     return well
 
 
@@ -42,7 +49,7 @@ def sanitize_jobs(call):
 
 def precision_command(call, network):
     return [call.build / "eb_engine", "bench", "step", f"models/{network}.json", "--device", call.device, "--dtype", "bf16", "--batch",
-            "256", "--steps", "50", "--each-precision", "--json"]
+            "256", "--steps", "50", "--seconds", f"{call.seconds(2):g}", "--each-precision", "--json"]
 
 
 def eight_bit(call, seconds, result):
@@ -51,8 +58,11 @@ def eight_bit(call, seconds, result):
     well = True
     rows = result.setdefault("precisions", [])
     for network in ("vgg16", "resnet50"):
-        outcome = process.run(precision_command(call, network), min(call.seconds(25), end - time.monotonic()), env=call.env,
-                              cwd=call.root, log=call.results.log_of(f"precisions {network}"))
+        left = end - time.monotonic()
+        outcome = process.run(precision_command(call, network), min(call.seconds(25), left), env=call.env, cwd=call.root,
+                              log=call.results.log_of(f"precisions {network}"))
+        if first.cut_short(result, network, outcome, call.seconds(25), left):
+            continue
         try:
             if outcome.status:
                 raise ValueError(outcome.how())
@@ -67,7 +77,10 @@ def eight_bit(call, seconds, result):
     result["kernels"] = {}
     well = kernels.bench(call, 0.55 * left, result["kernels"], "eight_bit", kernels.EIGHT_BIT) and well
     result["torch"] = {}
-    return first.compare(call, end - time.monotonic(), result["torch"], "eager", "swalp8", ("vgg16", "resnet50"), 50) and well
+    well = first.compare(call, end - time.monotonic(), result["torch"], "eager", "swalp8", ("vgg16", "resnet50"), 50) and well
+    for part in ("kernels", "torch"):
+        lift(result, part, result[part])
+    return well
 
 
 def eight_bit_jobs(call):
@@ -106,6 +119,7 @@ def training(call, seconds, result):
         left = end - time.monotonic() - call.seconds(6)
         if left < call.seconds(5):
             runs[name] = {"left_out": "no time left"}
+            first.cut_short(result, name)
             continue
         folder = call.scratch / f"training_{i}"
         outcome = process.run([call.build / "eb_engine", "train", config, "--device", call.device, "--out", folder, *flags], left,

@@ -3,7 +3,7 @@ from . import environment, first, kernels, second
 from .plan import Stage
 
 FIRST = [
-    Stage("environment", "card, driver, libraries, PyTorch", 12, 6, environment.stage, environment.jobs),
+    Stage("environment", "card, driver, libraries, PyTorch", 24, 10, environment.stage, environment.jobs),
     Stage("suites", "what every kernel computes", 110, 40, first.test_suites, first.suites_jobs),
     Stage("device", "device tests of the engine, same bits", 45, 20, first.device, first.device_jobs),
     Stage("steps", "training steps, ours and with cuDNN", 75, 20, first.steps, first.steps_jobs),

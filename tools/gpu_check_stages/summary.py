@@ -122,7 +122,7 @@ def device_lines(r):
     lines = suite_table(r.get("suites", {}))
     lines.append("- same bits as the first run: " + str(r.get("same_bits")))
     for name, run in r.get("runs", {}).items():
-        lines.append(f"- quickstart, {name}: {'ok' if run['ok'] else 'FAILED ' + run.get('log', '')[-200:]} ({run['seconds']} s)")
+        lines.append(f"- quickstart, {name}: {run.get('left_out') or 'ok' if run['ok'] else 'FAILED ' + run.get('log', '')[-200:]} ({run['seconds']} s)")
     return lines
 
 
@@ -130,7 +130,7 @@ def step_lines(r):
     networks = {}
     for row in r.get("rows", []):
         networks.setdefault(row["network"], {})[row["conv"]] = row
-    ms = lambda row: f"{row['step_ms']:.2f}" if "step_ms" in row else row.get("failed", "")[:60].replace("\n", " ")
+    ms = lambda row: f"{row['step_ms']:.2f}" if "step_ms" in row else row.get("left_out") or row.get("failed", "")[:60].replace("\n", " ")
     rate = lambda row: f"{row['images_per_s']:.0f}" if "images_per_s" in row else ""
     ratio = lambda a, b: f"{b['step_ms'] / a['step_ms']:.2f}x" if "step_ms" in a and "step_ms" in b else ""
     return table(["network", "ours ms", "images/s", "with cuDNN ms", "images/s", "speed-up"],
