@@ -10,9 +10,10 @@ using nlohmann::json;
 
 class BenchStep : public testing::Test {
  protected:
-  json bench(std::vector<std::string> flags) const {
-    std::vector<std::string> args = {"bench",     "step", tiny_config(dir), "--batch",   "4", "--steps", "1",
-                                     "--threads", "1",    "--json",         "--cpu-time"};
+  json bench(std::vector<std::string> flags, const std::string& steps = "1") const {
+    std::vector<std::string> args = {"bench",     "step", tiny_config(dir), "--batch", "4",
+                                     "--steps",   steps,  "--threads",      "1",       "--json",
+                                     "--cpu-time"};
     args.insert(args.end(), flags.begin(), flags.end());
     const Outcome o = run_engine(args);
     EXPECT_EQ(o.exit_code, 0) << o.err;
@@ -34,7 +35,7 @@ TEST_F(BenchStep, precision_of_the_config_is_what_runs) {
 
 TEST_F(BenchStep, seconds_end_it_and_the_steps_that_were_timed_are_told) {
   EXPECT_EQ(bench({}).value("steps", 0), 1);
-  const json ended = bench({"--steps", "100000", "--seconds", "0.0001"});
+  const json ended = bench({"--seconds", "0.0001"}, "100000");
   EXPECT_GE(ended.value("steps", 0), 1) << ended;
   EXPECT_LT(ended.value("steps", 0), 100) << ended;
   EXPECT_GT(ended.value("step_ms", 0.), 0);

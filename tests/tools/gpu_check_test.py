@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -319,7 +320,17 @@ class GpuCheck(unittest.TestCase):
                              ("Conv2dInt8Large", "int8"), ("All/Conv2dLarge", "hopper"), ("All/Conv2dOnCard", "tiles"), ("WgmmaTiles", "hopper")):
             self.assertEqual([name for name, belongs, *_ in first.GROUPS if belongs.match(suite)], [group], suite)
 
+    def test_every_family_is_timed_by_one_filter(self):
+        sys.path.insert(0, str(ROOT / "tools"))
+        from gpu_check_stages import kernels
+        text = (ROOT / "tests/tools/bench_kernels_test.cpp").read_text()
+        families = re.findall(r'"(\w+)"', re.search(r"families = \{(.*?)\}", text, re.S)[1])
+        self.assertGreater(len(families), 30)
+        for case in [f"{family} vgg16 p=0 layer" for family in families] + ["conv2d_forward vgg16 p=0.5 a", "conv2d_forward narrow 8->8 3x3"]:
+            self.assertEqual(sum(bool(re.search(pattern, case)) for _, pattern in kernels.FIRST + kernels.EIGHT_BIT), 1, case)
+
     def test_a_tile_is_a_batch_and_wgmma_comes_last(self):
+        sys.path.insert(0, str(ROOT / "tools"))
         from gpu_check_stages import suites
         tests = {s: [f"{s}.forward/{shape}_{tile}" for shape in ("padded_3x3", "sliced") for tile in ("wgmma_256x128", "mma_64x64", "mma_128x64")]
                  for s in ("All/Conv2dOnCard", "All/Conv2dInt8OnCard")}
@@ -344,6 +355,10 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(list(states.values()), ["passed", "hung", "hung", "not run", "not run"])
         states, _ = suites.run_batch(stub, "test_kernels", crashing, 10, time.monotonic() + 0.5)
         self.assertEqual(set(states.values()), {"not reached"})
+        states, _ = suites.run_batch(stub, "test_kernels", ["Many.hangs_1"], 10, time.monotonic() + 1.5)
+        self.assertEqual(states, {"Many.hangs_1": "not reached"}, "a second and a half says nothing")
+        states, _ = suites.run_batch(stub, "test_kernels", ["Many.hangs_1"], 4, time.monotonic() + 3)
+        self.assertEqual(states, {"Many.hangs_1": "hung"})
         result = {"suites": {"Many": {"passed": 1, "not reached": 13}}}
         self.assertTrue(suites.all_well(result), "no time is no failure")
         self.assertEqual(result["cut_short"], ["13 tests were not reached"])

@@ -61,8 +61,10 @@ def run_batch(call, binary, tests, limit, deadline, launcher=()):
         reader = Reader()
         outcome = process.run([*launcher, call.build / binary, f"--gtest_filter={':'.join(todo)}"], seconds,
                               env=call.test_env, cwd=call.root, on_line=reader.line, log=call.results.log_of(todo[0][:70]))
-        culprit = judge(reader, outcome, seconds)
+        culprit = judge(reader, outcome, seconds, limit)
         if outcome.timed_out and not culprit and not reader.states:  # again it would be the same
+            if seconds < limit:
+                break
             return died(states, texts, todo, outcome)
         finished = reader.states
         if culprit and reader.fault:  # those before it count
@@ -89,12 +91,13 @@ def run_batch(call, binary, tests, limit, deadline, launcher=()):
     return states, texts
 
 
-def judge(reader, outcome, seconds):
-    """The test that ended the process, if one did. A test in whose midst the time ended hangs if it had half of that time."""
+def judge(reader, outcome, seconds, limit):
+    """The test that ended the process, if one did. A test in whose midst the time ended hangs if it had half of that time, and a
+    quarter of the limit where less than that was left: a start alone takes a second."""
     if reader.fault:
         return reader.fault
     if outcome.timed_out:
-        return reader.running if reader.running and time.monotonic() - reader.since > seconds / 2 else None
+        return reader.running if reader.running and time.monotonic() - reader.since > max(seconds / 2, limit / 4) else None
     return reader.running
 
 
