@@ -274,9 +274,9 @@ def run_torch(python, name, dtype, args, mode=""):
 
 
 def torch_version(python):
-    """From the package's metadata where it has some: an import takes seconds."""
-    ask = ("from importlib import metadata\ntry: print(metadata.version('torch'))\n"
-           "except metadata.PackageNotFoundError: import torch; print(torch.__version__)")
+    """As the package's own file says it: an import takes seconds, and a distribution's metadata may say another."""
+    ask = ("import importlib.util, os, runpy, sys; spec = importlib.util.find_spec('torch') or sys.exit('no module torch'); "
+           "print(runpy.run_path(os.path.join(os.path.dirname(spec.origin), 'version.py'))['__version__'])")
     out = subprocess.run([python, "-c", ask], capture_output=True, text=True)
     if out.returncode:
         sys.exit(f"{python} has no PyTorch: {out.stderr[-300:]}")
