@@ -49,8 +49,8 @@ class ConvChoice {
 
   // The call, by the implementation that is chosen for the shape. Mode::measured calls several times more
   // when it meets a shape, and must not meet one while a CUDA graph is captured; ours runs what the library
-  // cannot do or what there is no memory to measure. Error 5004 if the library is
-  // chosen and cannot compute the shape.
+  // cannot do or what there is no memory to measure. Error 5004 if the library is chosen and cannot compute
+  // the shape.
   template <class F>
   void run(Device device, const Conv2d::Params& p, Conv2d::Direction d, const F& call) {
     const Conv2d& chosen = pick(device, p, d, call);

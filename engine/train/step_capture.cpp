@@ -25,8 +25,7 @@ StepCapture::Recording StepCapture::record(const std::function<void()>& body) {
     return record_once(body);
   } catch (const Error& e) {
     if (e.code() != errors::out_of_device_memory || !device_cache(device_).trim()) throw;
-  } catch (
-      const kernels::DeviceMemoryError&) {  // beside tensors: the code of a kernel met for the first time
+  } catch (const kernels::DeviceMemoryError&) {  // beside tensors: the code of a kernel, met first here
     if (!device_cache(device_).trim()) throw;
   }
   return record_once(body);

@@ -26,8 +26,8 @@ std::optional<double> Nvml::joules() const {
 // By its address: NVML counts all cards of the machine, CUDA those that it may see, in an order of its own.
 static const Nvml* of_this_process() {
   char address[32] = "";
-  if (cudaDeviceGetPCIBusId(address, sizeof address, 0) != cudaSuccess) {  // no reason to end a training
-    cudaGetLastError();                                                    // or the next call would report it
+  if (cudaDeviceGetPCIBusId(address, sizeof address, 0) != cudaSuccess) {
+    cudaGetLastError();  // or the next call would report it; a metric ends no training
     return nullptr;
   }
   try {
