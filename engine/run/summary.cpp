@@ -246,7 +246,7 @@ json to_json(const RunStatus& s) {
   put(j, "pid", s.pid);
   put(j, "host", s.host);
   put(j, "exit_code", s.exit_code);
-  put(j, "error", s.error);
+  if (s.error) put(j, "error", s.error);
   return j;
 }
 

@@ -21,13 +21,12 @@ struct HopperConv : HopperPixels {
   float* partial;     // (slices, rows, columns) instead of out, or null
 };
 
-// Sums start from the bias, those of the first slice: it is read while the first copies are under way.
+// Sums start from the bias: it is read while the first copies are under way.
 template <class Tile>
 __device__ void start(const HopperConv& p, HopperSums<Tile>& sums) {
   const HopperPart<Tile> part(p);
-  const bool any = p.bias && blockIdx.y == 0;
   sums.visit([&](int, int column, float& first, float& second) {
-    const bool biased = any && part.first_column + column < p.columns;
+    const bool biased = p.bias && part.first_column + column < p.columns;
     first = biased ? p.bias[part.first_column + column] : 0.f;
     second = biased ? p.bias[part.first_column + column + 1] : 0.f;
   });
@@ -85,11 +84,15 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
 #endif
 }
 
-// out (eights) <- the slices, first to last.
-__global__ void sum_map_slices_kernel(int64_t eights, int64_t slices, const float* partial, bf16* out) {
+// out (eights) <- the bias of its columns (eights of a row), or null, and the slices, first to last.
+__global__ void sum_map_slices_kernel(int64_t eights, int64_t slices, FastDivide by_row, const float* bias,
+                                      const float* partial, bf16* out) {
   const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= eights) return;
+  uint32_t column;
+  by_row.divide(static_cast<uint32_t>(i), column);
   float sum[8] = {};
+  for (int k = 0; bias && k < 8; ++k) sum[k] = bias[column * 8 + k];
   for (int64_t s = 0; s < slices; ++s) {
     const auto* from = reinterpret_cast<const Vec<float, 4>*>(partial + (s * eights + i) * 8);
     const Vec<float, 4> low = from[0], high = from[1];
@@ -102,6 +105,9 @@ __global__ void sum_map_slices_kernel(int64_t eights, int64_t slices, const floa
 template <bool transposed>
 void run(const char* name, const Conv2d::Params& p, HopperConv g, PixelTensor map, const void* w,
          const ConvLaunch& l, void* workspace) {
+  const float* bias = g.bias;
+  if (l.slices > 1)
+    g.bias = nullptr;  // added with the slices: a condition more in `start` serialises the wgmmas
   g.partial = l.slices > 1 ? static_cast<float*>(workspace) : nullptr;
   BoxTensor weights{w, {p.c, p.r * p.s, p.k}, {64, 1, 64}};
   by_hopper_tile<bf16>(l.tile, [&]<class Tile>() {
@@ -115,8 +121,8 @@ void run(const char* name, const Conv2d::Params& p, HopperConv g, PixelTensor ma
   });
   if (l.slices == 1) return;
   const int64_t eights = g.rows * g.columns / 8;
-  launch({"sum_map_slices", blocks_for(eights, 256), 256}, sum_map_slices_kernel, eights, l.slices, g.partial,
-         g.out);
+  launch({"sum_map_slices", blocks_for(eights, 256), 256}, sum_map_slices_kernel, eights, l.slices,
+         FastDivide(g.columns / 8), bias, g.partial, g.out);
 }
 
 ConvLaunch launch_of(const ConvGemm& g, const Conv2d::Params& p, const DeviceLimits& limits) {
