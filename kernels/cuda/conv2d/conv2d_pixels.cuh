@@ -59,7 +59,9 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
 
   uint32_t column_tile;
   const uint32_t row_tile = p.raster.row_tile(column_tile);
-  const int64_t first_row = int64_t{row_tile} * Tile::m, first_column = int64_t{column_tile} * Tile::n;
+  // 32 bits: held through the loop, where registers are short.
+  const int first_row = static_cast<int>(row_tile) * Tile::m,
+            first_column = static_cast<int>(column_tile) * Tile::n;
   p.pixels.map += blockIdx.z * p.map_group;
   if constexpr (transposed)
     p.weights.w += blockIdx.z * p.weight_group;
@@ -87,7 +89,7 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
     return sum + (column < biased ? p.bias[group_column + column] : 0.f);
   };
   const auto row_at = [&](int row) {
-    const int64_t position = first_row + row;
+    const int64_t position = int64_t{first_row} + row;
     if constexpr (transposed)
       return p.scatter.pixel(p.pixels, position) * p.out_stride + group_column;
     else
