@@ -59,9 +59,10 @@ __global__ void __launch_bounds__(threads_of<Tile>, (resident_blocks<Tile, Math,
 
   uint32_t column_tile;
   const uint32_t row_tile = p.raster.row_tile(column_tile);
-  // 32 bits: held through the loop, where registers are short.
-  const int first_row = static_cast<int>(row_tile) * Tile::m,
-            first_column = static_cast<int>(column_tile) * Tile::n;
+  // The row in 32 bits: held through the loop, where registers are short. The column so, too, spills more on
+  // sm_80.
+  const int first_row = static_cast<int>(row_tile) * Tile::m;
+  const int64_t first_column = int64_t{column_tile} * Tile::n;
   p.pixels.map += blockIdx.z * p.map_group;
   if constexpr (transposed)
     p.weights.w += blockIdx.z * p.weight_group;
