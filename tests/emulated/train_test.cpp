@@ -13,13 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Three full batches and a short one: two recorded steps, and again two for the compacted network.
+// Three full batches and a short one: two recorded steps, and again two for the compacted network, which is
+// stored as on the CPU.
 std::string small_run() {
   auto config = nlohmann::json::parse(R"({
     "model": {"arch": null, "depth": null, "width": null, "input": [3, 8, 8], "num_classes": 4},
     "data": {"synthetic": {"train": 28, "test": 8, "size": 8, "classes": 4}},
     "train": {"duration": "5ep", "batch_size": 8, "eval_batch_size": 8},
-    "early_bird": {"deadline": "3ep"}, "swa": {"enabled": true, "start": "3ep"}, "log": {"every": 2}})");
+    "early_bird": {"deadline": "3ep"}, "swa": {"enabled": true, "start": "3ep"}, "log": {"every": 2},
+    "cuda": {"pad_channels": false}})");
   config["model"]["graph"] = nlohmann::json::parse(tiny_graph_json());
   return config.dump();
 }
