@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 #include "kernels/cuda/policy/conv2d_policy.h"
 #include "tools/bench/bench_cases.h"
 
@@ -76,17 +78,20 @@ std::string table(const std::string& network, const DeviceLimits& limits) {
 
 }  // namespace
 
-double wgmma_share(const std::string& network, int64_t batch, Direction d, const DeviceLimits& limits) {
+static double wgmma_share(const std::string& network, int64_t batch, std::span<const Direction> of,
+                          const DeviceLimits& limits) {
   Macs sum;
-  for (const NamedConv& conv : network_convs(network, 0, batch, DType::bf16)) sum.add(conv, d, limits);
+  for (const NamedConv& conv : network_convs(network, 0, batch, DType::bf16))
+    for (const Direction d : of) sum.add(conv, d, limits);
   return sum.share();
 }
 
+double wgmma_share(const std::string& network, int64_t batch, Direction d, const DeviceLimits& limits) {
+  return wgmma_share(network, batch, std::span(&d, 1), limits);
+}
+
 double wgmma_share(const std::string& network, int64_t batch, const DeviceLimits& limits) {
-  Macs sum;
-  for (const NamedConv& conv : network_convs(network, 0, batch, DType::bf16))
-    for (const Direction d : directions) sum.add(conv, d, limits);
-  return sum.share();
+  return wgmma_share(network, batch, directions, limits);
 }
 
 std::string policy_tables(const DeviceLimits& limits) {
