@@ -329,6 +329,13 @@ class GpuCheck(unittest.TestCase):
         for case in [f"{family} vgg16 p=0 layer" for family in families] + ["conv2d_forward vgg16 p=0.5 a", "conv2d_forward narrow 8->8 3x3"]:
             self.assertEqual(sum(bool(re.search(pattern, case)) for _, pattern in kernels.FIRST + kernels.EIGHT_BIT), 1, case)
 
+    def test_cases_that_were_not_recorded_are_told(self):
+        sys.path.insert(0, str(ROOT / "tools"))
+        from gpu_check_stages import kernels, summary
+        row = {"family": "compaction", "us": 1.0, "gb_per_s": 1.0}
+        told = kernels.summarize([{**row, "name": "a"}, {**row, "name": "b", "launched": "lists"}, {**row, "name": "c", "launched": "more lists"}])
+        self.assertIn("- 2 cases were launched one by one, the first compaction b: lists", summary.kernel_lines({"summary": told}))
+
     def test_a_tile_is_a_batch_and_wgmma_comes_last(self):
         sys.path.insert(0, str(ROOT / "tools"))
         from gpu_check_stages import suites

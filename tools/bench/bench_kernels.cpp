@@ -9,17 +9,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
-#include <stdexcept>
 
 #include "engine/base/error_codes.h"
 #include "engine/base/json.h"
 #include "engine/base/text.h"
 #include "engine/tensor/dtype_names.h"
-#include "kernels/device_error.h"
 #include "kernels/memory.h"
 #include "tools/bench/bench_buffer.h"
 #include "tools/bench/bench_cases.h"
 #include "tools/bench/bench_clock.h"
+#include "tools/bench/call_time.h"
 #include "tools/experiment/experiment.h"
 
 namespace eb::tools {
@@ -29,40 +28,12 @@ using kernels::DType;
 
 namespace {
 
-// Seconds of one call: the median of five groups, each long enough that the clock and the launch queue do not
-// show. Calls repeat on the same buffers, so what fits a cache is read from it.
-double time_call(Device device, const KernelBench& f, const std::function<void()>& call) {
-  const auto& memory = kernels::memory(device);
-  const auto group = [&](int64_t n) {
-    memory.synchronize();
-    const double start = clock_seconds(f.cpu_time);
-    for (int64_t i = 0; i < n; ++i) call();
-    memory.synchronize();
-    return clock_seconds(f.cpu_time) - start;
-  };
-  group(1);  // first calls choose algorithms
-  const double once = std::max(group(2) / 2, 1e-7);
-  const auto n = std::clamp<int64_t>(static_cast<int64_t>(f.seconds / once), 1, 10'000);
-  std::vector<double> seconds;
-  for (int i = 0; i < 5; ++i) seconds.push_back(group(n) / static_cast<double>(n));
-  std::nth_element(seconds.begin(), seconds.begin() + 2, seconds.end());
-  return seconds[2];
+CallClock clock_of(const KernelBench& f, Device device) {
+  return {.device = device, .seconds = f.seconds, .cpu_time = f.cpu_time};
 }
 
-// What the library takes, or why it did not run: it may refuse a shape, and the other cases go on. After a
-// failed kernel of the device none would.
-struct Reference {
-  double seconds = 0;
-  std::string failure;
-};
-Reference time_reference(Device device, const KernelBench& f, const BenchCase& c) {
-  try {
-    return {.seconds = time_call(device, f, c.reference)};
-  } catch (const kernels::DeviceError&) {
-    throw;
-  } catch (const std::runtime_error& e) {
-    return {.failure = e.what()};
-  }
+CallTimes times_of(const BenchCase& c, const CallClock& clock) {
+  return c.reference ? time_calls(clock, c.run, c.reference) : CallTimes{.ours = time_call(clock, c.run)};
 }
 
 struct Ceilings {
@@ -81,12 +52,13 @@ Ceilings measure_ceilings(const KernelBench& f, Device device) {
     else
       kernels::memory(device).copy(to.get(), from.get(), bytes);
   };
-  c.bytes_per_s = 2.0 * static_cast<double>(bytes) / time_call(device, f, copy);
+  c.bytes_per_s = 2.0 * static_cast<double>(bytes) / time_call(clock_of(f, device), copy).seconds;
   const int64_t n = device == Device::cuda ? 8192 : 1024;
   const BenchCase product = matrix_product_case(device, f.cases.dtype, n);
-  const double ours = time_call(device, f, product.run);
-  const Reference theirs = product.reference ? time_reference(device, f, product) : Reference{};
-  c.flops_per_s = product.flops / (theirs.seconds > 0 ? std::min(ours, theirs.seconds) : ours);
+  const CallTimes times = times_of(product, clock_of(f, device));
+  const bool both = product.reference && times.failure.empty();
+  c.flops_per_s =
+      product.flops / (both ? std::min(times.ours.seconds, times.theirs.seconds) : times.ours.seconds);
   return c;
 }
 
@@ -99,25 +71,22 @@ std::optional<Ceilings> given_ceilings(const std::string& text) {
 
 nlohmann::json measure(const KernelBench& f, Device device, const BenchCase& c,
                        const std::optional<Ceilings>& ceilings) {
-  const double seconds = time_call(device, f, c.run);
+  const CallTimes times = times_of(c, clock_of(f, device));
+  const double seconds = times.ours.seconds;
   nlohmann::json row = {{"family", c.family}, {"name", c.name}, {"shape", c.shape}, {"us", seconds * 1e6}};
   if (c.flops > 0) row["tflops"] = c.flops / seconds * 1e-12;
   row["gb_per_s"] = c.bytes / seconds * 1e-9;
   if (ceilings)
     row["share_of_ceiling"] =
         std::max(c.flops / ceilings->flops_per_s, c.bytes / ceilings->bytes_per_s) / seconds;
-  if (c.reference) {
-    const Reference reference = time_reference(device, f, c);
-    row["beside"] = c.beside;
-    if (!reference.failure.empty()) {
-      row["reference_failure"] = reference.failure;
-      return row;
-    }
-    row["reference_us"] = reference.seconds * 1e6;
-    row["ratio"] = reference.seconds / seconds;  // above 1: this one is faster
-  } else if (!c.refused.empty()) {
-    row["beside"] = c.beside;
-    row["reference_failure"] = c.refused;
+  if (!times.ours.launched.empty()) row["launched"] = times.ours.launched;
+  const std::string failure = c.reference ? times.failure : c.refused;
+  if (c.reference || !failure.empty()) row["beside"] = c.beside;
+  if (!failure.empty()) {
+    row["reference_failure"] = failure;
+  } else if (c.reference) {
+    row["reference_us"] = times.theirs.seconds * 1e6;
+    row["ratio"] = times.theirs.seconds / seconds;  // above 1: this one is faster
   }
   return row;
 }
@@ -130,7 +99,7 @@ std::string rate(double flops_per_s) {
 void print_row(const nlohmann::json& r) {
   const auto text = [&](const char* key) { return r.value(key, std::string()); };
   std::cout << fmt::format(
-      "{:<35} {:<42} {:<32} {:>10.1f} us {:>8} {:>8.0f} GB/s {:>6}{}\n", text("family"), text("name"),
+      "{:<35} {:<42} {:<32} {:>10.1f} us {:>8} {:>8.0f} GB/s {:>6}{}{}\n", text("family"), text("name"),
       text("shape"), r["us"].get<double>(),
       r.contains("tflops") ? rate(r["tflops"].get<double>() * 1e12) : "", r["gb_per_s"].get<double>(),
       r.contains("share_of_ceiling") ? fmt::format("{:.0f} %", 100 * r["share_of_ceiling"].get<double>())
@@ -139,7 +108,8 @@ void print_row(const nlohmann::json& r) {
                                         r["reference_us"].get<double>(), r["ratio"].get<double>())
       : r.contains("reference_failure")
           ? fmt::format("  {} failed: {}", text("beside"), text("reference_failure"))
-          : "");
+          : "",
+      r.contains("launched") ? fmt::format("  launched one by one: {}", text("launched")) : "");
 }
 
 // Geometric mean and worst against what stands beside, by family.

@@ -25,7 +25,8 @@ std::string problem_of_ceilings(const std::string& text);
 // Prints as it goes, with json_lines an object a line, each flushed: {"starts": "ceilings", "at": -1} where
 // they are measured, {"ceilings"} where they are known, then {"starts", "at"} before a case and {"row"}
 // behind it, last {"summary"}. What was measured outlives a process that does not. Without ceilings a row has
-// no share_of_ceiling. Returns the exit code.
+// no share_of_ceiling. A row of a card whose calls could not be recorded has the reason as "launched"
+// (tools/bench/call_time.h). Returns the exit code.
 int bench_kernels(KernelBench bench);
 
 }  // namespace eb::tools

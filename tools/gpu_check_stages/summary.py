@@ -162,6 +162,8 @@ def kernel_lines(r):
     s = r.get("summary", {})
     if refused := s.get("refused_by_the_library"):
         lines.append(f"- the library did not run {len(refused)} cases, the first {refused[0]['case']}: {refused[0]['why'][:150]}")
+    if launched := s.get("launched_one_by_one"):
+        lines.append(f"- {len(launched)} cases were launched one by one, the first {launched[0]['case']}: {launched[0]['why'][:150]}")
     if s.get("families"):
         lines += ["", *table(["family", "cases", "geomean", "worst", "of the ceiling"],
                              [[f, g["cases"], f"{g['geomean']:.2f}x", f"{g['worst']:.2f}x", share(g)]
