@@ -67,6 +67,7 @@ static const std::map<std::string, Rooms>& arrows() {
         {"tools/record", experiment},
         {"tools/plot", record},
         {"tools/watch", plot},
+        {"tools/doctor", experiment + Rooms{"kernels/cuda/library"}},
         {"tools/bench", experiment + Rooms{"kernels/cuda/policy"}},
         {"tools/report/gather", record},
         {"tools/report/page", plot + Rooms{"tools/report/gather"}},
@@ -74,9 +75,9 @@ static const std::map<std::string, Rooms>& arrows() {
         {"tools/export", engine},
         {"tools/import", engine},
         {"tools/compare", record},
-        {"tools/cli", plot + Rooms{"kernels/cuda/policy", "tools/watch", "tools/bench", "tools/report/gather",
-                                   "tools/report/page", "tools/tensorboard", "tools/export", "tools/import",
-                                   "tools/compare"}},
+        {"tools/cli", plot + Rooms{"kernels/cuda/policy", "tools/watch", "tools/doctor", "tools/bench",
+                                   "tools/report/gather", "tools/report/page", "tools/tensorboard",
+                                   "tools/export", "tools/import", "tools/compare"}},
         {"tools", engine + Rooms{"tools/cli"}},
     };
   }();

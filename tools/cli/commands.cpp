@@ -17,6 +17,7 @@ std::vector<Command> commands() {
       compare_command(),  //
       config_command(),   //
       data_command(),     //
+      doctor_command(),   //
       version_command(),  //
   };
 }

@@ -23,6 +23,7 @@ Command bench_command();
 Command compare_command();
 Command config_command();
 Command data_command();
+Command doctor_command();
 Command version_command();
 Command bench_kernels_command();  // of bench
 Command bench_policy_command();
