@@ -42,6 +42,8 @@ TEST(DoctorCards, code_for_a_card_follows_cudas_rules) {
                         {"100-virtual", 120, true},
                         {"100-virtual", 90, false},
                         {"90a-virtual", 100, false},
+                        {"100f-virtual", 103, true},
+                        {"100f-virtual", 120, false},
                         {"80", 120, true},
                         {"", 80, false},
                         {"native", 80, false}})

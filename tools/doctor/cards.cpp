@@ -133,7 +133,8 @@ bool has_code_for(std::string_view targets, int sm) {
     const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), made_for);
     if (error != std::errc()) continue;
     one.remove_prefix(static_cast<size_t>(end - one.data()));  // "", "a", "-real", "a-virtual"
-    const bool this_card_alone = one.starts_with("a"), later_too = !one.ends_with("-real");
+    const bool this_card_alone = one.starts_with("a"),
+               later_too = !one.ends_with("-real") && !one.starts_with("f");
     if (this_card_alone ? sm == made_for : sm >= made_for && (later_too || sm / 10 == made_for / 10))
       return true;
   }

@@ -32,7 +32,7 @@ struct CardFacts {
 CardFacts read_cards(const fs::path& root, const std::vector<std::string>& nvml = {"libnvidia-ml.so.1"});
 
 // By the rules of CUDA's binaries: machine code of sm_80 runs on 8.0 and later of 8, that of sm_90a on 9.0
-// alone, PTX on what it was made for and all later cards.
+// alone, of sm_100f on all of 10, PTX on what it was made for and all later cards.
 bool has_code_for(std::string_view targets, int sm);
 
 std::vector<Line> card_lines(const CardFacts& facts);  // driver, CUDA, a line for each card
