@@ -18,6 +18,7 @@ struct Quantize {
     // device or thread.
     uint64_t seed = 0;
     uint32_t tensor = 0;
+    int64_t first = 0;  // x's first element is this one of the whole tensor: names its random bits
   };
   // What rounding did to numbers: clamped to the largest code; not zero, but coded as zero. A bad block
   // counts nothing.

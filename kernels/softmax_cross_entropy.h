@@ -1,5 +1,6 @@
 // loss = mean over samples of -sum_k t_k log softmax(logits)_k, with t the smoothed one-hot label
-// (1 - smoothing + smoothing / K at the label, smoothing / K elsewhere; PyTorch's rule). fp32 inside.
+// (1 - smoothing + smoothing / K at the label, smoothing / K elsewhere; PyTorch's rule). fp32 inside. Of a
+// part of a batch: its share of the batch's mean, so that parts add up to the whole.
 #pragma once
 #include "kernels/pick.h"
 
@@ -10,6 +11,7 @@ struct SoftmaxCrossEntropy {
     DType dtype = DType::f32;  // of logits and dlogits
     int64_t n, classes;        // logits (N, K)
     float label_smoothing = 0.f;
+    int64_t total = 0;  // samples of the batch that these n are a part of; 0: n
   };
   // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a
   // NaN logit at the label is never correct.

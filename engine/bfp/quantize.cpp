@@ -16,7 +16,8 @@ Tensor quantize(const Tensor& x, const BlockFormat& format, const Rounding& roun
                               .bits = format.bits,
                               .rounding = rounding.kind,
                               .seed = rounding.seed,
-                              .tensor = rounding.tensor};
+                              .tensor = rounding.tensor,
+                              .first = rounding.first_sample * (x.size() / x.dim(0))};
   Tensor codes = Tensor::empty(x.shape(), DType::i8, x.device());
   const Tensor exponents = Tensor::empty({p.blocks}, DType::i16, x.device());
   const Quantize& k = kernels::quantize(x.device());

@@ -13,6 +13,7 @@ struct Rounding {
   uint32_t tensor = 0;                 // rounding_id
   const uint32_t* step = nullptr;      // on the device; null: 0
   Quantize::Counts* counts = nullptr;  // on the device; null: not counted
+  int64_t first_sample = 0;  // x's first one's place in the batch: stochastic rounding is the batch's
 };
 
 // largest (blocks) as in kernels::Quantize, undefined where nobody has it.

@@ -15,7 +15,8 @@ static const int32_t* first_outside(const Tensor& labels, int64_t classes) {
   return bad == end ? nullptr : bad;
 }
 
-LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing) {
+LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing,
+                                 int64_t total) {
   check(
       logits.shape().size() == 2 && labels.size() == logits.dim(0) && labels.dtype() == DType::i32,
       "softmax_cross_entropy", [&] { return describe(logits) + " and " + describe(labels); },
@@ -33,7 +34,8 @@ LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, flo
   const SoftmaxCrossEntropy::Params p{.dtype = logits.dtype(),
                                       .n = logits.dim(0),
                                       .classes = logits.dim(1),
-                                      .label_smoothing = label_smoothing};
+                                      .label_smoothing = label_smoothing,
+                                      .total = total};
   const Tensor space = workspace(k.workspace_bytes(p), logits.device());
   k.forward_backward(p, {.logits = logits.raw(),
                          .labels = labels.data<int32_t>(),

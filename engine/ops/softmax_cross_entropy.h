@@ -12,6 +12,8 @@ struct LossResult {
 };
 
 // logits (N, classes), labels (N) i32, on one device. Labels are checked where the host can see them.
-LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing);
+// total: samples of the batch of which these N are a part, whose loss is a share of its mean then; 0: N.
+LossResult softmax_cross_entropy(const Tensor& logits, const Tensor& labels, float label_smoothing,
+                                 int64_t total = 0);
 
 }  // namespace eb::engine
