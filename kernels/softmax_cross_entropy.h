@@ -13,6 +13,7 @@ struct SoftmaxCrossEntropy {
     float label_smoothing = 0.f;
     int64_t total = 0;  // samples of the batch that these n are a part of; 0: n
   };
+  static constexpr int64_t divisor(const Params& p) { return p.total ? p.total : p.n; }
   // A sample counts as top-j if fewer than j classes have a larger logit, ties going to the lower class; a
   // NaN logit at the label is never correct.
   struct Arrays {

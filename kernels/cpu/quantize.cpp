@@ -63,7 +63,8 @@ struct Rounder {
       const auto half = [=](int64_t) { return mask / 2 + 1; };
       return encode<counted>(n, exponent, how.bits, x, half, codes, counts);
     }
-    const int64_t per_draw = elements_per_draw(how.bits), draw = first / per_draw, skip = first % per_draw;
+    const int64_t per_draw = elements_per_draw(how.bits), at = how.first + first, draw = at / per_draw,
+                  skip = at % per_draw;
     const int64_t draws = ceil_div(ceil_div(skip + n, per_draw), 4) * 4;
     if (how.bits == 8) {  // the halves of the words, low half first
       uint16_t halves[run_elements + 64];
@@ -162,7 +163,8 @@ namespace {
 using Params = Quantize::Params;
 
 void quantize_all(const Params& p, const Quantize::Arrays& a) {
-  const Rounding how{p.bits, p.rounding == Quantize::Rounding::stochastic, p.seed, a.step ? *a.step : 0};
+  const Rounding how{p.bits, p.rounding == Quantize::Rounding::stochastic, p.seed, a.step ? *a.step : 0,
+                     p.first};
   const Segment all{0, p.blocks, p.block, 0, p.tensor};
   by_dtype(p.dtype, [&]<class T>() {
     round_segments<T>(how, &all, 1,

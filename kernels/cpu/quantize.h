@@ -16,6 +16,7 @@ struct Rounding {
   bool stochastic = false;
   uint64_t seed = 0;
   uint32_t step = 0;
+  int64_t first = 0;  // what comes before the arrays' first element in their tensor
 };
 
 template <class T>

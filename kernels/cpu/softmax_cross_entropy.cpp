@@ -44,7 +44,8 @@ Sample one_sample(const Params& p, const T* z, int32_t label, float* e, T* dz) {
   double loss = std::log(sum) - (1.0 - p.label_smoothing) * (float(z[label]) - top);
   if (rest != 0.f) loss -= rest * sum_z;
   if (dz) {
-    const float inverse = static_cast<float>(1 / sum), scale = 1.f / static_cast<float>(p.n);
+    const float inverse = static_cast<float>(1 / sum),
+                scale = 1.f / static_cast<float>(SoftmaxCrossEntropy::divisor(p));
     const float hit = 1.f - p.label_smoothing;
     for (int64_t k = 0; k < p.classes; ++k) {
       const float target = k == label ? hit + rest : rest;
@@ -73,7 +74,7 @@ void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
     *a.top1 += s.larger < 1;
     *a.top5 += s.larger < 5;
   }
-  *a.loss = static_cast<float>(total / static_cast<double>(p.n));
+  *a.loss = static_cast<float>(total / static_cast<double>(SoftmaxCrossEntropy::divisor(p)));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ __global__ void encode_kernel(Params p, Cut c, const T* x, const uint32_t* step,
     Run<T, N> v;
     v.load(x + i);
     int32_t code[N];
-    codes_of<stochastic, counted>(format, i, v, code, tally);
+    codes_of<stochastic, counted>(format, p.first + i, v, code, tally);
     store_codes(out.codes + i, code);
   }
   if constexpr (counted) tally.add_to(out.counts);
@@ -61,7 +61,7 @@ __global__ void encode_elements_kernel(Params p, const T* x, const uint32_t* ste
     const BlockFormat format = format_of(p, bits_of(v[0]) & 0x7fffffffu, step);
     out.exponents[i] = format.exponent;
     int32_t code[1];
-    codes_of<stochastic, counted>(format, i, v, code, tally);
+    codes_of<stochastic, counted>(format, p.first + i, v, code, tally);
     store_codes(out.codes + i, code);
   }
   if constexpr (counted) tally.add_to(out.counts);
@@ -102,7 +102,7 @@ void quantize_as(const Params& p, const Quantize::Arrays& a, const Outputs& out)
   if (p.block == 1)
     launch({"quantize_elements", blocks_for(p.blocks, threads), threads},
            encode_elements_kernel<T, stochastic, counted>, p, static_cast<const T*>(a.x), a.step, out);
-  else if (p.block % 8 == 0)
+  else if (p.block % 8 == 0 && (!stochastic || p.first % 8 == 0))  // runs of eight begin where draws do
     encode_blocks<T, 8, stochastic, counted>(p, a, out);
   else
     encode_blocks<T, 1, stochastic, counted>(p, a, out);

@@ -55,7 +55,8 @@ __global__ void samples_kernel(Params p, const T* logits, const int32_t* labels,
     samples[n] = {loss, at != at ? INT_MAX : larger};
   }
   if (!dlogits) return;
-  const float inverse = static_cast<float>(1 / sum), scale = 1.f / static_cast<float>(p.n);
+  const float inverse = static_cast<float>(1 / sum),
+              scale = 1.f / static_cast<float>(SoftmaxCrossEntropy::divisor(p));
   for (int64_t first = lane_id; first < p.classes; first += at_once * warp_size) {
     float v[at_once];
 #pragma unroll
@@ -72,7 +73,8 @@ __global__ void samples_kernel(Params p, const T* logits, const int32_t* labels,
   }
 }
 
-__global__ void totals_kernel(int64_t n, const Sample* samples, float* loss, int32_t* top1, int32_t* top5) {
+__global__ void totals_kernel(int64_t n, int64_t divisor, const Sample* samples, float* loss, int32_t* top1,
+                              int32_t* top5) {
   double sum = 0;
   int first = 0, five = 0;
   for (int64_t i = threadIdx.x; i < n; i += threads) {
@@ -84,7 +86,7 @@ __global__ void totals_kernel(int64_t n, const Sample* samples, float* loss, int
   first = block_sum<threads>(first);
   five = block_sum<threads>(five);
   if (threadIdx.x == 0) {
-    *loss = static_cast<float>(sum / static_cast<double>(n));
+    *loss = static_cast<float>(sum / static_cast<double>(divisor));
     *top1 = first;
     *top5 = five;
   }
@@ -101,7 +103,7 @@ void forward_backward(const Params& p, const SoftmaxCrossEntropy::Arrays& a) {
            static_cast<const T*>(a.logits), a.labels, static_cast<T*>(a.dlogits), samples);
   });
   launch({"softmax_totals", 1, threads, sizeof(BlockSum<double, threads>)}, totals_kernel, p.n,
-         static_cast<const Sample*>(samples), a.loss, a.top1, a.top5);
+         SoftmaxCrossEntropy::divisor(p), static_cast<const Sample*>(samples), a.loss, a.top1, a.top5);
 }
 
 }  // namespace
