@@ -4,8 +4,8 @@
 
 namespace eb::kernels {
 
-inline constexpr int tree_block = 8;   // leaves that are loaded before the first is added
-inline constexpr int tree_levels = 7;  // subtrees of 8, 16, ..., 512 leaves
+inline constexpr int tree_block = 8;   // leaves of the smallest subtree that is counted
+inline constexpr int most_levels = 7;  // subtrees of 8, 16, ..., 512 leaves
 
 // The sum of N leaves from `first` on, N a power of two.
 template <int N, class Leaf>
@@ -19,9 +19,9 @@ constexpr auto full_tree(int first, const Leaf& leaf) {
 }
 
 // Takes in v, the sum of block number `block`.
-template <int level, class V>
-constexpr void count_up(int block, V v, V (&levels)[tree_levels]) {
-  if constexpr (level < tree_levels) {
+template <int level, class V, int depth>
+constexpr void count_up(int block, V v, V (&levels)[depth]) {
+  if constexpr (level < depth) {
     if (block >> level & 1)
       count_up<level + 1>(block, levels[level] + v, levels);
     else
@@ -42,9 +42,9 @@ constexpr void join_rest(int n, int first, const Leaf& leaf, V& sum, bool& any) 
   }
 }
 
-template <int level, class V>
-constexpr void join_levels(int blocks, const V (&levels)[tree_levels], V& sum, bool& any) {
-  if constexpr (level < tree_levels) {
+template <int level, class V, int depth>
+constexpr void join_levels(int blocks, const V (&levels)[depth], V& sum, bool& any) {
+  if constexpr (level < depth) {
     if (blocks >> level & 1) {
       sum = any ? levels[level] + sum : levels[level];
       any = true;
@@ -53,10 +53,10 @@ constexpr void join_levels(int blocks, const V (&levels)[tree_levels], V& sum, b
   }
 }
 
-// leaf(i) for i in [0, n), added as reduction_tree(n) adds them; n from 1 to TreeSum::most.
-template <class V, class Leaf>
+// leaf(i) for i in [0, n), added as reduction_tree(n) adds them; n from 1 to 8 * 2^depth - 1.
+template <class V, int depth = most_levels, class Leaf>
 constexpr V tree_sum_of(int n, const Leaf& leaf) {
-  V levels[tree_levels]{}, sum{};
+  V levels[depth]{}, sum{};
   const int blocks = n / tree_block;
   for (int b = 0; b < blocks; ++b) count_up<0>(b, full_tree<tree_block>(b * tree_block, leaf), levels);
   bool any = false;

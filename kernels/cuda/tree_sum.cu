@@ -1,4 +1,4 @@
-// A thread adds 16 bytes of every row; eight loads are under way before the first addition.
+// A thread adds 16 bytes of every row; several rows are loaded before the first addition.
 #include "kernels/tree_sum.h"
 
 #include "kernels/cuda/vector.cuh"
@@ -18,10 +18,12 @@ struct Floats {
   }
 };
 
+// Few rows need few registers, which leaves room for more threads: they have the fewest loads each.
+template <int depth>
 __global__ void tree_sum_kernel(int n, int64_t count, const float* x, float* y) {
   const int64_t at = (int64_t{blockIdx.x} * threads + threadIdx.x) * width;
   if (at >= count) return;
-  const Floats sum = tree_sum_of<Floats>(n, [=](int row) {
+  const Floats sum = tree_sum_of<Floats, depth>(n, [=](int row) {
     Floats f;
     load_floats(x + row * count + at, f.v);
     return f;
@@ -31,7 +33,8 @@ __global__ void tree_sum_kernel(int n, int64_t count, const float* x, float* y) 
 
 void slices(int n, int64_t count, const float* x, float* y) {
   if (count == 0) return;
-  launch({"tree_sum", blocks_for(count, threads * width), threads}, tree_sum_kernel, n, count, x, y);
+  launch({"tree_sum", blocks_for(count, threads * width), threads},
+         n < 2 * tree_block ? tree_sum_kernel<1> : tree_sum_kernel<most_levels>, n, count, x, y);
 }
 
 void merge(int64_t count, float* left, const float* right) {

@@ -40,6 +40,7 @@ RULES = (
     ("elementwise", r"map_kernel<.*Fill>", (r"STG\.E\.128",), 0),
     ("sgd", r"step_kernel", (r"LDG\.E\.128", r"STG\.E\.128"), 0),
     ("pool2d", r"(?:forward|backward)_kernel" + WIDE, (r"LDG\.E\.128", r"STG\.E\.128"), 0),
+    ("tree_sum", r"tree_sum_kernel", (r"LDG\.E\.128", r"STG\.E\.128"), 0),
     ("reduce", r"partials_kernel<.*true>", (r"LDG\.E\.128",), 0),
     ("image", r"crop_flip_normalize_kernel<float, 3, 4>", (r"STG\.E\.128",), 0),
     ("image", r"crop_flip_normalize_kernel<eb::kernels::bf16, 3, 4>", (r"STG\.E\.64",), 0),

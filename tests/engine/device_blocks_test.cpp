@@ -7,6 +7,7 @@
 
 #include "engine/bfp/block_arena.h"
 #include "engine/bfp/block_conv2d.h"
+#include "engine/bfp/quantize.h"
 #include "engine/ops/elementwise.h"
 #include "engine/train/trainer.h"
 #include "support/devices.h"
@@ -50,6 +51,27 @@ Floats host(const Tensor& t) {
 
 void advance(Trainer& t, int steps, uint64_t seed = 20) {
   for (int i = 0; i < steps; ++i) t.advance(random_batch(t.model().graph(), 4, seed + t.steps()));
+}
+
+// Samples [first, last) of seven, rounded as that part of the batch.
+Floats rounded(const Floats& all, const Shape& sample, int64_t first, int64_t last) {
+  Shape shape = sample;
+  shape.insert(shape.begin(), last - first);
+  const int64_t size = element_count(sample);
+  Tensor x = Tensor::zeros(shape, DType::f32);
+  std::copy(all.begin() + first * size, all.begin() + last * size, x.data<float>());
+  Rounding how{.kind = Quantize::Rounding::stochastic, .seed = 5, .tensor = 2};
+  how.first_sample = first;
+  return host(dense(quantize(x.to(device), {}, how)));
+}
+
+TEST(DeviceBlocks, a_part_of_a_batch_is_rounded_as_the_whole) {
+  for (const Shape& sample : {Shape{3, 3, 5}, Shape{2, 2, 8}}) {
+    const Floats x = to_floats(normal(7 * element_count(sample), 3));
+    Floats parts = rounded(x, sample, 0, 3);
+    for (const float v : rounded(x, sample, 3, 7)) parts.push_back(v);
+    EXPECT_EQ(parts, rounded(x, sample, 0, 7));
+  }
 }
 
 // Rounding once more, to the nearest, changes no number that has been rounded.

@@ -9,6 +9,7 @@
 #include "engine/ops/pool2d.h"
 #include "engine/ops/softmax_cross_entropy.h"
 #include "support/error_code.h"
+#include "support/values.h"
 
 namespace eb::engine {
 
@@ -119,6 +120,24 @@ TEST(Ops, softmax_cross_entropy_refuses_labels_outside_the_classes) {
               }),
               "[softmax_cross_entropy] got label " + std::to_string(label) + ", want 0..2");
   }
+}
+
+// Of twice as many samples the share is half, exactly.
+TEST(Ops, softmax_cross_entropy_of_a_part_of_a_batch) {
+  const auto run = [](int64_t total) {
+    const Tensor values = zeros({4, 3}), g = zeros({4, 3});
+    const auto some = test::to_floats(test::normal(12, 1));
+    std::copy(some.begin(), some.end(), values.data<float>());
+    const LossResult r = softmax_cross_entropy(parameter(values, g), zeros({4}, DType::i32), 0.1f, total);
+    backward(r.loss);
+    std::vector<float> all(g.data<float>(), g.data<float>() + g.size());
+    all.push_back(static_cast<float>(r.value()));
+    return all;
+  };
+  std::vector<float> whole = run(0);
+  EXPECT_EQ(run(4), whole);
+  for (float& v : whole) v /= 2;
+  EXPECT_EQ(run(8), whole);
 }
 
 }  // namespace eb::engine

@@ -73,9 +73,9 @@ Floats reference(const Params& p, const Floats& x) {
     float largest = 0;
     for (int64_t i = 0; i < p.block; ++i) largest = std::max(largest, std::abs(x[b * p.block + i]));
     for (int64_t i = b * p.block; i < (b + 1) * p.block; ++i) {
-      const auto draw =
-          kernels::rounding_draw(p.seed, test_step, p.tensor, i / kernels::elements_per_draw(p.bits));
-      const int32_t r = p.rounding == Rounding::stochastic ? kernels::rounding_of(p.bits, draw, i)
+      const auto draw = kernels::rounding_draw(p.seed, test_step, p.tensor,
+                                               (p.first + i) / kernels::elements_per_draw(p.bits));
+      const int32_t r = p.rounding == Rounding::stochastic ? kernels::rounding_of(p.bits, draw, p.first + i)
                                                            : 1 << (kernels::rounding_bits(p.bits) - 1);
       y.push_back(reference(x[i], largest, p.bits, static_cast<uint32_t>(r)));
     }
@@ -107,6 +107,48 @@ TEST(Quantize, is_the_reference_on_random_blocks) {
         const Params p = params(blocks, block, bits, rounding);
         const Floats x = wild(blocks * block, static_cast<uint64_t>(bits + block));
         EXPECT_EQ(round_trip(p, x), reference(p, x)) << bits << " bits, " << blocks << " x " << block;
+      }
+}
+
+// Where draws begin in the middle of a run of eight too.
+TEST(Quantize, random_bits_are_counted_from_the_first) {
+  for (const int bits : {8, 6})
+    for (const int64_t block : {16, 27, 1})
+      for (const int64_t first : {1, 4, 8, 13, 1 << 30}) {
+        Params p = params(300 / block, block, bits, Rounding::stochastic);
+        p.first = first;
+        const Floats x = wild(p.blocks * block, 8);
+        EXPECT_EQ(round_trip(p, x), reference(p, x)) << bits << " bits, " << block << " from " << first;
+        p.rounding = Rounding::nearest;
+        EXPECT_EQ(round_trip(p, x), reference(p, x));
+      }
+}
+
+// Seven samples, a block each, in parts of three, two and two.
+TEST(Quantize, parts_of_a_tensor_are_rounded_as_the_whole) {
+  for (const kernels::DType dtype : {kernels::DType::f32, kernels::DType::bf16})
+    for (const int bits : {8, 6})
+      for (const int64_t block : {1, 5, 24, 27, 20001, 70003}) {
+        if (test_device().emulated() && block > 20001) continue;
+        Params p = params(7, block, bits, Rounding::stochastic);
+        p.dtype = dtype;
+        const Floats x = wild(7 * block, 6);
+        Quantized parts, from_zero;
+        for (const auto& [first, last] : {std::pair{0, 3}, {3, 5}, {5, 7}}) {
+          const Floats some(x.begin() + first * block, x.begin() + last * block);
+          Params part = p;
+          part.blocks = last - first;
+          const auto add = [&](Quantized& to, const Quantized& q) {
+            to.codes.insert(to.codes.end(), q.codes.begin(), q.codes.end());
+            to.exponents.insert(to.exponents.end(), q.exponents.begin(), q.exponents.end());
+          };
+          add(from_zero, quantize(part, some));
+          part.first = first * block;
+          add(parts, quantize(part, some));
+        }
+        const Quantized whole = quantize(p, x);
+        EXPECT_EQ(parts, whole) << bits << " bits, blocks of " << block;
+        if (block > 20) EXPECT_NE(from_zero.codes, whole.codes) << "each part with the first's bits";
       }
 }
 

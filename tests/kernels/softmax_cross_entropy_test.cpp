@@ -87,6 +87,59 @@ TEST(SoftmaxCrossEntropyOracle, GradientMatchesFiniteDifferences) {
   }
 }
 
+// Samples [first, last) of the 16 of a batch.
+Outcome run_part(const SoftmaxCase& whole, const Values& logits, int64_t first, int64_t last, int64_t total,
+                 Doubles& dlogits) {
+  const auto all = whole.labels();
+  const std::vector<int32_t> labels(all.begin() + first, all.begin() + last);
+  const Doubles z = logits.get();
+  const Values part(logits.dtype(),
+                    Doubles(z.begin() + first * whole.classes, z.begin() + last * whole.classes));
+  Values dz(logits.dtype(), part.size());
+  Outcome o;
+  {
+    Staged on;
+    const auto& kernel = kernels::softmax_cross_entropy(test_device().device);
+    const kernels::SoftmaxCrossEntropy::Params p{.dtype = logits.dtype(),
+                                                 .n = last - first,
+                                                 .classes = whole.classes,
+                                                 .label_smoothing = whole.label_smoothing,
+                                                 .total = total};
+    kernel.forward_backward(p, {.logits = on(part),
+                                .labels = on(labels),
+                                .loss = on(o.loss),
+                                .top1 = on(o.top1),
+                                .top5 = on(o.top5),
+                                .dlogits = on(dz),
+                                .workspace = on.workspace(kernel.workspace_bytes(p))});
+  }
+  const Doubles d = dz.get();
+  dlogits.insert(dlogits.end(), d.begin(), d.end());
+  return o;
+}
+
+TEST(SoftmaxCrossEntropy, PartsAddUpToTheWhole) {
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const int64_t classes : {10, 130}) {
+      const SoftmaxCase shape{"parts", 16, classes, 0.1f};
+      const Values logits(dtype, normal(16 * classes, 2, 0.5, 3));
+      Doubles whole, same, parts;
+      const Outcome want = run_part(shape, logits, 0, 16, 0, whole);
+      EXPECT_EQ(run_part(shape, logits, 0, 16, 16, same).loss, want.loss);
+      EXPECT_EQ(same, whole);
+      double loss = 0;
+      int32_t top1 = 0, top5 = 0;
+      for (const auto& [first, last] : {std::pair{0, 3}, {3, 8}, {8, 16}}) {
+        const Outcome o = run_part(shape, logits, first, last, 16, parts);
+        loss += o.loss, top1 += o.top1, top5 += o.top5;
+      }
+      EXPECT_EQ(parts, whole);
+      EXPECT_NEAR(loss, want.loss, 1e-6 * want.loss);
+      EXPECT_EQ(top1, want.top1);
+      EXPECT_EQ(top5, want.top5);
+    }
+}
+
 TEST(SoftmaxCrossEntropy, HugeLogitsAreStable) {
   const SoftmaxCase shape{"huge", 2, 3, 0.f};  // labels 0 and 1
   const Values logits(DType::f32, {3e38, 0, -3e38, 1000, 1001, 999});

@@ -59,6 +59,8 @@ static const std::set<std::string> families = {"conv2d_forward",
                                                "elementwise_add",
                                                "sum_of_squares",
                                                "all_finite",
+                                               "tree_sum_slices",
+                                               "tree_sum_merge",
                                                "conv2d_pack"};
 
 TEST(BenchKernels, lists_every_family) {
@@ -91,7 +93,8 @@ TEST(BenchKernels, each_case_reports_time_and_rate) {
                                                   {"compaction", 3},
                                                   {"quantize 2 x 8192", 24},
                                                   {"round_blocks", 4},
-                                                  {"elementwise_add|sum_of_squares|all_finite", 3}};
+                                                  {"elementwise_add|sum_of_squares|all_finite", 3},
+                                                  {"tree_sum", 3}};
   for (const auto& [filter, count] : cases) {
     const json found = rows(filter);
     EXPECT_EQ(found.size(), count) << filter;

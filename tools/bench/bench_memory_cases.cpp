@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/reduce.h"
+#include "kernels/tree_sum.h"
 #include "tools/bench/bench_buffer.h"
 #include "tools/bench/bench_cases.h"
 
@@ -47,6 +48,34 @@ BenchCase reduce_case(Device device, int64_t n, bool finite, const LazyCase& laz
   return c;
 }
 
+// What a rank adds of an arena of n floats: one slice of each rank's.
+BenchCase slices_case(Device device, int ranks, int64_t n, const LazyCase& lazy) {
+  struct Buffers {
+    BenchBuffer x, y;
+  };
+  auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32}, {device, n / ranks, DType::f32}});
+  BenchCase c{lazy.family, lazy.name, ""};
+  c.bytes = static_cast<double>(b->x.bytes() + b->y.bytes());
+  c.run = [&kernel = kernels::tree_sum(device), ranks, n, b] {
+    kernel.slices(ranks, n / ranks, b->x.get<float>(), b->y.get<float>());
+  };
+  return c;
+}
+
+// Of two shards' gradients.
+BenchCase merge_case(Device device, int64_t n, const LazyCase& lazy) {
+  struct Buffers {
+    BenchBuffer left, right;
+  };
+  auto b = std::make_shared<Buffers>(Buffers{{device, n, DType::f32}, {device, n, DType::f32}});
+  BenchCase c{lazy.family, lazy.name, ""};
+  c.bytes = 3.0 * static_cast<double>(b->left.bytes());
+  c.run = [&kernel = kernels::tree_sum(device), n, b] {
+    kernel.merge(n, b->left.get<float>(), b->right.get<float>());
+  };
+  return c;
+}
+
 BenchCase pack_case(Device device, const Conv2d::Params& p, Direction d, const LazyCase& lazy) {
   struct Buffers {
     BenchBuffer w, packed, workspace;
@@ -84,12 +113,20 @@ void add_memory_cases(const BenchCasesConfig& config, std::vector<LazyCase>& cas
   LazyCase add{"elementwise_add", fmt::format("{} x {}", config.batch_cifar, 32 * 32 * 64), {}};
   add.make = [=, named = add] { return add_case(config.device, config.dtype, map, named); };
   cases.push_back(add);
+  constexpr int64_t n = 14'720'000;  // VGG16's parameters
   for (const bool finite : {false, true}) {
-    const int64_t n = 14'720'000;  // VGG16's parameters
     LazyCase lazy{finite ? "all_finite" : "sum_of_squares", fmt::format("{} parameters", n), {}};
     lazy.make = [=, named = lazy] { return reduce_case(config.device, n, finite, named); };
     cases.push_back(lazy);
   }
+  for (const int ranks : {2, 8}) {
+    LazyCase lazy{"tree_sum_slices", fmt::format("{} x {}", ranks, n / ranks), {}};
+    lazy.make = [=, named = lazy] { return slices_case(config.device, ranks, n, named); };
+    cases.push_back(lazy);
+  }
+  LazyCase merge{"tree_sum_merge", fmt::format("{} parameters", n), {}};
+  merge.make = [=, named = merge] { return merge_case(config.device, n, named); };
+  cases.push_back(merge);
   for (const char* network : {"vgg16", "preresnet101"}) add_packs(config, network, config.batch_cifar, cases);
   add_packs(config, "resnet18", config.batch_imagenet, cases);
 }

@@ -9,7 +9,7 @@ from . import process
 # Each a process (and again behind a case that ended it), in this order.
 FIRST = [  # what it is, the filter
     ("everything that is no convolution", r"^(batch_norm|linear|max_pool|avg_pool|softmax|sgd|augmentation|topk|compaction|elementwise|sum_of|"
-     r"all_fin|conv2d_pack)"),
+     r"all_fin|tree_sum|conv2d_pack)"),
     ("dense convolutions of VGG16 and ResNet-50", r"^conv2d_(forward|backward_data|backward_weight) (vgg16|resnet50) p=0 "),
     ("convolutions of VGG16 and ResNet-50 at 0.5", r"^conv2d_(forward|backward_data|backward_weight) (vgg16|resnet50) p=0\.5 "),
     ("convolutions of the other networks and ratios",
