@@ -15,7 +15,7 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// Whether every rank's shards are a node of the tree: one rank, or a power of two shards each.
+// Whether ranks have as many shards each, and these are a node of the tree: one rank, or powers of two.
 bool ranks_allowed(int64_t ranks, int64_t shards);
 std::vector<int64_t> allowed_ranks(int64_t shards);  // ascending
 
