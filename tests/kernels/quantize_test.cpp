@@ -148,7 +148,8 @@ TEST(Quantize, parts_of_a_tensor_are_rounded_as_the_whole) {
         }
         const Quantized whole = quantize(p, x);
         EXPECT_EQ(parts, whole) << bits << " bits, blocks of " << block;
-        if (block > 20) EXPECT_NE(from_zero.codes, whole.codes) << "each part with the first's bits";
+        if (block < 20) continue;  // few codes may be the same by chance
+        EXPECT_NE(from_zero.codes, whole.codes) << "each part with the first's bits";
       }
 }
 
