@@ -58,7 +58,7 @@ void Loader::leave_out_bad(const Message& message) {
 
 int64_t Loader::batches_per_epoch() const {
   const int64_t whole = samples() / options_.batch_size, rest = samples() % options_.batch_size;
-  return whole + (rest > (options_.drop_last_of_one ? 1 : 0));
+  return whole + (rest >= options_.least_last);
 }
 
 void Loader::start(int64_t epoch, int64_t first_batch) {
@@ -70,10 +70,24 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
   // Copying from the cache takes less than handing the work to a thread would.
   const bool here = options_.workers == 0 || (store_->cached() && !transform_.resized_crop);
   if (here || next_ >= batches_per_epoch()) return;
-  const Prefetch::Plan plan{options_.workers,    next_,     batches_per_epoch(),
-                            options_.batch_size, samples(), size_t{3} * height_ * width_};
+  const Prefetch::Plan plan{options_.workers, next_, batches_per_epoch(),
+                            [this](int64_t batch) { return share(batch).size(); },
+                            size_t{3} * height_ * width_};
   prefetch_ = std::make_unique<Prefetch>(
       plan, [this](int64_t batch, int64_t position, Slot& slot) { load(batch, position, slot); });
+}
+
+// Samples of a batch, over all ranks.
+int64_t Loader::whole(int64_t batch) const {
+  return std::min(options_.batch_size, samples() - batch * options_.batch_size);
+}
+
+// This rank's, as places in the epoch's order.
+engine::Range Loader::share(int64_t batch) const {
+  const int64_t first = batch * options_.batch_size;
+  const engine::Range mine =
+      options_.share ? options_.share(batch, whole(batch)) : engine::Range{0, whole(batch)};
+  return {first + mine.first, first + mine.last};
 }
 
 void Loader::load_pixels(int64_t id, uint8_t* out) const {
@@ -109,7 +123,7 @@ int64_t Loader::load(int64_t wanted, uint8_t* out) const {
 }
 
 void Loader::load(int64_t batch, int64_t position, Slot& slot) const {
-  const int64_t wanted = order_[batch * options_.batch_size + position];
+  const int64_t wanted = order_[share(batch).first + position];
   const int64_t id = load(wanted, slot.pixels.data() + position * size_t{3} * height_ * width_);
   if (id != wanted) slot.bad[position] = wanted;
   slot.ids[position] = id;
@@ -131,7 +145,7 @@ void Loader::keep_on_device(const Message& message) {
 }
 
 Slot& Loader::fill_here(int64_t batch) {
-  const int64_t size = std::min(options_.batch_size, samples() - batch * options_.batch_size);
+  const int64_t size = share(batch).size();
   slot_.resize(size, size_t{3} * height_ * width_);
   for (int64_t p = 0; p < size; ++p) load(batch, p, slot_);
   return slot_;
@@ -174,8 +188,13 @@ void Loader::to_batch(const Slot& slot, engine::Batch& batch) {
   const auto n = static_cast<int64_t>(slot.ids.size());
   const kernels::Image::Params p = augmentation(n);
   batch.ids = slot.ids;
+  batch.total = whole(next_ - 1);
+  if (n == 0) {
+    batch.images = batch.labels = {};
+    return;
+  }
   if (feed_) {
-    feed_->make_batch(p, slot, (next_ - 1) * options_.batch_size, batch);
+    feed_->make_batch(p, slot, share(next_ - 1).first, batch);
     return;
   }
   batch.images = engine::Tensor::empty({n, height_, width_, 3}, options_.dtype);
@@ -187,10 +206,10 @@ void Loader::to_batch(const Slot& slot, engine::Batch& batch) {
 
 // The samples of the next batch; their pixels lie on the device.
 const Slot& Loader::name_resident() {
-  const int64_t first = next_ * options_.batch_size, size = std::min(options_.batch_size, samples() - first);
-  slot_.resize(size, 0);
-  for (int64_t i = 0; i < size; ++i) {
-    const int64_t wanted = order_[first + i];
+  const engine::Range mine = share(next_);
+  slot_.resize(mine.size(), 0);
+  for (int64_t i = 0; i < mine.size(); ++i) {
+    const int64_t wanted = order_[mine.first + i];
     slot_.ids[i] = feed_->shown_for(wanted);
     if (slot_.ids[i] != wanted) slot_.bad[i] = wanted;
   }

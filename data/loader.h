@@ -1,6 +1,7 @@
 // Batches of a data set: order, decoding, augmentation. The same batches for any number of workers, with or
 // without the cache: everything random is named by (seed, epoch, sample id).
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 #include "data/prefetch.h"
 #include "data/sample_store.h"
 #include "engine/train/batch.h"
+#include "engine/train/data_parallel.h"
 
 namespace eb::engine {
 struct Graph;
@@ -31,7 +33,9 @@ struct LoaderOptions {
   bool skip_bad_samples = false;  // others stand in for them
   int64_t max_bad = 0;
   engine::Device device = engine::Device::cpu;  // of the batches; augmentation happens there
-  bool drop_last_of_one = false;                // an epoch's last batch, where it would be a single image
+  int64_t least_last = 1;                       // images: a smaller last batch of an epoch is left out
+  // Positions in a batch of n samples that are this rank's, perhaps none; empty: all of them.
+  std::function<engine::Range(int64_t batch, int64_t n)> share = {};
 };
 
 class Loader : public engine::BatchSource {
@@ -65,6 +69,8 @@ class Loader : public engine::BatchSource {
   int64_t load(int64_t wanted, uint8_t* out) const;
   void load(int64_t batch, int64_t position, Slot& slot) const;
   void load_pixels(int64_t id, uint8_t* out) const;
+  int64_t whole(int64_t batch) const;
+  engine::Range share(int64_t batch) const;
   Slot& fill_here(int64_t batch);
   void count_bad(const Slot& slot);
   void limit_bad() const;
@@ -91,9 +97,10 @@ struct Loaders {
 
 // Opens, checks and (if they fit) decodes the data. Error 3003 if they do not fit the graph's classes or
 // input size.
+// Of training batches each rank gets the samples of its shards, of evaluation every ranks-th batch.
 Loaders make_loaders(const DataConfig& config, int64_t batch_size, int64_t eval_batch_size,
                      const engine::Graph& graph, engine::DType dtype, const Message& message = {},
-                     engine::Device device = engine::Device::cpu);
+                     engine::Device device = engine::Device::cpu, const engine::DataParallel& parallel = {});
 // limit: only so many samples, of every class its share; 0: all.
 std::unique_ptr<Loader> make_test_loader(const DataConfig& config, int64_t eval_batch_size,
                                          const engine::Graph& graph, engine::DType dtype,

@@ -37,11 +37,12 @@ Preparation preparation_of(const DataConfig& c, bool train) {
           .center_crop = c.image_size};  // in full: the pixels of torchvision
 }
 
-LoaderOptions options_of(const DataConfig& c, int64_t batch_size, engine::DType dtype,
-                         engine::Device device) {
+LoaderOptions options_of(const DataConfig& c, int64_t batch_size, engine::DType dtype, engine::Device device,
+                         const engine::DataParallel& parallel = {}) {
+  const int of_host = parallel.world ? parallel.world->local_size() : 1;  // ranks that share its cores
   return {.batch_size = batch_size,
           .dtype = dtype,
-          .workers = c.workers.value_or(std::max(1, available_cores() - 1)),
+          .workers = c.workers.value_or(std::max(1, available_cores() / of_host - 1)),
           .seed = c.seed,
           .skip_bad_samples = c.skip_bad_samples,
           .max_bad = c.max_bad,
@@ -68,22 +69,35 @@ void check_input(const Loader& loader, const engine::Graph& graph) {
                           loader.height(), loader.width()));
 }
 
-// Whether an epoch would end in a batch of one image that a batch norm cannot learn from.
-bool ends_in_lone_image(int64_t images, int64_t batch_size, const engine::Graph& graph,
-                        const Message& message) {
+// A batch norm learns nothing from one image: an epoch's last batch has to be so large that no shard of it is
+// one.
+int64_t least_last_batch(int64_t images, int64_t batch_size, const engine::Graph& graph, int64_t shards,
+                         const Message& message) {
   const engine::Node* bn = engine::lone_batch_norm(graph, 1);
-  if (!bn || images % batch_size != 1) return false;
+  const int64_t last = images % batch_size, least = 2 * shards;
+  if (!bn || ((last == 0 || last >= least) && batch_size >= least)) return 1;
   const std::string why = fmt::format(
       "the batch norm {} sees one value a channel of it, which has no variance", engine::quote(bn->id));
-  if (images == 1)
-    throw Error(errors::data_misfit, "there is one image to train on, and " + why,
+  if (batch_size < least && shards > 1)
+    throw Error(errors::data_misfit,
+                fmt::format("a batch of {} images is cut into {} shards, and of a shard of one image {}",
+                            batch_size, shards, why),
+                "a larger train.batch_size, or fewer distributed.shards");
+  if (images < least)
+    throw Error(errors::data_misfit,
+                images == 1
+                    ? "there is one image to train on, and " + why
+                    : fmt::format("there are {} images to train on for {} shards, and of a shard of one "
+                                  "image {}",
+                                  images, shards, why),
                 "add images, or lower data.holdout");
   if (message)
-    message(fmt::format(
-        "an epoch would end in a batch of one image, and {}: each epoch trains on {} of {} images, "
-        "and leaves out another one",
-        why, images - 1, images));
-  return true;
+    message(
+        fmt::format("an epoch would end in a {} of one image, and {}: each epoch trains on {} of {} images, "
+                    "and leaves out {}",
+                    shards == 1 ? "batch" : "shard", why, images - last, images,
+                    last == 1 ? "another one" : fmt::format("{} others", last)));
+  return least;
 }
 
 Ids all_of(const Dataset& data) {
@@ -114,6 +128,13 @@ Ids stratified(const Dataset& data, int64_t limit) {
     sample.insert(sample.end(), of_class[c].begin(), of_class[c].begin() + take[c]);
   std::sort(sample.begin(), sample.end());
   return sample;
+}
+
+// Of evaluation a rank has whole batches, in turn.
+auto every_batch_of(const engine::DataParallel& parallel) {
+  return [ranks = parallel.ranks(), rank = parallel.rank()](int64_t batch, int64_t n) {
+    return engine::Range{0, batch % ranks == rank ? n : 0};
+  };
 }
 
 // Shares the memory that data.cache_mib allows among the stores, in the order of the calls.
@@ -167,10 +188,11 @@ std::unique_ptr<Loader> make_test_loader(const DataConfig& c, int64_t eval_batch
 
 Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch_size,
                      const engine::Graph& graph, engine::DType dtype, const Message& message,
-                     engine::Device device) {
+                     engine::Device device, const engine::DataParallel& parallel) {
   const auto data = open_split(c, Split::train, message), test = open_split(c, Split::test, message);
   check_classes(*data, graph);
-  const auto eval_options = options_of(c, eval_batch_size, dtype, device);
+  auto eval_options = options_of(c, eval_batch_size, dtype, device, parallel);
+  if (parallel.ranks() > 1) eval_options.share = every_batch_of(parallel);
   const HoldoutSplit split = split_holdout(data->size(), c.holdout, c.seed);
   // Without scaling, training and hold-out samples are prepared alike and share one store.
   const bool shared = !c.augments(Augment::random_resized_crop);
@@ -181,9 +203,11 @@ Loaders make_loaders(const DataConfig& c, int64_t batch_size, int64_t eval_batch
   cache.fill(*store, shared ? all_of(*data) : split.train);
   if (!shared && c.holdout > 0) cache.fill(*eval_store, split.holdout);
   Loaders l;
-  auto train_options = options_of(c, batch_size, dtype, device);
-  train_options.drop_last_of_one =
-      ends_in_lone_image(static_cast<int64_t>(split.train.size()), batch_size, graph, message);
+  auto train_options = options_of(c, batch_size, dtype, device, parallel);
+  if (parallel.ranks() > 1)
+    train_options.share = [parallel](int64_t, int64_t n) { return parallel.samples_here(n); };
+  train_options.least_last =
+      least_last_batch(static_cast<int64_t>(split.train.size()), batch_size, graph, parallel.shards, message);
   l.train = std::make_unique<Loader>(store, split.train, transform_of(c, true), train_options);
   check_input(*l.train, graph);
   l.train->keep_on_device(message);

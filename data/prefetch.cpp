@@ -26,13 +26,9 @@ Prefetch::~Prefetch() {
   room_.notify_all();
 }
 
-int64_t Prefetch::size_of(int64_t batch) const {
-  return std::min(plan_.batch_size, plan_.samples - batch * plan_.batch_size);
-}
-
 void Prefetch::prepare(int64_t batch) {
   Entry& e = entry(batch);
-  e.slot.resize(size_of(batch), plan_.image_bytes);
+  e.slot.resize(plan_.size_of(batch), plan_.image_bytes);
   e.handed_out = e.done = 0;
   e.failed_at = -1;
   e.error = nullptr;
@@ -43,11 +39,14 @@ bool Prefetch::take(int64_t& batch, int64_t& position) {
   std::unique_lock lock(mutex_);
   // The consumer still reads batch current_ - 1, so its place in the ring is not free.
   const auto oldest = [&] { return std::max(plan_.first, current_ - 1); };
-  room_.wait(lock, [&] { return stop_ || filling_ >= plan_.batches || filling_ < oldest() + depth; });
+  room_.wait(lock, [&] {
+    while (filling_ < plan_.batches && plan_.size_of(filling_) == 0) ++filling_;
+    return stop_ || filling_ >= plan_.batches || filling_ < oldest() + depth;
+  });
   if (stop_ || filling_ >= plan_.batches) return false;
   batch = filling_;
   position = entry(batch).handed_out++;
-  if (entry(batch).handed_out == size_of(batch)) ++filling_;
+  if (entry(batch).handed_out == plan_.size_of(batch)) ++filling_;
   if (filling_ >= plan_.batches) room_.notify_all();
   return true;
 }
@@ -59,7 +58,7 @@ void Prefetch::finish(int64_t batch, int64_t position, std::exception_ptr error)
     e.failed_at = position;
     e.error = error;
   }
-  if (++e.done == size_of(batch)) ready_.notify_all();
+  if (++e.done == plan_.size_of(batch)) ready_.notify_all();
 }
 
 void Prefetch::run() {
@@ -81,7 +80,7 @@ Slot& Prefetch::next() {
   if (returned >= plan_.first && returned + depth < plan_.batches) prepare(returned + depth);
   room_.notify_all();
   Entry& e = entry(batch);
-  ready_.wait(lock, [&] { return e.done == size_of(batch); });
+  ready_.wait(lock, [&] { return e.done == plan_.size_of(batch); });
   if (e.error) std::rethrow_exception(e.error);
   return e.slot;
 }

@@ -23,9 +23,9 @@ struct Slot {
 class Prefetch {
  public:
   struct Plan {
-    int workers;                  // >= 1
-    int64_t first, batches;       // batches [first, batches)
-    int64_t batch_size, samples;  // the last batch may be smaller
+    int workers;                                    // >= 1
+    int64_t first, batches;                         // batches [first, batches)
+    std::function<int64_t(int64_t batch)> size_of;  // samples to fill in, perhaps none
     size_t image_bytes;
   };
   using Work = std::function<void(int64_t batch, int64_t position, Slot& slot)>;
@@ -45,7 +45,6 @@ class Prefetch {
   static constexpr int64_t depth = 3;
 
   Entry& entry(int64_t batch) { return ring_[batch % depth]; }
-  int64_t size_of(int64_t batch) const;
   void prepare(int64_t batch);
   bool take(int64_t& batch, int64_t& position);
   void finish(int64_t batch, int64_t position, std::exception_ptr error);

@@ -198,6 +198,7 @@ void EarlyBirdHook::follow(Session& session) {
 void EarlyBirdHook::keep_dense(Session& session) {
   const std::filesystem::path path = session.run_dir().path() / file_names::dense;
   draw_->dense.reset();
+  if (!session.parallel().leads()) return;
   if (!config_.keep_dense) return remove_tree(path);
   const double start = seconds_now();
   try {
@@ -295,6 +296,15 @@ uint64_t EarlyBirdHook::disk_need(const Session& session) const {
 json EarlyBirdHook::save() const {
   return to_json(
       EarlyBirdState{searching_, done_, draw_, pending_, checks_, check_seconds_, search_->save()});
+}
+
+// Nothing that was timed, and not how many masks lie in a history: only the first rank's stays.
+std::string EarlyBirdHook::fingerprint() const {
+  SearchState search = search_->save();
+  for (SearchState::Watched& watched : search.watched) watched.records = 0;
+  json drawn;
+  if (draw_) drawn = {draw_->step.value_or(0), draw_->file.value_or(""), draw_->pruned.value_or(0)};
+  return json{to_json(search), drawn, searching_, done_}.dump();
 }
 
 void EarlyBirdHook::load(Session& session, const json& state) {

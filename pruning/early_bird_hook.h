@@ -30,6 +30,7 @@ class EarlyBirdHook : public engine::SessionHook {
   void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
   bool enabled() const { return config_.enabled; }
   bool wants_stop() const override { return done_; }
+  std::string fingerprint() const override;
   nlohmann::json save() const override;
   void load(engine::Session& session, const nlohmann::json& state) override;
   uint64_t disk_need(const engine::Session& session) const override;

@@ -1,5 +1,6 @@
 #include "quant/block_metrics.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/bfp/block_arena.h"
@@ -22,6 +23,27 @@ std::vector<Counts> read(const BlockModel& blocks) {
 void write(const BlockModel& blocks, const std::vector<Counts>& counts) {
   kernels::memory(blocks.counts.device())
       .to_device(blocks.counts.raw(), counts.data(), blocks.counts.bytes());
+}
+
+size_t activations_of(const Session& session) {
+  return 3 * session.trainer().model().graph().nodes.size();
+}
+
+// Activations were rounded where they were computed, parameters on every rank alike.
+std::vector<Counts> read_all(const Session& session, const BlockModel& blocks) {
+  std::vector<Counts> counts = read(blocks);
+  if (session.parallel().ranks() == 1) return counts;
+  const size_t activations = activations_of(session);
+  const std::string mine(reinterpret_cast<const char*>(counts.data()), activations * sizeof(Counts));
+  std::fill_n(counts.begin(), activations, Counts{});
+  for (const std::string& of_rank : session.parallel().world->all_gather(mine)) {
+    const auto* more = reinterpret_cast<const Counts*>(of_rank.data());
+    for (size_t i = 0; i < activations; ++i) {
+      counts[i].saturated += more[i].saturated;
+      counts[i].flushed += more[i].flushed;
+    }
+  }
+  return counts;
 }
 
 // Shares of what was rounded, by the name of the tensor.
@@ -71,7 +93,7 @@ void add_parameters(const Model& m, const std::vector<Counts>& counts, double st
 void BlockMetrics::after_epoch(Session& session, EpochRecord& epoch) {
   const Model& m = session.trainer().model();
   if (!m.blocks()) return;
-  const std::vector<Counts> counts = read(*m.blocks());
+  const std::vector<Counts> counts = read_all(session, *m.blocks());
   const PhaseRecord& phase = session.phases().back();
   if (counted_phases_ != static_cast<int64_t>(session.phases().size())) counted_samples_ = counted_steps_ = 0;
   Rates rates;
@@ -115,6 +137,11 @@ void BlockMetrics::summarize(const Session&, RunSummary& summary) const {
   for (size_t i = 0; i < phases_.size(); ++i) summary.phases.at(i).format = phases_[i];
 }
 
+void BlockMetrics::before_checkpoint(const Session& session) {
+  const BlockModel* blocks = session.trainer().model().blocks();
+  counts_ = blocks ? read_all(session, *blocks) : std::vector<Counts>();
+}
+
 json BlockMetrics::save() const {
   const BlockModel* blocks = session_ ? session_->trainer().model().blocks() : nullptr;
   json phases = json::array();
@@ -122,7 +149,7 @@ json BlockMetrics::save() const {
   json state = {{"phases", phases}, {"counted", {counted_phases_, counted_samples_, counted_steps_}}};
   if (!blocks) return state;
   json saturated = json::array(), flushed = json::array();
-  for (const Counts& c : read(*blocks)) {
+  for (const Counts& c : counts_) {
     saturated.push_back(c.saturated);
     flushed.push_back(c.flushed);
   }
@@ -145,6 +172,7 @@ void BlockMetrics::load(Session& session, const json& state) {
   std::vector<Counts> counts(blocks->counts.bytes() / sizeof(Counts));
   for (size_t i = 0; i < counts.size(); ++i)
     counts[i] = {state.at("saturated").at(i), state.at("flushed").at(i)};
+  if (!session.parallel().leads()) std::fill_n(counts.begin(), activations_of(session), Counts{});
   write(*blocks, counts);
 }
 

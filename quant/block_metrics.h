@@ -15,6 +15,7 @@ class BlockMetrics : public engine::SessionHook {
   void after_step(engine::Session& session) override;
   // Before any hook that replaces the model: the counts go with it.
   void after_epoch(engine::Session& session, engine::EpochRecord& epoch) override;
+  void before_checkpoint(const engine::Session& session) override;
   nlohmann::json save() const override;  // the counts of an epoch under way
   void load(engine::Session& session, const nlohmann::json& state) override;
   void summarize(const engine::Session& session, engine::RunSummary& summary) const override;
@@ -23,7 +24,8 @@ class BlockMetrics : public engine::SessionHook {
   const engine::Session* session_ = nullptr;
   // Where the counts began: of the phase at hand, whose model they belong to.
   int64_t counted_phases_ = 0, counted_samples_ = 0, counted_steps_ = 0;
-  std::vector<engine::PhaseFormat> phases_;  // so far
+  std::vector<engine::PhaseFormat> phases_;       // so far
+  std::vector<engine::Quantize::Counts> counts_;  // of all ranks, for a checkpoint
 };
 
 }  // namespace eb::quant

@@ -3,7 +3,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(g++ cmake ninja-build libdnnl-dev nlohmann-json3-dev libcli11-dev libfmt-dev
-                libjpeg62-turbo-dev libpng-dev libxxhash-dev libprotobuf-dev protobuf-compiler libonnx-dev)
+                libjpeg62-turbo-dev libpng-dev libxxhash-dev libprotobuf-dev protobuf-compiler libonnx-dev libopenmpi-dev openmpi-bin)
 test_packages=(libboost-context-dev libgtest-dev clang libclang-rt-14-dev libomp-14-dev clang-format python3)
 python_packages=(python3 python3-venv python3-torch python3-torchvision chromium)
 

@@ -26,7 +26,13 @@ struct Fault {
   int64_t n = 0;
 };
 
+struct RankFault {
+  std::string action, place;
+  int64_t rank = -1;
+};
+
 static Fault current;
+static RankFault current_of_rank;
 static std::atomic<int64_t> calls_seen{0};
 
 int inject(Call call) {
@@ -44,6 +50,23 @@ static const std::map<std::string, Call> calls = {{"create", Call::create},
                                                   {"fsync", Call::fsync},
                                                   {"rename", Call::rename},
                                                   {"remove", Call::remove}};
+
+bool of_rank(const std::string& action, const std::string& place, int rank) {
+  RankFault& f = current_of_rank;
+  if (f.rank != rank || f.action != action || f.place != place) return false;
+  f = {};
+  return true;
+}
+
+// "hang@exchange:1"
+static bool parse(const std::string& spec, RankFault& f) {
+  const size_t at = spec.find('@'), colon = spec.find(':');
+  if (at == std::string::npos || colon == std::string::npos || colon < at) return false;
+  f.action = spec.substr(0, at), f.place = spec.substr(at + 1, colon - at - 1);
+  const char* end = spec.data() + spec.size();
+  const auto [stop, error] = std::from_chars(spec.data() + colon + 1, end, f.rank);
+  return (f.action == "hang" || f.action == "flip") && error == std::errc{} && stop == end && f.rank >= 0;
+}
 
 // "enospc@write:2+": false if it does not read like that.
 static bool parse(const std::string& spec, Fault& f) {
@@ -64,10 +87,12 @@ static bool parse(const std::string& spec, Fault& f) {
 
 void set_fault(const std::string& spec) {
   fault::Fault f;
-  if (!spec.empty() && !fault::parse(spec, f))
+  fault::RankFault of_rank;
+  if (!spec.empty() && !fault::parse(spec, f) && !fault::parse(spec, of_rank))
     throw Error(errors::bad_fault, "not a fault: \"" + spec + "\"",
                 "ACTION@CALL:N, for example kill@rename:3");
   fault::current = f;
+  fault::current_of_rank = of_rank;
   fault::calls_seen = 0;
 }
 

@@ -21,7 +21,7 @@ using nlohmann::json;
 static const std::string part_names[] = {file_names::model, file_names::optimizer, file_names::state};
 static const std::string hooks_part = file_names::hooks;  // only where there is something to keep
 
-static std::string hash_of(std::string_view bytes) {
+std::string content_hash(std::string_view bytes) {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
   std::string hex;
@@ -46,7 +46,7 @@ static json parse_object(const std::string& text, const fs::path& file, int code
 static void write_part(const fs::path& directory, const std::string& name, const std::string& bytes,
                        json& files) {
   write_file_synced(directory / name, bytes);
-  files[name] = {{"bytes", bytes.size()}, {"xxh3_128", hash_of(bytes)}};
+  files[name] = {{"bytes", bytes.size()}, {"xxh3_128", content_hash(bytes)}};
 }
 
 void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool milestone) {
@@ -63,7 +63,7 @@ void write_parts(const fs::path& path, int64_t step, const Checkpoint& c, bool m
   const json manifest = {{"format", checkpoint_format},
                          {"step", step},
                          {"milestone", milestone},
-                         {"graph_xxh3_128", graph == c.metadata.end() ? "" : hash_of(graph->second)},
+                         {"graph_xxh3_128", graph == c.metadata.end() ? "" : content_hash(graph->second)},
                          {"files", files}};
   write_file_synced(path / file_names::manifest, manifest.dump(2) + "\n");
   sync_directory(path);
@@ -146,7 +146,7 @@ static std::string read_part(const fs::path& directory, const std::string& name,
     throw Error(errors::checkpoint_file, "damaged checkpoint: " + quote_path(file) + " has " +
                                              std::to_string(bytes.size()) + " bytes, its manifest says " +
                                              std::to_string(part.bytes));
-  if (const std::string hash = hash_of(bytes); hash != part.xxh3_128)
+  if (const std::string hash = content_hash(bytes); hash != part.xxh3_128)
     throw Error(errors::checkpoint_hash, "damaged checkpoint: " + quote_path(file) +
                                              " has the hash xxh3_128 " + hash + ", its manifest says " +
                                              printable(part.xxh3_128));

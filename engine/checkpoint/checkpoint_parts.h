@@ -2,6 +2,7 @@
 // decides which ones exist.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "engine/checkpoint/checkpoint.h"
 
@@ -18,6 +19,8 @@ struct Manifest {
   bool milestone = false;
   std::map<std::string, Part> files;
 };
+
+std::string content_hash(std::string_view bytes);  // XXH3 of 128 bits, 32 hex digits
 
 Manifest read_manifest(const std::filesystem::path& step_directory);
 // Makes `path` and fills it, manifest last; everything is on the disk afterwards, but its name is not.

@@ -72,12 +72,59 @@ Model::Model(Graph graph, DType compute, Device device)
   for (Tensor* arena : {&values_, &gradients_, &momentum_})
     *arena = Tensor::zeros({layout.size}, DType::f32, device);
   if (compute == DType::bf16) working_ = Tensor::zeros({layout.size}, DType::bf16, device);
+  make_statistics();
+  build_plan();
+}
+
+void Model::make_statistics() {
+  const auto room = [](int64_t c) { return (c + alignment - 1) / alignment * alignment; };
+  int64_t size = 0;
+  for (int bn : graph_.bn_nodes()) size += 2 * room(graph_.nodes[bn].c);
+  statistics_ = Tensor::zeros({size}, DType::f32, device_);
+  auto* at = statistics_.data<float>();
   for (int bn : graph_.bn_nodes()) {
     const int64_t c = graph_.nodes[bn].c;
-    running_[bn] = {Tensor::zeros({c}, DType::f32, device), Tensor::empty({c}, DType::f32, device)};
-    kernels::elementwise(device).fill({DType::f32, c}, 1.f, running_[bn].var.raw());
+    running_[bn] = {Tensor::view(at, {c}, DType::f32, device_),
+                    Tensor::view(at + room(c), {c}, DType::f32, device_)};
+    kernels::elementwise(device_).fill({DType::f32, c}, 1.f, running_[bn].var.raw());
+    at += 2 * room(c);
   }
+}
+
+Tensor Model::statistics_momentum() const {
+  std::vector<float> all(static_cast<size_t>(statistics_.size()));
+  for (const Step& s : plan_->steps) {
+    const auto found = running_.find(s.node);
+    if (found == running_.end()) continue;
+    const Node& n = graph_.nodes[s.node];
+    const auto place_of = [&](const Tensor& running) {
+      return &all[static_cast<size_t>(running.data<float>() - statistics_.data<float>())];
+    };
+    float *mean = place_of(found->second.mean), *var = place_of(found->second.var);
+    const Node* select =
+        s.select >= 0 && !graph_.nodes[s.select].select_all ? &graph_.nodes[s.select] : nullptr;
+    for (int64_t i = 0; i < (select ? static_cast<int64_t>(select->select.size()) : n.c); ++i) {
+      const int64_t channel = select ? select->select[static_cast<size_t>(i)] : i;
+      mean[channel] = var[channel] = n.momentum;
+    }
+  }
+  const Tensor t = Tensor::empty(statistics_.shape(), DType::f32, device_);
+  kernels::memory(device_).to_device(t.raw(), all.data(), t.bytes());
+  return t;
+}
+
+void Model::set_tail(int64_t floats) {
+  const int64_t size = values_.size();
+  const Tensor all = Tensor::zeros({size + floats}, DType::f32, device_);
+  const auto keep = std::make_shared<Tensor>(all);
+  gradients_ = Tensor::view(all.raw(), {size}, DType::f32, device_, keep);
+  tail_ = Tensor::view(all.data<float>() + size, {floats}, DType::f32, device_, keep);
   build_plan();
+}
+
+Tensor Model::gradients_and_tail() const {
+  return Tensor::view(gradients_.raw(), {gradients_.size() + tail_.size()}, DType::f32, device_,
+                      std::make_shared<Tensor>(gradients_));
 }
 
 Model::Model(Model&&) noexcept = default;
@@ -136,23 +183,42 @@ Tensor Model::forward(const Tensor& x, Mode mode) {
   check_input(x);
   if (mode == Mode::infer) {
     const NoGrad no_grad;
-    return run(x, mode);
+    return run(x, {});
   }
-  // Every node reaches the output (infer_shapes refuses others), so one pass writes every gradient anew.
+  forget_gradients();
+  return run(x, {.train = true});
+}
+
+// Every node reaches the output (infer_shapes refuses others), so one pass writes every gradient anew.
+void Model::forget_gradients() {
   for (const Tensor& leaf : plan_->leaves) leaf.node()->written = false;
-  return run(x, mode);
+}
+
+// A batch norm with this momentum leaves (share * statistic) where there was 0.
+Tensor Model::forward_part(const Tensor& x, int64_t first, int64_t total) {
+  check_input(x);
+  forget_gradients();
+  const double share = static_cast<double>(x.dim(0)) / static_cast<double>(total);
+  return run(x, {.train = true,
+                 .bn_momentum = static_cast<float>(share),
+                 .first_sample = first,
+                 .statistics = statistics_.data<float>(),
+                 .instead = tail_.data<float>()});
 }
 
 void Model::forward_statistics(const Tensor& x, float momentum) {
   check_input(x);
   const NoGrad no_grad;
-  run(x, Mode::train, momentum);
+  run(x, {.train = true, .bn_momentum = momentum});
 }
 
-Tensor Model::run(const Tensor& x, Mode mode, std::optional<float> bn_momentum) {
-  const Tensor y = run_steps(
-      graph_, plan_->steps, plan_->weights, x,
-      {mode == Mode::train, deterministic, bn_momentum, blocks_.get(), step_, evaluation_, conv.get()});
+Tensor Model::run(const Tensor& x, RunOptions options) {
+  options.deterministic = deterministic;
+  options.blocks = blocks_.get();
+  options.step = step_;
+  options.evaluation = evaluation_;
+  options.conv = conv.get();
+  const Tensor y = run_steps(graph_, plan_->steps, plan_->weights, x, options);
   return cast(y.reshape({y.dim(0), y.size() / y.dim(0)}), DType::f32);
 }
 
@@ -176,7 +242,7 @@ int64_t Model::parameter_count() const {
 
 void Model::zero_grad() {
   kernels::memory(device_).zero(gradients_.raw(), gradients_.bytes());
-  for (const Tensor& leaf : plan_->leaves) leaf.node()->written = false;
+  forget_gradients();
 }
 
 void Model::values_changed(bool refresh_copies) {

@@ -24,6 +24,7 @@ enum class Mode : uint8_t { train, infer };
 class ConvChoice;   // engine/ops/conv_choice.h
 struct BlockModel;  // what 8 bit adds (engine/bfp/block_arena.h)
 class Plan;         // the fused steps and the leaves of the tape
+struct RunOptions;  // engine/model/plan.h
 
 class Model {
  public:
@@ -39,6 +40,10 @@ class Model {
   Tensor forward(const Tensor& x, Mode mode);
   // As in training, without tape; what it leaves is running += momentum * (of this batch - running).
   void forward_statistics(const Tensor& x, float momentum);
+  // Samples `first` and on of a batch of `total`, as Mode::train (under NoGrad: without tape), but running
+  // statistics stay as they are: the tail, zero before, becomes this part's share of the batch's, in the
+  // layout of statistics().
+  Tensor forward_part(const Tensor& x, int64_t first, int64_t total);
 
   const Graph& graph() const { return graph_; }
   DType compute() const { return compute_; }
@@ -64,6 +69,18 @@ class Model {
   float* velocity(const Parameter& p) const { return momentum_.data<float>() + p.offset; }
   std::vector<float> host_value(const Parameter& p) const;  // a copy, from wherever the arena lies
   const RunningStats& running(int bn_node) const { return running_.at(bn_node); }
+  // All running statistics in one arena: mean (C) and variance (C) of each batch norm in the order of nodes,
+  // each at a multiple of 16 floats.
+  const Tensor& statistics() const { return statistics_; }
+  // (statistics) f32: the momentum of each, 0 for a channel that its batch norm does not compute.
+  Tensor statistics_momentum() const;
+
+  // Parts of a batch are added up with the gradients: behind them, in one memory, come `floats` floats more
+  // (at least statistics().size()) which nothing here but forward_part writes. Gradients and tail become
+  // zero.
+  void set_tail(int64_t floats);
+  const Tensor& tail() const { return tail_; }
+  Tensor gradients_and_tail() const;
 
   void zero_grad();
   // Call after changing values() by any means: refreshes the bf16 copy and the codes, and marks packed
@@ -83,13 +100,15 @@ class Model {
  private:
   void build_plan();
   void check_input(const Tensor& x) const;
-  Tensor run(const Tensor& x, Mode mode, std::optional<float> bn_momentum = {});
+  Tensor run(const Tensor& x, RunOptions options);
+  void forget_gradients();
+  void make_statistics();
   Graph graph_;
   DType compute_;
   Device device_;
   std::vector<Parameter> parameters_;
-  Tensor values_, gradients_, momentum_, working_;
-  std::map<int, RunningStats> running_;
+  Tensor values_, gradients_, momentum_, working_, tail_, statistics_;
+  std::map<int, RunningStats> running_;  // views of statistics_
   std::unique_ptr<Plan> plan_;
   std::unique_ptr<BlockModel> blocks_;
   const uint32_t* step_ = nullptr;

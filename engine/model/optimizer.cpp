@@ -32,35 +32,59 @@ Tensor step_state(Device device) {
   return t;
 }
 
-void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int64_t samples) const {
+Sgd::Judged Sgd::judge(const Model& model) const {
   const Device device = model.device();
   const auto& reduce = kernels::reduce(device);
   const int64_t n = model.gradients().size();
   const auto* gradients = model.gradients().data<float>();
-  const Tensor finite = Tensor::empty({1}, DType::i32, device);
+  Judged j{Tensor::empty({1}, DType::i32, device), {}};
   const Tensor space = workspace(reduce.workspace_bytes(n), device);
-  reduce.all_finite(n, gradients, finite.data<int32_t>(), space.raw());
-  Tensor squares;
+  reduce.all_finite(n, gradients, j.finite.data<int32_t>(), space.raw());
   if (config_.clip_norm) {
-    squares = Tensor::empty({1}, DType::f64, device);
-    reduce.sum_of_squares(n, gradients, squares.data<double>(), space.raw());
+    j.squares = Tensor::empty({1}, DType::f64, device);
+    reduce.sum_of_squares(n, gradients, j.squares.data<double>(), space.raw());
   }
-  auto* s = state.data<kernels::StepState>();
-  kernels::step_control(device).judge({.samples = samples, .clip_norm = config_.clip_norm.value_or(0.f)},
-                                      {.loss = loss.loss.data<float>(),
-                                       .counts = loss.counts.data<int32_t>(),
-                                       .finite = finite.data<int32_t>(),
-                                       .squares = squares.data<double>(),
-                                       .state = s});
-  if (model.blocks()) return update_blocks(model, &s->update);
-  kernels::sgd(device).step({.momentum = config_.momentum, .nesterov = config_.nesterov},
-                            {.segments = segments_.data(),
-                             .n_segments = static_cast<int64_t>(segments_.size()),
-                             .control = &s->update,
-                             .grad = gradients,
-                             .momentum = model.momentum().data<float>(),
-                             .master = model.values().data<float>(),
-                             .working = model.working().data<bf16>()});
+  return j;
+}
+
+kernels::StepControl::Params Sgd::params(int64_t samples) const {
+  return {.samples = samples, .clip_norm = config_.clip_norm.value_or(0.f)};
+}
+
+void Sgd::update(Model& model, const Tensor& state, const LossResult& loss, int64_t samples) const {
+  const Judged j = judge(model);
+  kernels::step_control(model.device())
+      .judge(params(samples), {.loss = loss.loss.data<float>(),
+                               .counts = loss.counts.data<int32_t>(),
+                               .finite = j.finite.data<int32_t>(),
+                               .squares = j.squares.data<double>(),
+                               .state = state.data<kernels::StepState>()});
+  apply(model, state);
+}
+
+void Sgd::update(Model& model, const Tensor& state, const ShardLosses& losses, int64_t samples) const {
+  const Judged j = judge(model);
+  kernels::step_control(model.device())
+      .judge_shards(params(samples), {.slots = losses.slots,
+                                      .shards = losses.shards,
+                                      .finite = j.finite.data<int32_t>(),
+                                      .squares = j.squares.data<double>(),
+                                      .state = state.data<kernels::StepState>()});
+  apply(model, state);
+}
+
+void Sgd::apply(Model& model, const Tensor& state) const {
+  const auto* control = &state.data<kernels::StepState>()->update;
+  if (model.blocks()) return update_blocks(model, control);
+  kernels::sgd(model.device())
+      .step({.momentum = config_.momentum, .nesterov = config_.nesterov},
+            {.segments = segments_.data(),
+             .n_segments = static_cast<int64_t>(segments_.size()),
+             .control = control,
+             .grad = model.gradients().data<float>(),
+             .momentum = model.momentum().data<float>(),
+             .master = model.values().data<float>(),
+             .working = model.working().data<bf16>()});
 }
 
 // Q(g), update, Q(w), Q(v): docs/method.md 5.2.

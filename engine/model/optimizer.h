@@ -11,6 +11,12 @@ namespace eb::engine {
 
 Tensor step_state(Device device);  // one fresh kernels::StepState
 
+// Losses and counts of a batch's shards, (shards, 5) as kernels::StepControl::slot leaves them.
+struct ShardLosses {
+  const float* slots;
+  int64_t shards;
+};
+
 class Sgd {
  public:
   struct Config {
@@ -26,10 +32,19 @@ class Sgd {
   // `state` (one kernels::StepState on the model's device) holds the learning rate; the step of `samples`
   // samples is judged and counted there, and a bad one changes nothing else.
   void update(Model& model, const Tensor& state, const LossResult& loss, int64_t samples) const;
+  void update(Model& model, const Tensor& state, const ShardLosses& losses, int64_t samples) const;
   // The same for gradients without a loss, waited for. False: one was not finite and nothing was changed.
   bool step(Model& model, float lr) const;
 
  private:
+  // Of the gradient arena, on the device.
+  struct Judged {
+    Tensor finite;   // (1) i32
+    Tensor squares;  // (1) f64, undefined without clip_norm
+  };
+  Judged judge(const Model& model) const;
+  kernels::StepControl::Params params(int64_t samples) const;
+  void apply(Model& model, const Tensor& state) const;
   void update_blocks(Model& model, const kernels::Sgd::Control* control) const;
 
   Config config_;

@@ -42,6 +42,13 @@ struct RunOptions {
   const uint32_t* step = nullptr;         // on the device: number of the training step, for random rounding
   uint64_t evaluation = 0;                // seed of random rounding outside training
   ConvChoice* conv = nullptr;             // whose convolutions run
+  int64_t first_sample = 0;               // x's first one's place in the batch: names its random numbers
+  // Statistics go to `instead` of the arena that begins at `statistics`, at the same places; null: into it.
+  const float* statistics = nullptr;
+  float* instead = nullptr;
+  float* place_of(const Tensor& running) const {
+    return instead ? instead + (running.data<float>() - statistics) : running.data<float>();
+  }
 };
 
 // x (N, H, W, C) -> value of graph.output. Values are dropped after their last reader.

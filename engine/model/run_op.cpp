@@ -17,7 +17,8 @@ Rounding RunContext::rounding(int node, RoundedTensor what) const {
   const Precision& p = options.blocks->precision;
   const uint32_t id = rounding_id(node, what);
   if (!options.train) return {p.eval_rounding, options.evaluation, id};
-  return {p.rounding, p.seed, id, options.step, options.blocks->node_counts(node, what)};
+  return {p.rounding,          p.seed, id, options.step, options.blocks->node_counts(node, what),
+          options.first_sample};
 }
 
 // Whether convolutions read samples that have an exponent each.
@@ -58,8 +59,8 @@ Tensor run_batch_norm(const Step& s, RunContext& c) {
   if (s.select >= 0) o.select = c.weights[s.select].select;
   o.moments = std::move(c.moments[s.input]);
   if (s.largest && c.rounds_samples()) o.largest = &c.largest[s.output];
-  return batch_norm(c.take(s.input), w.gamma, w.beta, w.running_mean.data<float>(),
-                    w.running_var.data<float>(), s.other >= 0 ? c.take_dense(s.other) : Tensor(), o);
+  return batch_norm(c.take(s.input), w.gamma, w.beta, c.options.place_of(w.running_mean),
+                    c.options.place_of(w.running_var), s.other >= 0 ? c.take_dense(s.other) : Tensor(), o);
 }
 
 Tensor run_linear(const Step& s, RunContext& c) {

@@ -1,6 +1,7 @@
 #include "engine/run/run_dir.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -76,6 +77,32 @@ RunDir RunDir::open(const fs::path& given) {
                 "name one that does not exist yet");
   }
   return RunDir(path);
+}
+
+// Of processes that were killed: their numbers are in the names.
+static void remove_stale_scratch(const fs::path& folder, const std::string& prefix) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(prefix)) continue;
+    const int pid = std::atoi(name.c_str() + prefix.size());
+    if (pid > 0 && ::kill(pid, 0) == -1 && errno == ESRCH) fs::remove_all(entry.path(), ignored);
+  }
+}
+
+RunDir RunDir::scratch() {
+  const std::string prefix = "eb_engine-rank-";
+  const fs::path folder = fs::temp_directory_path();
+  remove_stale_scratch(folder, prefix);
+  std::string name = folder / (prefix + std::to_string(::getpid()) + "-XXXXXX");
+  if (!::mkdtemp(name.data())) throw file_error("create", name, errno);
+  RunDir run(name);
+  run.scratch_ = {new fs::path(name), [](const fs::path* path) {
+                    std::error_code ignored;
+                    fs::remove_all(*path, ignored);
+                    delete path;
+                  }};
+  return run;
 }
 
 RunDir::RunDir(fs::path path) : path_(std::move(path)) {

@@ -3,6 +3,7 @@
 //   summary.json  masks/  tickets/  dense/  report/
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ class RunDir {
   // The run at `path`, or a new one there. Errors: 2021 another process holds it (says which), 2024 something
   // else is there. Leftovers of a killed process are removed.
   static RunDir open(const std::filesystem::path& path);
+
+  // A directory of this process alone, which goes with it: of a rank that is not the first.
+  static RunDir scratch();
 
   const std::filesystem::path& path() const { return path_; }
   // Empty, or why the lock may not be enough (a network file system).
@@ -45,6 +49,7 @@ class RunDir {
   int64_t step_ = 0;
   std::optional<RunSummary> summary_;
   File lock_;
+  std::shared_ptr<const std::filesystem::path> scratch_;  // set for one that goes with this
 };
 
 }  // namespace eb::engine

@@ -4,7 +4,6 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
-#include "engine/base/stop_signal.h"
 #include "engine/graph/accounting.h"
 #include "engine/run/names.h"
 #include "engine/tensor/allocator.h"
@@ -12,21 +11,29 @@
 
 namespace eb::engine {
 
-static EnergyMeter::Card card_counter(const TrainConfig& config, Device device) {
-  if (!config.energy) return {};
+// The counters are those of one host's processors; those of other ranks' hosts and cards nobody adds up.
+static bool measures_energy(const TrainConfig& config, const DataParallel& parallel) {
+  return config.energy && (parallel.ranks() == 1 || parallel.world->local_size() == parallel.ranks());
+}
+
+static EnergyMeter::Card card_counter(const TrainConfig& config, const DataParallel& parallel,
+                                      Device device) {
+  if (!config.energy || parallel.ranks() > 1) return {};
   return [device] { return kernels::card_joules(device); };
 }
 
 Session::Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
-                 nlohmann::json resolved_config, SessionObserver& observer)
+                 nlohmann::json resolved_config, SessionObserver& observer, const DataParallel& parallel)
     : config_(config),
+      parallel_(parallel),
       data_(std::move(data)),
       run_(run),
       resolved_config_(std::move(resolved_config)),
       observer_(observer),
-      trainer_(std::move(model), config, data_.train->batches_per_epoch()),
+      trainer_(std::move(model), config, data_.train->batches_per_epoch(), parallel),
       metrics_(run.path() / file_names::metrics),
-      energy_(config.energy ? EnergyMeter::system : "", card_counter(config, trainer_.model().device())),
+      energy_(measures_energy(config, parallel) ? EnergyMeter::system : "",
+              card_counter(config, parallel, trainer_.model().device())),
       steps_per_epoch_(data_.train->batches_per_epoch()),
       lap_start_(seconds_now()),
       last_checkpoint_time_(seconds_now()) {}
@@ -44,7 +51,8 @@ SessionEnd Session::run() {
       growth += hook->tensor_bytes(*this);
       beside += hook->disk_need(*this);
     }
-    require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth) + beside);
+    if (parallel_.leads())
+      require_disk_space(run_.path(), checkpoint_disk_need(snapshot(), retention(), growth) + beside);
     save_checkpoint();
   } else {
     for (SessionHook* hook : hooks_) hook->before_going_on(*this);
@@ -74,10 +82,11 @@ bool Session::goal_reached() const {
 }
 
 bool Session::stop_requested() const {
-  return stop_signal_received() || (config_.max_steps && trainer_.steps() >= *config_.max_steps);
+  return stop_ || (config_.max_steps && trainer_.steps() >= *config_.max_steps);
 }
 
 bool Session::train_epoch() {
+  agree(true);
   if (stop_requested()) return false;
   data_.train->start(epoch_, batch_);
   Batch batch;
@@ -87,6 +96,7 @@ bool Session::train_epoch() {
     add(phase().data_wait_seconds, seconds_now() - t);
     take_step(batch);
     if (batch_ == steps_per_epoch_) break;  // a stop now waits for the epoch's end: one state per step number
+    agree(false);
     checkpoint_if_due(false);
     if (stop_requested()) return false;
   }
@@ -100,9 +110,11 @@ void Session::take_step(const Batch& batch) {
   unread_[trainer_.steps()] = batch.ids;
   trainer_.advance(batch);
   ++batch_;
+  if (config_.check_ranks == CheckRanks::step)
+    require_same_state("after step " + std::to_string(trainer_.steps()));
   const bool due = results_due();
   if (due) read_results();
-  account_step(batch.size(), seconds_now() - t);
+  account_step(batch.whole(), seconds_now() - t);
   if (due) report_progress();
   const double hooks_start = seconds_now();
   const size_t taken_in = phases_.size() - 1;  // a hook may begin the next phase
@@ -122,6 +134,7 @@ void Session::account_step(int64_t samples, double seconds) {
     account("forward", parts->forward);
     account("backward", parts->backward);
     account("optimizer", parts->optimizer);
+    if (parallel_.sharded()) account("reduce", parts->reduce);
   }
   const auto peak = static_cast<int64_t>(allocator_stats(trainer_.model().device()).peak);
   phase().peak_memory_bytes = std::max(phase().peak_memory_bytes.value_or(0), peak);
@@ -165,15 +178,18 @@ void Session::end_epoch() {
   batch_ = 0;
   const double t = seconds_now();
   if (data_.holdout)
-    last_holdout_ =
-        evaluate(trainer_.model(), *data_.holdout, {}, {trainer_.steps(), EvaluationOf::Split::holdout});
-  last_test_ = evaluate(trainer_.model(), *data_.test, {}, {trainer_.steps()});
+    last_holdout_ = evaluate(trainer_.model(), *data_.holdout, {},
+                             {trainer_.steps(), EvaluationOf::Split::holdout}, parallel_.world);
+  last_test_ = evaluate(trainer_.model(), *data_.test, {}, {trainer_.steps()}, parallel_.world);
   add(phase().eval_seconds, seconds_now() - t);
   track_best(data_.holdout ? last_holdout_ : last_test_);
   write_epoch_metrics();
   trainer_.reset_totals();
   epoch_sum_ = {};
   epoch_seconds_ = 0;
+  if (config_.check_ranks != CheckRanks::off) require_same_state("after epoch " + std::to_string(epoch_));
+  share_bad_samples();
+  agree(true);
   write_status();
   checkpoint_if_due(true);
 }
@@ -239,6 +255,7 @@ void Session::replace_model(Model model, Phase name) {
   lap();
   trainer_.replace_model(std::move(model));
   begin_phase(name);
+  require_same_state("in the " + std::string(engine::name_of(name)) + " network");
 }
 
 // With the summary so far, for whoever looks at a run that has not finished.

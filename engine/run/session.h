@@ -32,6 +32,7 @@ class SessionHook {
   virtual void after_step(Session&) {}
   // After training and evaluating an epoch, before its metrics are written; may add to them.
   virtual void after_epoch(Session&, EpochRecord&) {}
+  virtual void before_checkpoint(const Session&) {}  // on every rank; save() follows on the first
   virtual bool wants_stop() const { return false; }  // the run's goal is reached before its duration
   virtual nlohmann::json save() const { return nlohmann::json::object(); }
   virtual void load(Session&, const nlohmann::json&) {}
@@ -42,6 +43,8 @@ class SessionHook {
   virtual uint64_t disk_need(const Session&) const { return 0; }  // of what it keeps beside the checkpoints
   virtual void summarize(const Session&, RunSummary&) const {}
   virtual std::string status() const { return ""; }  // a few words for the progress line
+  // What must be the same on every rank of a run; compared, never read.
+  virtual std::string fingerprint() const { return ""; }
 };
 
 struct Progress {
@@ -72,8 +75,9 @@ enum class SessionEnd : uint8_t { finished, stopped };  // stopped: on request, 
 
 class Session {
  public:
+  // Of several ranks each has a session of its own, which does the same; the first one's writes checkpoints.
   Session(Model model, const TrainConfig& config, SessionData data, RunDir& run,
-          nlohmann::json resolved_config, SessionObserver& observer);
+          nlohmann::json resolved_config, SessionObserver& observer, const DataParallel& parallel = {});
 
   void add_hook(SessionHook* hook) { hooks_.push_back(hook); }
   void resume(const Checkpoint& checkpoint);  // before run(); Error 40xx if it does not fit
@@ -84,6 +88,9 @@ class Session {
   const Trainer& trainer() const { return trainer_; }
   const RunDir& run_dir() const { return run_; }
   const TrainConfig& config() const { return config_; }
+  const DataParallel& parallel() const { return parallel_; }
+  // Error 9005 unless all ranks have the same network and the same in every hook; every rank calls it.
+  void require_same_state(const std::string& when);
   int64_t epoch() const { return epoch_; }  // completed epochs
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   const SessionData& data() const { return data_; }
@@ -122,6 +129,10 @@ class Session {
   std::set<std::string> bad_samples() const;
   void track_best(const Evaluation& e);
   void checkpoint_if_due(bool epoch_end);
+  void agree(bool wait);
+  void share_bad_samples();
+  nlohmann::json samples_of_step(int64_t step);
+  std::string bad_shard() const;
   bool stop_requested() const;
   void save_checkpoint();
   void require_finite_values();
@@ -132,6 +143,7 @@ class Session {
   PhaseRecord& phase() { return phases_.back(); }
 
   TrainConfig config_;
+  DataParallel parallel_;
   SessionData data_;
   RunDir& run_;
   nlohmann::json resolved_config_;
@@ -142,7 +154,7 @@ class Session {
   std::vector<SessionHook*> hooks_;
   int64_t steps_per_epoch_, epoch_ = 0, batch_ = 0;
   StepTotals epoch_sum_;                            // as last read from the device
-  std::map<int64_t, std::vector<int64_t>> unread_;  // samples of the steps since then
+  std::map<int64_t, std::vector<int64_t>> unread_;  // this rank's samples of the steps since then
   double epoch_seconds_ = 0, aside_seconds_ = 0, lap_start_;
   std::vector<PhaseRecord> phases_;
   Evaluation last_test_, last_holdout_;
@@ -153,6 +165,7 @@ class Session {
   int64_t last_checkpoint_step_ = -1;
   double last_checkpoint_time_ = 0;
   bool resumed_ = false, disk_was_full_ = false, checkpoint_requested_ = false;
+  bool stop_ = false;  // agreed
 };
 
 }  // namespace eb::engine

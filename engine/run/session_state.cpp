@@ -138,11 +138,8 @@ static bool crossed(const Duration& every, int64_t step, int64_t epoch, bool epo
 }
 
 void Session::checkpoint_if_due(bool epoch_end) {
-  const bool by_clock = config_.checkpoint_every_minutes > 0 &&
-                        seconds_now() - last_checkpoint_time_ > 60 * config_.checkpoint_every_minutes;
   const bool best = epoch_end && new_best_ && config_.keep_best > 0;
-  if (crossed(config_.checkpoint_every, trainer_.steps(), epoch_, epoch_end) || by_clock || best ||
-      checkpoint_requested_)
+  if (crossed(config_.checkpoint_every, trainer_.steps(), epoch_, epoch_end) || best || checkpoint_requested_)
     save_checkpoint();
 }
 
@@ -162,8 +159,13 @@ void Session::save_checkpoint() {
   require_finite_values();
   lap();
   const double start = seconds_now();
-  const SaveResult result = engine::save_checkpoint(run_.path() / file_names::checkpoints, trainer_.steps(),
-                                                    snapshot(), retention());
+  require_same_state("at the checkpoint of step " + std::to_string(trainer_.steps()));
+  share_bad_samples();
+  for (SessionHook* hook : hooks_) hook->before_checkpoint(*this);
+  const SaveResult result = parallel_.leads()
+                                ? engine::save_checkpoint(run_.path() / file_names::checkpoints,
+                                                          trainer_.steps(), snapshot(), retention())
+                                : SaveResult::saved;
   if (result == SaveResult::disk_full) {
     if (disk_was_full_)
       throw Error(errors::disk_full,
@@ -216,17 +218,18 @@ void Session::diverged() {
   }
   run_.write_json(file_names::divergence, {{"step", step},
                                            {"epoch", epoch_},
-                                           {"sample_ids", unread_[step]},
+                                           {"sample_ids", samples_of_step(step)},
                                            {"loss", std::isfinite(loss) ? json(loss) : json(nullptr)},
                                            {"lr", trainer_.lr_at(step)},
                                            {"parameters", layers}});
+  if (parallel_.ranks() > 1) parallel_.world->barrier();  // who ends first ends the others
   const std::string good = last_good_checkpoint(run_.path() / file_names::checkpoints);
-  throw Error(
-      errors::not_finite,
-      "the loss or a gradient is not finite at step " + std::to_string(step) + "; the update was not applied",
-      (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
-          "a lower train.optimizer.lr or a warm-up usually helps; details in " +
-          (run_.path() / file_names::divergence).string());
+  throw Error(errors::not_finite,
+              "the loss or a gradient is not finite at step " + std::to_string(step) + bad_shard() +
+                  "; the update was not applied",
+              (good.empty() ? "" : "last good checkpoint: " + good + "; ") +
+                  "a lower train.optimizer.lr or a warm-up usually helps; details in " +
+                  (run_.path() / file_names::divergence).string());
 }
 
 // Their names are bytes, what we write down is JSON.

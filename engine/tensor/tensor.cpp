@@ -88,4 +88,12 @@ Tensor Tensor::detach() const {
   return t;
 }
 
+Tensor Tensor::rows(int64_t first, int64_t n) const {
+  Tensor t = detach();
+  const size_t row = bytes() / static_cast<size_t>(shape_[0]);
+  t.shape_[0] = n;
+  t.data_ = static_cast<uint8_t*>(data_) + static_cast<size_t>(first) * row;
+  return t;
+}
+
 }  // namespace eb::engine

@@ -57,8 +57,9 @@ class Tensor {
   template <class T>
   T item() const;  // the first element, wherever it lies
 
-  Tensor reshape(Shape shape) const;  // same storage and tape node; sizes must agree
-  Tensor detach() const;              // same storage, no tape
+  Tensor reshape(Shape shape) const;            // same storage and tape node; sizes must agree
+  Tensor detach() const;                        // same storage, no tape
+  Tensor rows(int64_t first, int64_t n) const;  // of dimension 0: same storage, no tape
 
   // Of a tensor in block floating point, whose elements are codes (dtype i8); null for any other.
   const Blocks* blocks() const { return blocks_.get(); }

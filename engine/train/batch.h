@@ -12,7 +12,9 @@ struct Batch {
   Tensor images;             // (N, H, W, C) normalised, compute dtype
   Tensor labels;             // (N) i32
   std::vector<int64_t> ids;  // data-set index of each sample
+  int64_t total = 0;         // samples of the batch that this is a rank's part of; 0: it is the whole
   int64_t size() const { return static_cast<int64_t>(ids.size()); }
+  int64_t whole() const { return total ? total : size(); }
 };
 
 class BatchSource {

@@ -1,7 +1,11 @@
 #include "engine/train/evaluate.h"
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
 #include "engine/bfp/block_arena.h"
-#include "engine/model/optimizer.h"
+#include "engine/ops/softmax_cross_entropy.h"
 #include "engine/tensor/autograd.h"
 #include "kernels/philox.h"
 
@@ -15,25 +19,59 @@ static uint64_t seed_of(const Model& model, const EvaluationOf& of, int64_t batc
   return uint64_t{words[1]} << 32 | words[0];
 }
 
+namespace {
+
+struct BatchSum {
+  int64_t batch, samples;
+  float loss;
+  int32_t top1, top5;
+};
+
+std::vector<BatchSum> of_all_ranks(const std::vector<BatchSum>& mine, World& world) {
+  std::vector<BatchSum> all;
+  for (const std::string& bytes :
+       world.all_gather({reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(BatchSum)})) {
+    const size_t before = all.size();
+    all.resize(before + bytes.size() / sizeof(BatchSum));
+    std::memcpy(&all[before], bytes.data(), bytes.size());
+  }
+  std::sort(all.begin(), all.end(), [](const BatchSum& a, const BatchSum& b) { return a.batch < b.batch; });
+  return all;
+}
+
+}  // namespace
+
 Evaluation evaluate(Model& model, BatchSource& source,
                     const std::function<void(const Tensor& logits, const Batch&)>& on_logits,
-                    const EvaluationOf& of) {
+                    const EvaluationOf& of, World* world) {
   const NoGrad no_grad;
-  Evaluation e;
   source.start(0, 0);
   const Device device = model.device();
-  const Tensor sums = step_state(device);
+  std::vector<BatchSum> sums;
+  std::vector<LossResult> results;  // read at the end: nothing waits for the device before
   int64_t batches = 0;
-  for (Batch batch; source.next(batch);) {
-    model.set_evaluation(seed_of(model, of, batches++));
+  for (Batch batch; source.next(batch); ++batches) {
+    if (batch.size() == 0) continue;
+    model.set_evaluation(seed_of(model, of, batches));
     const Tensor logits = model.forward(batch.images.to(device), Mode::infer);
-    const LossResult r = softmax_cross_entropy(logits, batch.labels.to(device), 0.f);
-    kernels::step_control(device).count(batch.size(), r.loss.data<float>(), r.counts.data<int32_t>(),
-                                        sums.data<kernels::StepState>());
+    results.push_back(softmax_cross_entropy(logits, batch.labels.to(device), 0.f));
+    sums.push_back({batches, batch.size()});
     if (on_logits) on_logits(logits.to(Device::cpu), batch);
   }
-  const auto s = sums.item<kernels::StepState>();
-  e = {s.loss_sum, s.top1, s.top5, s.samples};
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const Tensor counts = results[i].counts.to(Device::cpu);
+    sums[i].loss = results[i].loss.item<float>();
+    sums[i].top1 = counts.data<int32_t>()[0];
+    sums[i].top5 = counts.data<int32_t>()[1];
+  }
+  if (world && world->size() > 1) sums = of_all_ranks(sums, *world);
+  Evaluation e;
+  for (const BatchSum& s : sums) {
+    e.loss += static_cast<double>(s.loss) * static_cast<double>(s.samples);
+    e.top1 += s.top1;
+    e.top5 += s.top5;
+    e.total += s.samples;
+  }
   if (e.total) e.loss /= static_cast<double>(e.total);
   return e;
 }

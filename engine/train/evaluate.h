@@ -4,6 +4,7 @@
 
 #include "engine/model/model.h"
 #include "engine/train/batch.h"
+#include "engine/world/world.h"
 
 namespace eb::engine {
 
@@ -21,9 +22,10 @@ struct EvaluationOf {
 };
 
 // Runs the model in Mode::infer over one pass of `source`. `on_logits` (N, classes f32) sees each batch in
-// order.
+// order. With a world, where the source of each rank has its own batches and empty ones in place of the
+// others', the sums are of all ranks': the same bits for any number of them.
 Evaluation evaluate(Model& model, BatchSource& source,
                     const std::function<void(const Tensor& logits, const Batch&)>& on_logits = {},
-                    const EvaluationOf& of = {});
+                    const EvaluationOf& of = {}, World* world = nullptr);
 
 }  // namespace eb::engine

@@ -95,7 +95,10 @@ static std::vector<Field> train_fields() {
             "batches "
             "share exponents or random numbers (precision.activation.block, precision.eval_rounding)."}
           .range(1, 1'048'576),
-      Field{"train.accumulate", Type::integer, 1, "Parts a batch is computed in."}.fixed(1),
+      Field{"train.accumulate", Type::integer, 1,
+            "Parts that each rank computes its share of a batch in, one after the other, where "
+            "distributed.shards is null; each has batch norm statistics of its own."}
+          .range(1, 1024),
       Field{"train.optimizer.kind", Type::string, "sgd", "Optimizer."}.one_of({"sgd"}).not_yet(
           {"adam", "adamw", "lars"}),
       Field{"train.optimizer.lr", Type::number, 0.1, "Learning rate before the schedule."}.between(0, 1000),
@@ -124,6 +127,40 @@ static std::vector<Field> train_fields() {
           .between(0, 1e9)
           .or_null(),
       Field{"train.ema", Type::number, nullptr, "Moving average of the weights."}.or_null().fixed(nullptr),
+  };
+}
+
+static std::vector<Field> distributed_fields() {
+  return {
+      Field{"distributed.shards", Type::integer, nullptr,
+            "Parts that every batch is cut into, each with batch norm statistics of its own. A run has the "
+            "same "
+            "bits on 1, 2, 4, ... ranks if this is the same. Null: ranks times train.accumulate when the run "
+            "begins."}
+          .range(1, 65'536)
+          .or_null(),
+      Field{"distributed.reduce", Type::string, "ordered",
+            "How gradients are added up over ranks: ordered, by our kernels in a fixed order."}
+          .one_of({"ordered"})
+          .not_yet({"nccl"}),
+      Field{"distributed.bucket_mib", Type::integer, 16, "Gradients exchanged at a time, in MiB."}.range(
+          1, 4096),
+      Field{"distributed.sync_bn", Type::boolean, false,
+            "Batch norm statistics over all ranks instead of over a shard."}
+          .fixed(false),
+      Field{
+          "distributed.check", Type::string, CheckRanks::epoch,
+          "When ranks compare hashes of what they must have in common: after each epoch, after each step, or "
+          "only at a draw, a checkpoint and a resumption."}
+          .one_of(names_of<CheckRanks>()),
+      Field{"distributed.agree_every", Type::integer, 10,
+            "Steps between what ranks tell each other of stop signals and the clock."}
+          .range(1, 1'000'000),
+      Field{
+          "distributed.timeout_s", Type::number, 60,
+          "Seconds without progress of a rank after which the run ends and names it; ten times as many while "
+          "data is opened, evaluated, saved or compacted."}
+          .range(1, 86'400),
   };
 }
 
@@ -259,7 +296,8 @@ static void schedule_rule(Config& c) {
 const Table& engine_fields() {
   static const Table table = [] {
     Table t;
-    for (const auto& part : {general_fields(), model_fields(), train_fields(), run_fields()})
+    for (const auto& part :
+         {general_fields(), model_fields(), train_fields(), distributed_fields(), run_fields()})
       t.fields.insert(t.fields.end(), part.begin(), part.end());
     t.rules = {name_rule, model_rule, schedule_rule};
     return t;

@@ -44,10 +44,10 @@ StepCapture::Recording StepCapture::record_once(const std::function<void()>& bod
   return {capture.end(), [&capture, pool = pool_](void* recording) { capture.destroy(recording); }};
 }
 
-void StepCapture::run(const Tensor& input, const std::function<void()>& body) {
+void StepCapture::run(const Tensor& input, int64_t batch_size, const std::function<void()>& body) {
   if (!pool_ || !enabled) return body();
   const PoolScope scope(pool_);
-  const auto [at, first] = recordings_.try_emplace({input.raw(), input.dim(0)});
+  const auto [at, first] = recordings_.try_emplace({input.raw(), batch_size});
   if (first) return body();
   if (!at->second) at->second = record(body);
   kernels::capture(device_)->replay(at->second.get());

@@ -48,6 +48,8 @@ TrainConfig train_config(const Config& c) {
   if (!c.is_null("checkpoint.milestones")) t.milestones = duration(c, "checkpoint.milestones");
   t.log_every = c.get<int64_t>("log.every");
   t.energy = c.get<LogEnergy>("log.energy") != LogEnergy::off;
+  t.agree_every = c.get<int64_t>("distributed.agree_every");
+  t.check_ranks = c.get<CheckRanks>("distributed.check");
   return t;
 }
 

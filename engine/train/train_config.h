@@ -23,6 +23,12 @@ constexpr auto enum_names(LogReport) {
   return names("end", "off");
 }
 
+// Of distributed.check.
+enum class CheckRanks : uint8_t { epoch, step, off };
+constexpr auto enum_names(CheckRanks) {
+  return names("epoch", "step", "off");
+}
+
 struct TrainConfig {
   uint64_t seed = 1;
   Duration duration;
@@ -37,8 +43,10 @@ struct TrainConfig {
   double checkpoint_every_minutes = 0;  // 0: never by the clock
   int64_t keep_last = 3, keep_best = 1;
   std::optional<Duration> milestones;
-  int64_t log_every = 50;            // steps
-  bool energy = true;                // measured where the machine tells it
+  int64_t log_every = 50;    // steps
+  bool energy = true;        // measured where the machine tells it
+  int64_t agree_every = 10;  // steps between what ranks tell each other
+  CheckRanks check_ranks = CheckRanks::epoch;
   std::optional<int64_t> max_steps;  // stop with a checkpoint when the run's step counter gets here
 };
 

@@ -6,6 +6,8 @@
 
 #include "engine/model/model.h"
 #include "engine/train/batch.h"
+#include "engine/train/data_parallel.h"
+#include "engine/train/shard_sum.h"
 #include "engine/train/step_capture.h"
 #include "engine/train/train_config.h"
 #include "kernels/step_state.h"
@@ -28,22 +30,24 @@ struct StepResult {
 
 struct StepSeconds {
   double forward = 0, backward = 0, optimizer = 0;  // the loss belongs to forward
+  double reduce = 0;                                // adding up shards and ranks, waiting for them included
 };
 
 // Sums over the samples of all steps since reset_totals().
 struct StepTotals {
   double loss = 0;
   int64_t top1 = 0, top5 = 0, samples = 0;
-  double last_loss = 0;                  // of the last step alone, mean over its batch
-  std::optional<int64_t> bad_step = {};  // number of the first step that was not finite: it and all later
-                                         // ones changed no parameter
+  double last_loss = 0;                   // of the last step alone, mean over its batch
+  std::optional<int64_t> bad_step = {};   // number of the first step that was not finite: it and all later
+                                          // ones changed no parameter
+  std::optional<int64_t> bad_shard = {};  // of that step: the first whose loss was not finite
 };
 
 class Trainer {
  public:
-  Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch);
+  Trainer(Model model, const TrainConfig& config, int64_t steps_per_epoch, const DataParallel& parallel = {});
 
-  // Queues one step; on a card nothing waits for it.
+  // Queues one step; on a card nothing waits for it. `batch` holds this rank's samples.
   void advance(const Batch& batch);
   StepTotals totals() const;  // waits for the device
   void reset_totals(const StepTotals& to = {});
@@ -82,11 +86,18 @@ class Trainer {
   void attach_step();
   Input place(const Batch& batch);
   void queue_step(const Input& input);
+  void queue_shards(const Input& input, int64_t total);
+  void queue_shard(const Input& mine, const Range& positions, int64_t total, float* slot,
+                   StepSeconds& seconds);
+  float* slots() const;
   bool capturable() const;
 
   Model model_;
   TrainConfig config_;
+  DataParallel parallel_;
   Sgd optimizer_;
+  ShardSum sum_;                // of gradients and tail
+  Tensor statistics_momentum_;  // Model's
   std::vector<StepHook*> hooks_;
   int64_t steps_per_epoch_, total_steps_, steps_ = 0, schedule_start_ = 0;
   Tensor state_;                     // one kernels::StepState on the model's device

@@ -11,6 +11,7 @@
 #include "engine/config/config.h"
 #include "engine/run/conv_choices.h"
 #include "engine/run/names.h"
+#include "engine/train/sharded_statistics.h"
 
 namespace eb::quant {
 
@@ -70,7 +71,8 @@ void WeightMean::load(const Model& model, const std::map<std::string, Tensor>& a
 
 // --- batch norm statistics ---
 
-void estimate_statistics(Model& model, BatchSource& source, int64_t epoch) {
+void estimate_statistics(Model& model, BatchSource& source, int64_t epoch, const DataParallel& parallel) {
+  ShardedStatistics sharded(model, parallel);
   // The first batch has momentum 1, so what stands there before does not matter; from 1 the variance would
   // round.
   for (const int bn : model.graph().bn_nodes())
@@ -79,10 +81,12 @@ void estimate_statistics(Model& model, BatchSource& source, int64_t epoch) {
   int64_t seen = 0;
   source.start(epoch, 0);
   for (Batch batch; source.next(batch);) {
-    seen += batch.size();
-    model.forward_statistics(
-        batch.images.to(model.device()),
-        static_cast<float>(static_cast<double>(batch.size()) / static_cast<double>(seen)));
+    seen += batch.whole();
+    const auto share = static_cast<float>(static_cast<double>(batch.whole()) / static_cast<double>(seen));
+    if (parallel.sharded())
+      sharded.add(batch, share);
+    else
+      model.forward_statistics(batch.images.to(model.device()), share);
   }
 }
 
@@ -157,14 +161,16 @@ void WeightAverage::evaluate(Session& session) {
   model.run_like(trained);
   mean_.write_to(model);
   const SessionData& data = session.data();
-  estimate_statistics(model, *data.train, session.epoch());
-  const Evaluation test = engine::evaluate(model, *data.test);
+  estimate_statistics(model, *data.train, session.epoch(), session.parallel());
+  World* const world = session.parallel().world;
+  const Evaluation test = engine::evaluate(model, *data.test, {}, {}, world);
   AveragedRecord& result = result_.emplace();
   result.top1 = test.top1_accuracy();
   result.top5 = test.top5_accuracy();
   result.loss = test.loss;
-  if (data.holdout) result.holdout_top1 = engine::evaluate(model, *data.holdout).top1_accuracy();
-  write_model(session, model);
+  if (data.holdout)
+    result.holdout_top1 = engine::evaluate(model, *data.holdout, {}, {}, world).top1_accuracy();
+  if (session.parallel().leads()) write_model(session, model);
 }
 
 void WeightAverage::write_model(const Session& session, const Model& model) const {

@@ -28,8 +28,9 @@ class WeightMean {
 };
 
 // Replaces all running statistics by those of one epoch of `source`: the mean over batches, weighted by their
-// size, of batch mean and unbiased batch variance.
-void estimate_statistics(engine::Model& model, engine::BatchSource& source, int64_t epoch);
+// size, of batch mean and unbiased batch variance. Those of a sharded batch are the means over its shards.
+void estimate_statistics(engine::Model& model, engine::BatchSource& source, int64_t epoch,
+                         const engine::DataParallel& parallel = {});
 
 struct WeightAverageConfig {
   enum class Evaluate : uint8_t { at_end, every_epoch };

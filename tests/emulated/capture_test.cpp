@@ -71,7 +71,7 @@ TEST(StepCapture, replays_from_the_second_call_on) {
   const Counter c;
   StepCapture steps(device);
   int bodies = 0;
-  for (int i = 0; i < 5; ++i) steps.run(c.y, [&] { ++bodies, c.count(); });
+  for (int i = 0; i < 5; ++i) steps.run(c.y, c.y.dim(0), [&] { ++bodies, c.count(); });
   EXPECT_EQ(first(c.y), 5.f);
   EXPECT_EQ(bodies, 2) << "warm-up and recording";
   EXPECT_EQ(steps.replays(), 4);
@@ -84,7 +84,8 @@ TEST(StepCapture, each_batch_size_has_its_own_recording) {
                last = Tensor::empty({3, 1}, DType::f32, device);
   int bodies = 0;
   for (int i = 0; i < 4; ++i)
-    for (const Tensor* input : {&full, &full, &last}) steps.run(*input, [&] { ++bodies, c.count(); });
+    for (const Tensor* input : {&full, &full, &last})
+      steps.run(*input, input->dim(0), [&] { ++bodies, c.count(); });
   EXPECT_EQ(first(c.y), 12.f);
   EXPECT_EQ(bodies, 4);
 }
@@ -93,13 +94,13 @@ TEST(StepCapture, each_batch_size_has_its_own_recording) {
 TEST(StepCapture, keeps_its_memory_to_itself) {
   const Counter c;
   StepCapture steps(device);
-  for (int i = 0; i < 2; ++i) steps.run(c.y, [&] { c.count(); });
+  for (int i = 0; i < 2; ++i) steps.run(c.y, c.y.dim(0), [&] { c.count(); });
   std::vector<Tensor> others;
   for (int i = 0; i < 8; ++i) others.push_back(Tensor::zeros({64}, DType::f32, device));
-  steps.run(c.y, [&] { c.count(); });
+  steps.run(c.y, c.y.dim(0), [&] { c.count(); });
   for (const Tensor& t : others) EXPECT_EQ(first(t), 0.f);
   engine::trim_allocator(device);
-  steps.run(c.y, [&] { c.count(); });
+  steps.run(c.y, c.y.dim(0), [&] { c.count(); });
   EXPECT_EQ(first(c.y), 4.f);
 }
 
@@ -109,7 +110,7 @@ TEST(StepCapture, gives_its_memory_back_when_it_goes) {
   const auto before = engine::allocator_stats(device);
   {
     StepCapture steps(device);
-    for (int i = 0; i < 3; ++i) steps.run(c.y, [&] { c.count(); });
+    for (int i = 0; i < 3; ++i) steps.run(c.y, c.y.dim(0), [&] { c.count(); });
     EXPECT_GT(engine::allocator_stats(device).cached, before.cached);
   }
   EXPECT_EQ(engine::allocator_stats(device).cached, before.cached);
@@ -119,10 +120,10 @@ TEST(StepCapture, gives_its_memory_back_when_it_goes) {
 TEST(StepCapture, an_exception_while_recording_leaves_nothing_open) {
   const Counter c;
   StepCapture steps(device);
-  steps.run(c.y, [&] { c.count(); });
-  EXPECT_THROW(steps.run(c.y, [&] { first(c.y); }), std::logic_error);
+  steps.run(c.y, c.y.dim(0), [&] { c.count(); });
+  EXPECT_THROW(steps.run(c.y, c.y.dim(0), [&] { first(c.y); }), std::logic_error);
   EXPECT_EQ(first(c.y), 1.f);
-  steps.run(c.y, [&] { c.count(); });
+  steps.run(c.y, c.y.dim(0), [&] { c.count(); });
   EXPECT_EQ(first(c.y), 2.f);
 }
 
@@ -175,12 +176,12 @@ TEST(CaptureMemory, cached_blocks_make_room_for_a_step_that_is_recorded) {
     if (++bodies > 1) engine::allocate(200 * kib, device);
     c.count();
   };
-  steps.run(c.y, step);
+  steps.run(c.y, c.y.dim(0), step);
   auto held = engine::allocate(200 * kib, device);
-  EXPECT_EQ(code_of([&] { steps.run(c.y, step); }), 6002);
+  EXPECT_EQ(code_of([&] { steps.run(c.y, c.y.dim(0), step); }), 6002);
   EXPECT_EQ(bodies, 2) << "nothing to give back, so no second try";
   held.reset();
-  steps.run(c.y, step);
+  steps.run(c.y, c.y.dim(0), step);
   EXPECT_EQ(bodies, 4) << "once in vain, and once more";
   EXPECT_EQ(first(c.y), 2.f);
 }
@@ -197,12 +198,12 @@ TEST(CaptureMemory, cached_blocks_make_room_for_what_the_runtime_takes_in_a_reco
     if (full) throw kernels::DeviceMemoryError("[a kernel] no room for its code");
     c.count();
   };
-  steps.run(c.y, step);
+  steps.run(c.y, c.y.dim(0), step);
   auto held = engine::allocate(200 * kib, device);
-  EXPECT_THROW(steps.run(c.y, step), kernels::DeviceMemoryError);
+  EXPECT_THROW(steps.run(c.y, c.y.dim(0), step), kernels::DeviceMemoryError);
   EXPECT_EQ(bodies, 2) << "nothing to give back, so no second try";
   held.reset();
-  steps.run(c.y, step);
+  steps.run(c.y, c.y.dim(0), step);
   EXPECT_EQ(bodies, 4) << "once in vain, and once more";
   EXPECT_EQ(first(c.y), 2.f);
 }
@@ -240,11 +241,11 @@ TEST(DeviceFailure, in_a_replay_names_no_kernel) {
   const Counter c;
   StepCapture steps(device);
   steps.enabled = true;
-  for (int i = 0; i < 3; ++i) steps.run(c.y, [&] { c.count(); });
+  for (int i = 0; i < 3; ++i) steps.run(c.y, c.y.dim(0), [&] { c.count(); });
   kernels::emulated::fail_launch("add", 1, false);
-  steps.run(c.y, [&] { c.count(); });
+  steps.run(c.y, c.y.dim(0), [&] { c.count(); });
   try {
-    steps.run(c.y, [&] { c.count(); });
+    steps.run(c.y, c.y.dim(0), [&] { c.count(); });
     ADD_FAILURE() << "nothing was thrown";
   } catch (const kernels::DeviceError& e) {
     EXPECT_EQ(std::string(e.what()).find("[add]"), std::string::npos) << e.what();

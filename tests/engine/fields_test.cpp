@@ -41,6 +41,7 @@ TEST(EngineFields, rules) {
   EXPECT_EQ(code(vgg, {{"schedule", {{"at", {"80ep", "40ep"}}}}}), 2010);
   EXPECT_EQ(code(vgg, {{"schedule", {{"at", {"80ep", "80ep"}}}}}), 2010);
   EXPECT_EQ(code(vgg, {{"optimizer", {{"nesterov", true}, {"momentum", 0}}}}), 2010);
-  EXPECT_EQ(code(vgg, {{"accumulate", 2}}), 2011);
+  EXPECT_EQ(code(vgg, {{"accumulate", 2}}), 0);
+  EXPECT_EQ(code(vgg, {{"accumulate", 0}}), 2005);
   EXPECT_EQ(code(vgg, {{"ema", 0.9}}), 2011);
 }

@@ -73,7 +73,7 @@ TEST(ExperimentFields, data_and_model_must_meet) {
 
 TEST(ExperimentFields, later_features_are_refused_by_name) {
   for (const char* text :
-       {R"({"precision": {"mode": "tf32"}})", R"({"train": {"accumulate": 4}})",
+       {R"({"precision": {"mode": "tf32"}})", R"({"distributed": {"reduce": "nccl"}})",
         R"({"train": {"ema": 0.99}})", R"({"guard": {"on_nonfinite": "rollback"}})",
         R"({"guard": {"loss_spike_z": 6}})", R"({"train": {"optimizer": {"kind": "adamw"}}})"})
     EXPECT_EQ(code_of(text), 2011) << text;

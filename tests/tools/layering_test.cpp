@@ -32,7 +32,7 @@ static const std::map<std::string, Rooms>& arrows() {
                 graph = tensor + Rooms{"engine/graph"},
                 files = tensor + Rooms{"engine/config", "engine/checkpoint"},
                 model = graph + Rooms{"engine/graph/arch", "engine/ops", "engine/bfp", "engine/model"},
-                engine = model + files + Rooms{"engine/train", "engine/run"},
+                engine = model + files + Rooms{"engine/world", "engine/train", "engine/run"},
                 below_tools = engine + Rooms{"data", "pruning", "quant", "quant/swa", "kernels/cpu"},
                 experiment = below_tools + Rooms{"tools/experiment"},
                 record = experiment + Rooms{"tools/record"}, plot = record + Rooms{"tools/plot"};
@@ -47,6 +47,7 @@ static const std::map<std::string, Rooms>& arrows() {
         {"kernels/cuda/conv2d", cuda},
         {"kernels/cuda/library", cuda},
         {"kernels/emulated", cuda_tiles},
+        {"kernels/mpi", {}},
         {"engine/base", contracts},
         {"engine/config", contracts + Rooms{"engine/base"}},
         {"engine/tensor", tensor},
@@ -57,7 +58,8 @@ static const std::map<std::string, Rooms>& arrows() {
         {"engine/bfp", graph + Rooms{"engine/ops"}},
         {"engine/model", model + Rooms{"kernels/cpu"}},  // initialisation is always done there
         {"engine/checkpoint", files},
-        {"engine/train", model + Rooms{"engine/config"}},
+        {"engine/world", contracts + Rooms{"engine/base", "kernels/mpi"}},
+        {"engine/train", model + Rooms{"engine/config", "engine/world"}},
         {"engine/run", engine},
         {"data", engine},
         {"pruning", engine},
@@ -99,6 +101,8 @@ static std::vector<std::string> faults(const std::string& room, const std::strin
       cuda = cuda || line.find(header) != std::string::npos;
     if (cuda && path.find("kernels/cuda") == std::string::npos)
       found.push_back(path + ": CUDA header outside kernels/cuda");
+    if (line.rfind("#include <mpi.h>", 0) == 0 && room != "kernels/mpi")
+      found.push_back(path + ": MPI's header outside kernels/mpi");
     if (line.rfind("#include <CLI/", 0) == 0 && !path.ends_with("tools/cli/parse.cpp"))
       found.push_back(path + ": CLI11, which costs seconds in each file, outside tools/cli/parse.cpp");
     const size_t open = line.find('"'), slash = line.rfind('/');
@@ -157,6 +161,8 @@ TEST(Layering, catches_upward_arrows_and_raw_launches) {
   EXPECT_EQ(faults("engine/run", "engine/run/x.cpp", "#include <cuda_runtime.h>\n").size(), 1u);
   EXPECT_EQ(faults("tools/cli", "tools/cli/x.cpp", "#include <CLI/CLI.hpp>\n").size(), 1u);
   EXPECT_EQ(faults("tools/cli", "tools/cli/x.cpp", "#include <cublas_v2.h>\n").size(), 1u);
+  EXPECT_EQ(faults("engine/world", "engine/world/x.cpp", "#include <mpi.h>\n").size(), 1u);
+  EXPECT_TRUE(faults("kernels/mpi", "kernels/mpi/x.cpp", "#include <mpi.h>\n").empty());
   EXPECT_EQ(faults("kernels/cuda", "kernels/cuda/x.cu", "f<<<1, 2>>>();\n").size(), 1u);
   EXPECT_EQ(faults("engine/attic", "engine/attic/x.cpp", "").size(), 1u);
   EXPECT_TRUE(

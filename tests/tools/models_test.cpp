@@ -68,3 +68,18 @@ TEST(Models, paper_recipes) {  // docs/method.md 4.5
     EXPECT_EQ(c.origin("data.holdout"), "preset you2020");
   }
 }
+
+// arXiv 1706.02677: k cards of n images, a rate of 0.1 k n / 256, five epochs of warm-up.
+TEST(Models, resnet50_on_eight_cards_is_resnet50_at_the_rate_of_its_batch) {
+  const auto one = load("resnet50.json"), eight = load("resnet50_8gpu.json");
+  EXPECT_EQ(eight.get<int>("distributed.shards"), 8);
+  EXPECT_EQ(eight.get<int>("train.batch_size"), 8 * 256);
+  EXPECT_DOUBLE_EQ(eight.get<double>("train.optimizer.lr"), 0.1 * eight.get<int>("train.batch_size") / 256);
+  EXPECT_EQ(eight.get<std::string>("train.schedule.warmup"), "5ep");
+  nlohmann::json same = eight.json();
+  same["name"] = one.json()["name"];
+  same["distributed"]["shards"] = nullptr;
+  for (const char* key : {"batch_size", "optimizer", "schedule"})
+    same["train"][key] = one.json()["train"][key];
+  EXPECT_EQ(same, one.json());
+}

@@ -30,18 +30,6 @@ const std::vector<BenchNetwork>& bench_networks() {
 
 namespace {
 
-Graph network_graph(const std::string& name, double prune) {
-  for (const BenchNetwork& n : bench_networks()) {
-    if (name != n.name) continue;
-    Graph graph = build_arch(n.arch, n.options);
-    if (prune <= 0) return graph;
-    const Model model(graph, DType::f32);  // no numbers needed: the ticket is random
-    const auto closed = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
-    return pruning::compact_graph(model.graph(), closed.ticket);
-  }
-  throw std::logic_error("no network " + name);
-}
-
 std::string describe(const Conv2d::Params& p) {
   return fmt::format("n{} {}x{} {}->{} {}x{} s{}{}", p.n, p.h, p.w, p.c, p.k, p.r, p.s, p.stride_h,
                      p.groups > 1 ? fmt::format(" g{}", p.groups) : "");
@@ -99,6 +87,18 @@ OwnConv own_conv(Device device, const NamedConv& conv, Direction d, const char* 
 }
 
 }  // namespace
+
+Graph network_graph(const std::string& name, double prune) {
+  for (const BenchNetwork& n : bench_networks()) {
+    if (name != n.name) continue;
+    Graph graph = build_arch(n.arch, n.options);
+    if (prune <= 0) return graph;
+    const Model model(graph, DType::f32);  // no numbers needed: the ticket is random
+    const auto closed = pruning::close_ticket(pruning::random_ticket(model.graph(), prune, 1), model, {});
+    return pruning::compact_graph(model.graph(), closed.ticket);
+  }
+  throw std::logic_error("no network " + name);
+}
 
 void put_beside(BenchCase& c, const std::string& name, const std::function<std::function<void()>()>& make) {
   c.beside = name;

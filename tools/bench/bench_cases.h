@@ -29,6 +29,9 @@ struct BenchCasesConfig {
   int64_t batch_cifar = 256, batch_imagenet = 64;
 };
 
+// One of bench_networks(), compacted by a random ticket of the ratio (0: dense).
+engine::Graph network_graph(const std::string& network, double prune);
+
 // The distinct convolutions of a network, compacted by a random ticket of the ratio (0: dense), with the
 // node's id. Shapes that repeat are listed once, with how often they occur.
 struct NamedConv {

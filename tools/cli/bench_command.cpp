@@ -14,6 +14,7 @@
 #include "engine/tensor/allocator.h"
 #include "engine/train/noise.h"
 #include "engine/train/trainer.h"
+#include "engine/world/world.h"
 #include "pruning/compact.h"
 #include "pruning/ticket.h"
 #include "quant/fields.h"
@@ -23,6 +24,8 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/common_flags.h"
 #include "tools/experiment/experiment.h"
+#include "tools/experiment/ranks.h"
+#include "tools/experiment/run_as_ranks.h"
 
 namespace eb::tools {
 
@@ -31,6 +34,7 @@ using namespace engine;
 struct BenchFlags {
   CommonFlags common;
   int64_t batch = 0, steps = 10, warmup = 2;
+  int ranks = 0;
   double prune = 0, seconds = 0;
   bool json = false, deterministic = false, each_precision = false, cpu_time = false;
 };
@@ -69,37 +73,52 @@ static int64_t steps_of_a_group(const BenchFlags& f, Device device) {
   return device == Device::cpu ? 1 : std::min<int64_t>(10, f.steps);
 }
 
-static std::vector<double> time_steps(Trainer& trainer, const Batch& batch, const BenchFlags& f,
-                                      int64_t group) {
+struct StepTimes {
+  std::vector<double> step, reduce;  // seconds; reduce is known on the CPU alone
+};
+
+static StepTimes time_steps(Trainer& trainer, const Batch& batch, const BenchFlags& f, int64_t group,
+                            World& world) {
   for (int64_t i = 0; i < f.warmup; ++i) trainer.advance(batch);
   trainer.totals();
-  std::vector<double> seconds;
+  StepTimes times;
+  world.barrier();
   const double begin = clock_seconds(f.cpu_time);
   for (int64_t done = 0; done < f.steps; done += group) {
     const double start = clock_seconds(f.cpu_time);
-    if (f.seconds > 0 && done > 0 && start - begin > f.seconds) break;
+    const bool enough = f.seconds > 0 && done > 0 && start - begin > f.seconds;
+    if (f.seconds > 0 && world.broadcast(enough ? "enough" : "") == "enough") break;
     for (int64_t i = 0; i < group; ++i) trainer.advance(batch);
     trainer.totals();
-    seconds.push_back((clock_seconds(f.cpu_time) - start) / static_cast<double>(group));
+    times.step.push_back((clock_seconds(f.cpu_time) - start) / static_cast<double>(group));
+    if (const auto last = trainer.step_seconds()) times.reduce.push_back(last->reduce);
   }
-  return seconds;
+  return times;
 }
 
-static nlohmann::json measure_step(const BenchFlags& f) {
-  const Config config = load_experiment(f.common);
+static nlohmann::json measure_step(const BenchFlags& f, World& world) {
+  Config config = load_experiment(f.common);
+  if (f.batch) config.set("train.batch_size", f.batch);
+  take_shards(config, "", world);
+  const DataParallel parallel = data_parallel(config, world, [](const std::string&) {});
   const Device device = set_up_device(f.common.device, f.common.threads);
   check_clock(f.cpu_time, device, f.common.threads);
+  if (f.cpu_time && world.size() > 1)
+    throw Error(errors::bad_command_line, "--cpu-time: a rank that waits for others takes none",
+                "leave it out, or --ranks");
   const Precision precision = quant::phase_precision(config).in(Phase::search);
   set_up_memory(config, device);
   TrainConfig train = train_config(config);
   train.deterministic = f.deterministic;
-  const int64_t n = f.batch ? f.batch : train.batch_size;
-  Trainer trainer(bench_model(config, f.prune, device), train, 1 << 20);
+  const int64_t n = train.batch_size;
+  Trainer trainer(bench_model(config, f.prune, device), train, 1 << 20, parallel);
   trainer.set_precision(precision);
-  Batch batch = noise_batch(trainer.model().graph(), n, train.compute, 0.5f);
+  Batch batch = noise_batch(trainer.model().graph(), parallel.samples_here(n).size(), train.compute, 0.5f);
+  batch.total = n;
   batch.images = batch.images.to(device), batch.labels = batch.labels.to(device);
   const int64_t group = steps_of_a_group(f, device);
-  const std::vector<double> seconds = time_steps(trainer, batch, f, group);
+  const StepTimes times = time_steps(trainer, batch, f, group, world);
+  const std::vector<double>& seconds = times.step;
   const quant::TrainingOps ops = quant::training_ops(trainer.model().graph(), precision, device);
   const GraphCost cost = graph_cost(trainer.model().graph());
   const double step = median(seconds);
@@ -107,6 +126,8 @@ static nlohmann::json measure_step(const BenchFlags& f) {
                            {"step_ms", step * 1e3},
                            {"step_ms_min", *std::min_element(seconds.begin(), seconds.end()) * 1e3},
                            {"batch", n},
+                           {"ranks", world.size()},
+                           {"shards", parallel.shards},
                            {"dtype", kernels::name_of(train.compute)},
                            {"device", f.common.device},
                            {"conv", config.get<std::string>("cuda.conv")},
@@ -120,6 +141,7 @@ static nlohmann::json measure_step(const BenchFlags& f) {
                            {"steps", group * static_cast<int64_t>(seconds.size())},
                            {"deterministic", f.deterministic},
                            {"peak_rss_mib", peak_rss_mib()}};
+  if (!times.reduce.empty()) result["reduce_ms"] = median(times.reduce) * 1e3;
   if (const auto choices = trainer.model().conv->to_json(); !choices.empty())
     result["conv_choices"] = choices;
   if (device != Device::cpu)
@@ -128,7 +150,13 @@ static nlohmann::json measure_step(const BenchFlags& f) {
 }
 
 static int bench_step(const BenchFlags& f) {
-  const nlohmann::json r = measure_step(f);
+  if (f.ranks > 0)
+    if (const auto code = run_as_ranks(f.ranks, command_line())) return *code;
+  const auto world = World::of_environment();
+  const nlohmann::json r = measure_step(f, *world);
+  const bool leads = world->leads();
+  world->finish();
+  if (!leads) return 0;
   if (f.json)
     std::cout << dump_json(r, 2) << "\n";
   else
@@ -148,7 +176,8 @@ static int bench_precisions(const BenchFlags& given) {
     BenchFlags f = given;
     if (row.dtype) f.common.dtype = row.dtype;
     f.common.sets.insert(f.common.sets.end(), row.sets.begin(), row.sets.end());
-    nlohmann::json r = measure_step(f);
+    World alone;
+    nlohmann::json r = measure_step(f, alone);
     r.erase("peak_rss_mib"), r.erase("peak_device_mib");
     r["precision"] = row.name;
     const auto int8 = r["training_int8_ops_per_image"].get<double>(),
@@ -177,6 +206,7 @@ static Command bench_step_command() {
                 "Of the timed steps at most, to the end of a group of ten on a device (default: no limit)"}
                .not_negative(),
            Flag{"--warmup", &f->warmup, "Untimed steps before"}.not_negative(),
+           Flag{"--ranks", &f->ranks, "Processes on this host that share each step, by MPI"}.range(1, 64),
            Flag{"--prune", &f->prune, "First compact a random-gamma ticket of this ratio"}.range(0.0, 0.99),
            Flag{"--deterministic", &f->deterministic, "Same bits for any number of threads"},
            Flag{"--json", &f->json, "One JSON object"},
@@ -190,7 +220,8 @@ Command bench_command() {
   return {
       .name = "bench",
       .doc = "Measure; never claims a number it did not time",
-      .commands = {bench_kernels_command(), bench_step_command(), bench_policy_command()},
+      .commands = {bench_kernels_command(), bench_step_command(), bench_policy_command(),
+                   bench_comm_command(), bench_scaling_command()},
   };
 }
 

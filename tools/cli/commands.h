@@ -27,5 +27,7 @@ Command doctor_command();
 Command version_command();
 Command bench_kernels_command();  // of bench
 Command bench_policy_command();
+Command bench_comm_command();
+Command bench_scaling_command();
 
 }  // namespace eb::tools

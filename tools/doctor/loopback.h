@@ -1,4 +1,4 @@
-// Two ranks on this machine that exchange bytes, as a run of several would.
+// Two ranks on this machine that add up numbers, as a run of several would.
 #pragma once
 #include <optional>
 
@@ -6,8 +6,17 @@
 
 namespace eb::tools {
 
-// Nothing where there is no launcher, or where a build cannot talk between processes, as this one: then two
-// processes under mpirun would tell nothing of each other.
+struct LoopbackFacts {
+  int exit_code = 0;  // 124: it took longer than the limit
+  std::string out, err;
+};
+// `program` (eb_engine) bench comm with small sizes, in 20 seconds at most.
+LoopbackFacts try_loopback(const fs::path& program);
+
+Line loopback_line(const LoopbackFacts& facts);
+
+// Nothing where there is no mpirun, where a build has no MPI, and inside a launcher's process, which starts
+// no other.
 std::optional<Line> loopback_line(const MpiFacts& mpi);
 
 }  // namespace eb::tools

@@ -10,12 +10,11 @@
 
 #include "engine/base/text.h"
 #include "kernels/cuda/library/shared_library.h"
+#include "tools/doctor/built_mpi.h"
 
 namespace eb::tools {
 
 namespace {
-
-constexpr bool build_has_mpi = false;  // no kernel of this build moves bytes between processes
 
 std::string on_path(const std::string& program) {
   const char* path = std::getenv("PATH");
@@ -49,7 +48,7 @@ std::string library_version(const kernels::cuda::SharedLibrary& library) {
 }  // namespace
 
 MpiFacts read_mpi(const std::vector<std::string>& names) {
-  MpiFacts mpi{.built = build_has_mpi, .launcher = on_path("mpirun")};
+  MpiFacts mpi{.built = built::mpi, .launcher = on_path("mpirun")};
   if (!mpi.launcher.empty()) mpi.launcher_version = first_line_from(mpi.launcher, "--version");
   try {
     mpi.library = library_version(kernels::cuda::SharedLibrary("MPI's library", names, ""));

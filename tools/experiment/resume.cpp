@@ -27,10 +27,11 @@ RunDir open_run(const std::string& out, const Config& config) {
 
 // Keys that change how a run is watched or how long it is, not what the next step computes.
 static bool may_differ(const std::string& key) {
-  static const std::vector<std::string> free = {"name",         "train.duration", "train.eval_batch_size",
-                                                "data.workers", "data.root",      "data.cache_mib",
-                                                "swa.evaluate"};
-  return key.starts_with("checkpoint.") || key.starts_with("log.") ||
+  static const std::vector<std::string> free = {"name",         "train.duration",  "train.eval_batch_size",
+                                                "data.workers", "data.root",       "data.cache_mib",
+                                                "swa.evaluate", "train.accumulate"};
+  const bool of_ranks = key.starts_with("distributed.") && key != "distributed.shards";
+  return of_ranks || key.starts_with("checkpoint.") || key.starts_with("log.") ||
          std::find(free.begin(), free.end(), key) != free.end();
 }
 
@@ -77,7 +78,7 @@ void require_same_config(const Config& before, const Config& now, const std::vec
       "--allow-change KEY (or a section) takes the new value; a new --out starts anew");
 }
 
-static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::string& resume,
+std::optional<fs::path> checkpoint_to_resume(const RunDir& run, const std::string& resume,
                                              SessionObserver& observer) {
   const bool automatic = resume.empty() || resume == "auto" || resume == "must" || resume == "never";
   if (!automatic) return resolve_checkpoint(resume);
@@ -95,7 +96,7 @@ static std::optional<fs::path> checkpoint_of(const RunDir& run, const std::strin
 
 bool resume_if_asked(Session& session, const RunDir& run, const std::string& resume, const Config& config,
                      const std::vector<std::string>& allow_change, SessionObserver& observer) {
-  const auto path = checkpoint_of(run, resume, observer);
+  const auto path = checkpoint_to_resume(run, resume, observer);
   if (!path) return false;
   const Checkpoint checkpoint = load_checkpoint(*path);
   const auto before = config_from_json(experiment_fields(), checkpoint.config(), path->string());

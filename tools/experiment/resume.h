@@ -17,6 +17,11 @@ engine::RunDir open_run(const std::string& out, const engine::Config& config);
 void require_same_config(const engine::Config& before, const engine::Config& now,
                          const std::vector<std::string>& allowed, engine::SessionObserver& observer);
 
+// What resume_if_asked would go on with; none for a new run.
+std::optional<std::filesystem::path> checkpoint_to_resume(const engine::RunDir& run,
+                                                          const std::string& resume,
+                                                          engine::SessionObserver& observer);
+
 // True if the run goes on. resume: "" (auto if the directory was given), auto, never, must, or the path of a
 // checkpoint. Errors: 4051 must but nothing there, 4052 a key that changes the result differs and is not in
 // allow_change, 2022 never but a run is there.
