@@ -53,21 +53,24 @@ void Session::require_same_state(const std::string& when) {
   parallel_.world->same(when, parts);
 }
 
+// The lists of all ranks, one after the other; every rank calls it.
+static json joined(const json& mine, const DataParallel& parallel) {
+  if (parallel.ranks() == 1) return mine;
+  json all = json::array();
+  for (const std::string& of_rank : parallel.world->all_gather(mine.dump()))
+    for (const json& entry : json::parse(of_rank)) all.push_back(entry);
+  return all;
+}
+
 // All ranks name all of them.
 void Session::share_bad_samples() {
   if (parallel_.ranks() == 1) return;
-  for (const std::string& of_rank : parallel_.world->all_gather(json(bad_samples()).dump()))
-    for (const auto& bad : json::parse(of_rank)) bad_before_.insert(bad.get<std::string>());
+  for (const json& bad : joined(bad_samples(), parallel_)) bad_before_.insert(bad.get<std::string>());
 }
 
 // None for a step whose results were good: its update was not.
 json Session::samples_of_step(int64_t step) {
-  const std::vector<int64_t>& mine = unread_[step];
-  if (parallel_.ranks() == 1) return mine;
-  json all = json::array();
-  for (const std::string& of_rank : parallel_.world->all_gather(json(mine).dump()))
-    for (const auto& id : json::parse(of_rank)) all.push_back(id);
-  return all;
+  return joined(unread_[step], parallel_);
 }
 
 // "" where no loss was bad, or nothing is sharded.

@@ -8,6 +8,7 @@
 #include "engine/ops/softmax_cross_entropy.h"
 #include "engine/tensor/autograd.h"
 #include "kernels/philox.h"
+#include "kernels/step_state.h"
 
 namespace eb::engine {
 
@@ -65,13 +66,9 @@ Evaluation evaluate(Model& model, BatchSource& source,
     sums[i].top5 = counts.data<int32_t>()[1];
   }
   if (world && world->size() > 1) sums = of_all_ranks(sums, *world);
-  Evaluation e;
-  for (const BatchSum& s : sums) {
-    e.loss += static_cast<double>(s.loss) * static_cast<double>(s.samples);
-    e.top1 += s.top1;
-    e.top5 += s.top5;
-    e.total += s.samples;
-  }
+  kernels::StepState all;
+  for (const BatchSum& s : sums) kernels::count_step(s.samples, s.loss, s.top1, s.top5, all);
+  Evaluation e{all.loss_sum, all.top1, all.top5, all.samples};
   if (e.total) e.loss /= static_cast<double>(e.total);
   return e;
 }

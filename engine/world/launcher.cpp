@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include "engine/base/error.h"
@@ -31,6 +32,10 @@ Launch launch_of(const Environment& variable) {
 
 static const char* with_pmix =
     "start them with srun --mpi=pmix (`srun --mpi=list` shows what this Slurm has)";
+
+Launch launch_of_process() {
+  return launch_of([](const char* name) { return static_cast<const char*>(std::getenv(name)); });
+}
 
 void check_wired(const Launch& launch) {
   if (launch.wired) return;

@@ -18,6 +18,7 @@ struct Launch {
 // `variable` as ::getenv. A batch script's own environment (Slurm's, outside srun) is nobody's launch.
 using Environment = std::function<const char*(const char*)>;
 Launch launch_of(const Environment& variable);
+Launch launch_of_process();  // of this one's environment
 
 // Error 9008 for srun without an interface to MPI: MPI's own start would end the process with a text about
 // how MPI was built.

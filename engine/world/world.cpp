@@ -65,8 +65,7 @@ World::World(const Launch& launch) {
 World::~World() = default;
 
 std::unique_ptr<World> World::of_environment() {
-  const Launch launch =
-      launch_of([](const char* name) { return static_cast<const char*>(std::getenv(name)); });
+  const Launch launch = launch_of_process();
   return launch.by_ranks() ? std::unique_ptr<World>(new World(launch)) : std::make_unique<World>();
 }
 

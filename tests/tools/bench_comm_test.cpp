@@ -1,10 +1,9 @@
 // `bench comm`, `bench scaling` and the doctor's two ranks, started as a user would.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "support/run_engine.h"
+#include "support/run_ranks.h"
 #include "tools/bench/comm_fit.h"
 #include "tools/doctor/loopback.h"
 
@@ -13,9 +12,6 @@ namespace {
 
 using nlohmann::json;
 using tools::LineState;
-
-#define NEEDS_MPIRUN() \
-  if (std::system("command -v mpirun >/dev/null 2>&1") != 0) GTEST_SKIP() << "no mpirun on this machine"
 
 TEST(CommFit, finds_what_the_times_were_made_of) {
   const tools::CommFit f = tools::fit({{1e3, 6e-6}, {1e6, 1.005e-3}, {1e8, 0.100005}});

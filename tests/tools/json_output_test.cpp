@@ -2,12 +2,11 @@
 // it.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "support/run_engine.h"
+#include "support/run_ranks.h"
 #include "tools/cli/commands.h"
 
 using namespace eb::test;
@@ -67,12 +66,11 @@ std::vector<std::pair<std::string, Words>> calls(const TempDir& dir) {
 
 TEST(JsonOutput, is_json_alone) {
   const TempDir dir;
-  const bool have_mpirun = std::system("command -v mpirun >/dev/null 2>&1") == 0;
   std::set<std::string> commands, called;
   collect(eb::tools::commands(), "", commands);
   for (auto [name, words] : calls(dir)) {
     called.insert(name);
-    if ((name == "bench comm" || name == "bench scaling") && !have_mpirun) continue;
+    if ((name == "bench comm" || name == "bench scaling") && !have_mpirun()) continue;
     words.emplace_back("--json");
     const Outcome o = run_engine(words);
     const bool of_this_machine = name == "doctor" && o.exit_code == 5;

@@ -1,12 +1,11 @@
 // Runs of several ranks, started as a user would: the same bits as one rank, in every file of the run.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "support/run_engine.h"
+#include "support/run_ranks.h"
 
 namespace eb::test {
 namespace {
@@ -14,13 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using Words = std::vector<std::string>;
-
-bool have_mpirun() {
-  return std::system("command -v mpirun >/dev/null 2>&1") == 0;
-}
-
-#define NEEDS_MPIRUN() \
-  if (!have_mpirun()) GTEST_SKIP() << "no mpirun on this machine"
 
 Words with(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());

@@ -1,5 +1,4 @@
 // `eb_engine bench comm` and `bench scaling`: their flags; what they do is in tools/bench.
-#include <cstdlib>
 #include <memory>
 
 #include "engine/base/error.h"
@@ -16,8 +15,7 @@ namespace eb::tools {
 constexpr int most_ranks = 64;
 
 static int run_bench_comm(const CommBench& f) {
-  const engine::Launch launch =
-      engine::launch_of([](const char* name) { return static_cast<const char*>(std::getenv(name)); });
+  const engine::Launch launch = engine::launch_of_process();
   if (f.ranks > 0 || !launch.by_ranks())
     if (const auto code = run_as_ranks(f.ranks > 0 ? f.ranks : 2, command_line())) return *code;
   const auto world = engine::World::of_environment();

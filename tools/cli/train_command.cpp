@@ -1,7 +1,6 @@
 // `eb_engine train`: search, draw, compact and retrain, in one process or in one a rank.
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <thread>
@@ -35,8 +34,7 @@ static int train(TrainFlags& f) {
   if (ranks > 1) require_ranks_on(f.common.device, ranks);
   if (ranks > 0)
     if (const auto code = run_as_ranks(ranks, command_line())) return *code;
-  const auto variable = [](const char* name) { return static_cast<const char*>(std::getenv(name)); };
-  if (launch_of(variable).by_ranks()) watch_stop_signals();  // a launcher passes them on from the start
+  if (launch_of_process().by_ranks()) watch_stop_signals();  // a launcher passes them on from the start
   const auto world = World::of_environment();
   try {
     return train_as(*world, f);

@@ -237,8 +237,9 @@ int train_as(World& world, const TrainFlags& f) {
   const auto say = [&](const std::string& text) { printer.on_message(text); };
   Config config = experiment_of(f);
   require_same_configs(config, world);
-  take_network(config, f.resume == "never" ? "" : f.out, say);
-  take_shards(config, f.resume == "never" ? "" : f.out, world);
+  const std::string goes_on_in = f.resume == "never" ? "" : f.out;
+  take_network(config, goes_on_in, say);
+  take_shards(config, goes_on_in, world);
   world.set_timeout(config.get<double>("distributed.timeout_s"));
   const DataParallel parallel = data_parallel(config, world, say);
   require_ranks_on(f.common.device, world.size());

@@ -61,8 +61,7 @@ Line loopback_line(const LoopbackFacts& facts) {
 }
 
 std::optional<Line> loopback_line(const MpiFacts& mpi) {
-  const auto variable = [](const char* name) { return static_cast<const char*>(std::getenv(name)); };
-  if (!mpi.built || mpi.launcher.empty() || engine::launch_of(variable).by_ranks()) return std::nullopt;
+  if (!mpi.built || mpi.launcher.empty() || engine::launch_of_process().by_ranks()) return std::nullopt;
   std::error_code ignored;
   return loopback_line(try_loopback(fs::read_symlink("/proc/self/exe", ignored)));
 }

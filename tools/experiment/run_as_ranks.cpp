@@ -113,8 +113,7 @@ std::vector<std::string> command_line() {
 }
 
 std::optional<int> run_as_ranks(int ranks, std::vector<std::string> command_line) {
-  const Launch launch =
-      launch_of([](const char* name) { return static_cast<const char*>(std::getenv(name)); });
+  const Launch launch = launch_of_process();
   if (launch.by_ranks()) {
     if (launch.size == 0 || launch.size == ranks) return std::nullopt;
     throw Error(errors::launcher_disagrees,
