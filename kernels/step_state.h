@@ -24,9 +24,8 @@ struct StepControl {
   };
   // Learning rate and number of the next step. Passed by value, so a captured step replays with any.
   void (*begin)(StepState* state, float lr, uint32_t step);
-  // state's sums += loss (1), counts (2: top1, top5): the samples of an evaluation.
-  void (*count)(int64_t samples, const float* loss, const int32_t* counts, StepState* state);
-  // The same for a training step. A bad step is not counted, forbids its own update and every later one.
+  // state's sums += loss (1), counts (2: top1, top5). A bad step is not counted, forbids its own update and
+  // every later one.
   struct Judge {
     const float* loss;                // (1)
     const int32_t* counts;            // (2) top1, top5

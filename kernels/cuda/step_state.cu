@@ -12,10 +12,6 @@ __global__ void begin_kernel(StepState* state, float lr, uint32_t step) {
   state->step = step;
 }
 
-__global__ void count_kernel(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {
-  count_step(samples, *loss, counts[0], counts[1], *state);
-}
-
 __global__ void judge_kernel(StepControl::Params p, StepControl::Judge a) {
   judge_step(p, *a.loss, a.counts[0], a.counts[1], *a.finite != 0, a.squares ? sqrt(*a.squares) : 0.,
              *a.state);
@@ -42,10 +38,6 @@ void begin(StepState* state, float lr, uint32_t step) {
   launch({"begin_step", 1, 1}, begin_kernel, state, lr, step);
 }
 
-void count(int64_t samples, const float* loss, const int32_t* counts, StepState* state) {
-  launch({"count_step", 1, 1}, count_kernel, samples, loss, counts, state);
-}
-
 void judge(const StepControl::Params& p, const StepControl::Judge& a) {
   launch({"judge_step", 1, 1}, judge_kernel, p, a);
 }
@@ -66,11 +58,7 @@ void running(int64_t n, const float* factor, const float* of_batch, const StepSt
 
 }  // namespace
 
-const StepControl step_control{.begin = begin,
-                               .count = count,
-                               .judge = judge,
-                               .slot = slot,
-                               .judge_shards = judge_shards,
-                               .running = running};
+const StepControl step_control{
+    .begin = begin, .judge = judge, .slot = slot, .judge_shards = judge_shards, .running = running};
 
 }  // namespace eb::kernels::cuda
